@@ -1,0 +1,233 @@
+"""The nouns that travel between the modules. No I/O, no rules: rules are SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+# A row in these states is not known to be at Twilio: it has no MessageSid.
+OpenStatus = Literal["queued", "sending", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A picture or file of an MMS, kept where Twilio stores it and never fetched."""
+
+    url: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboundSms:
+    """One text as Twilio posted or listed it; `form` is everything Twilio sent.
+
+    https://www.twilio.com/docs/messaging/guides/webhook-request
+    """
+
+    sid: str
+    from_number: str
+    to_number: str
+    body: str
+    service_sid: str | None = None
+    media: tuple[Media, ...] = ()
+    opt_out_type: str | None = None
+    form: Mapping[str, str | list[str]] | None = None
+
+    def as_payload(self) -> dict[str, Any]:
+        """p_payload of ingest_sms."""
+        return {
+            "sid": self.sid,
+            "from": self.from_number,
+            "to": self.to_number,
+            "service_sid": self.service_sid,
+            "body": self.body,
+            "media": [{"url": m.url, "content_type": m.content_type} for m in self.media],
+            "opt_out_type": self.opt_out_type,
+            "form": self.form,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryStatus:
+    """One status callback of Twilio for a text of ours.
+
+    `message_id` is our row's id, which sms.py put into the callback URL.
+    https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
+    """
+
+    sid: str
+    status: str
+    to_number: str
+    message_id: int | None = None
+    error_code: int | None = None
+    error_message: str | None = None
+    form: Mapping[str, str | list[str]] | None = None
+
+    def as_payload(self) -> dict[str, Any]:
+        """p_payload of record_delivery."""
+        return {
+            "sid": self.sid,
+            "status": self.status,
+            "to": self.to_number,
+            "message_id": self.message_id,
+            "error_code": self.error_code,
+            "error_message": self.error_message,
+            "form": self.form,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One text of the history, as the model sees it."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """All that a model call depends on."""
+
+    config_id: str
+    contact_number: str  # only its hash leaves, as safety_identifier
+    system_prompt: str
+    openai_model: str
+    max_tokens: int
+    temperature: float | None  # None: not sent
+    max_segments: int
+    fold_accents: bool
+    history: tuple[Turn, ...]  # oldest first; the last one is the text to answer
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the model answered, before it is fitted into segments."""
+
+    text: str
+    model: str
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    generation_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingSms:
+    """One text to hand to Twilio. `message_id` is our row's id."""
+
+    message_id: int
+    from_number: str
+    to_number: str
+    body: str
+    service_sid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SentSms:
+    """One of our messages as Twilio knows it, from create or from a listing."""
+
+    sid: str
+    status: str
+    body: str
+    segments: int | None = None
+    error_code: int | None = None
+    price: str | None = None  # decimal, negative, in the account's currency
+    price_unit: str | None = None
+    to_number: str | None = None
+    created_at: str | None = None  # ISO 8601
+
+    def as_payload(self) -> dict[str, Any]:
+        """One element of settle_sms's p_found and record_sweep's p_messages."""
+        return {
+            "sid": self.sid,
+            "status": self.status,
+            "body": self.body,
+            "segments": self.segments,
+            "error_code": self.error_code,
+            "price": self.price,
+            "price_unit": self.price_unit,
+            "to": self.to_number,
+            "created_at": self.created_at,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyJob:
+    """Generate an answer to `message_id` (the newest text owed), then queue_reply."""
+
+    lease_id: str
+    conversation_id: str
+    message_id: int
+    prompt: Prompt
+    notice: str | None  # put before the first answer of a conversation
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackJob:
+    """The attempts are used up: queue_reply with this text instead of the model's."""
+
+    lease_id: str
+    conversation_id: str
+    message_id: int
+    text: str
+    fold_accents: bool
+    max_segments: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendJob:
+    """A queued text; its row is 'sending' already."""
+
+    lease_id: str
+    conversation_id: str
+    sms: OutgoingSms
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileJob:
+    """Find out at Twilio what became of `sms`: list ours to that contact, then settle_sms."""
+
+    lease_id: str
+    conversation_id: str
+    sms: OutgoingSms
+    sent_after: str  # ISO 8601: sending_at less two minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing is due. `seconds` until something will be; None: nothing at all."""
+
+    seconds: float | None
+
+
+Job = ReplyJob | FallbackJob | SendJob | ReconcileJob
+
+
+class SendFailed(Exception):
+    """A create call that gave no MessageSid.
+
+    outcome: 'refused' never reached Twilio or was turned away, may be sent again later;
+    'parked' the account or number is at fault, nothing of this number can be sent;
+    'failed' this text can never be sent; 'unknown' Twilio may have it.
+    """
+
+    def __init__(
+        self,
+        outcome: Literal["refused", "parked", "failed", "unknown"],
+        message: str,
+        error_code: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+        self.error_code = error_code
+        self.retry_after = retry_after
+
+
+class ReplyFailed(Exception):
+    """The model gave no usable text; `parks` when the account or key is at fault."""
+
+    def __init__(self, message: str, parks: bool = False) -> None:
+        super().__init__(message)
+        self.parks = parks
