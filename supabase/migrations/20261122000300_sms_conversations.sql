@@ -1,0 +1,86 @@
+-- A contact's conversation with one number, and the work it is owed.
+--
+-- Work is claimed by leasing the conversation, whatever its kind: messages carry no lease.
+-- A second lease, on messages, would put two jobs of one conversation in flight at once.
+
+create table public.sms_conversations (
+  id uuid not null default gen_random_uuid(),
+  user_id uuid not null,
+  config_id uuid not null,
+  contact_number text not null,
+  status text not null default 'active',
+  auto_reply boolean not null default true,
+  paused_until timestamptz,
+  wants_person boolean not null default false,
+  last_incoming_id bigint,
+  last_message_at timestamptz not null default now(),
+  read_up_to_id bigint not null default 0,
+  created_at timestamptz not null default now(),
+  closed_at timestamptz,
+  reply_due_at timestamptz,
+  owed_since timestamptz,
+  reply_attempts smallint not null default 0,
+  overtaken smallint not null default 0,
+  reply_error text,
+  send_due_at timestamptz,
+  lease_id uuid,
+  leased_until timestamptz,
+  leased_for text,
+  constraint sms_conversations_pkey primary key (id, user_id),
+  constraint sms_conversations_config_id_fkey foreign key (config_id, user_id)
+    references public.sms_configs (id, user_id) on delete cascade,
+  -- One active conversation per number and contact: closed_at is null in that one alone.
+  constraint sms_conversations_contact_key
+    unique nulls not distinct (config_id, contact_number, closed_at),
+  constraint sms_conversations_status_check check (status in (
+    'active', -- texts are answered in it
+    'closed'  -- ended by its owner; the contact's next text opens a new one
+  )),
+  constraint sms_conversations_closed_at_check check ((status = 'closed') = (closed_at is not null)),
+  constraint sms_conversations_owed_check check ((owed_since is null) = (reply_due_at is null)),
+  constraint sms_conversations_lease_check check (
+    (lease_id is null) = (leased_until is null) and (lease_id is null) = (leased_for is null)
+  ),
+  constraint sms_conversations_leased_for_check check (leased_for in (
+    'reply',     -- an answer is being generated
+    'fallback',  -- the attempts are used up: the fixed text is being sent
+    'send',      -- a row is in 'sending'
+    'reconcile'  -- what became of an unknown row is being looked up at Twilio
+  ))
+) with (fillfactor = 70);
+
+-- Five indexes, no more: each one costs every text. The key carries the owner so that a message
+-- cannot name another one; id alone finds its row through it as well.
+create index sms_conversations_due_idx on public.sms_conversations (least(reply_due_at, send_due_at))
+  where least(reply_due_at, send_due_at) is not null;
+create unique index sms_conversations_lease_id_idx on public.sms_conversations (lease_id)
+  where lease_id is not null;
+create index sms_conversations_user_id_idx
+  on public.sms_conversations (user_id, last_message_at desc, id);
+
+comment on table public.sms_conversations is 'One contact''s conversation with one number. The owner reads it, closes it (status), pauses the AI (auto_reply, paused_until) and marks it as read (read_up_to_id); texts open it, nobody else.';
+comment on column public.sms_conversations.auto_reply is 'Off: the AI is silent in this conversation until it is turned on again.';
+comment on column public.sms_conversations.paused_until is 'The AI is silent until then; set when a person writes.';
+comment on column public.sms_conversations.wants_person is 'The contact asked for a person; taken back when one writes.';
+comment on column public.sms_conversations.last_incoming_id is 'The contact''s newest text.';
+comment on column public.sms_conversations.read_up_to_id is 'The newest message its owner has seen.';
+comment on column public.sms_conversations.reply_due_at is 'When the owed answer is due; null: nothing is owed.';
+comment on column public.sms_conversations.owed_since is 'Arrival of the oldest text that no answer covers.';
+comment on column public.sms_conversations.reply_attempts is 'Attempts at the owed answer so far.';
+comment on column public.sms_conversations.overtaken is 'Answers in a row that were dropped because a newer text came.';
+comment on column public.sms_conversations.reply_error is 'Why the last owed answer was not given, or its last attempt failed.';
+comment on column public.sms_conversations.send_due_at is 'When an open message is next to be sent or looked up; null: none is open.';
+comment on column public.sms_conversations.lease_id is 'The worker''s id for the job it holds.';
+
+alter table public.sms_conversations enable row level security;
+revoke all on table public.sms_conversations from public, anon, authenticated, service_role;
+grant select on table public.sms_conversations to authenticated;
+grant update (status, auto_reply, paused_until, wants_person, read_up_to_id)
+  on table public.sms_conversations to authenticated;
+grant select, insert, update, delete on table public.sms_conversations to service_role;
+
+create policy sms_conversations_owner_reads on public.sms_conversations
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy sms_conversations_owner_updates on public.sms_conversations
+  for update to authenticated
+  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));

@@ -1,0 +1,189 @@
+-- Every text, in and out. A row inserted by its owner is sent; everything but its conversation,
+-- content and client_ref is set by the triggers below.
+
+create table public.sms_messages (
+  id bigint generated always as identity,
+  conversation_id uuid not null,
+  user_id uuid not null default auth.uid(),
+  direction text not null default 'outgoing',
+  author text not null default 'human',
+  message_content text not null,
+  message_sid text,
+  status text not null default 'queued',
+  in_reply_to bigint,
+  client_ref uuid,
+  media jsonb not null default '[]',
+  encoding text,
+  segments smallint,
+  model text,
+  prompt_tokens integer,
+  completion_tokens integer,
+  generation_ms integer,
+  response_seconds numeric(12, 3),
+  attempts smallint not null default 0,
+  send_at timestamptz,
+  sending_at timestamptz,
+  listed_empty_at timestamptz,
+  resent_at timestamptz,
+  error_code integer,
+  error_message text,
+  delivered_at timestamptz,
+  price numeric(12, 5),
+  price_unit text,
+  occurred_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  is_open boolean not null generated always as (status in ('queued', 'sending', 'unknown')) stored,
+  constraint sms_messages_pkey primary key (id),
+  constraint sms_messages_message_sid_key unique (message_sid),
+  constraint sms_messages_conversation_id_fkey foreign key (conversation_id, user_id)
+    references public.sms_conversations (id, user_id) on delete cascade,
+  constraint sms_messages_direction_check check (direction in ('incoming', 'outgoing')),
+  constraint sms_messages_author_check check (
+    (direction = 'incoming') = (author = 'contact')
+    and author in ('contact', 'ai', 'human', 'system')
+  ),
+  constraint sms_messages_status_check check (
+    (direction = 'incoming') = (status = 'received')
+    and status in (
+      'received',            -- incoming
+      'queued',              -- to be sent; not yet at Twilio
+      'sending',             -- handed to Twilio by the holder of the conversation's lease
+      'unknown',             -- Twilio may or may not have it; it is being settled
+      'accepted',            -- Twilio has it (its accepted, scheduled, queued and sending)
+      'sent',                -- at the carrier
+      'canceled',            -- withdrawn before it was sent
+      'failed',              -- refused for good, by Twilio or by settling
+      'undelivered',         -- refused by the carrier or the handset
+      'partially_delivered',
+      'delivered',
+      'read',
+      'blocked'              -- a rule forbade it; error_message names the rule
+    )
+  ),
+  -- A row that Twilio may not have carries no SID; Twilio's own "queued" is our 'accepted'.
+  constraint sms_messages_sid_check check (
+    message_sid is null or status not in ('queued', 'sending', 'unknown', 'blocked')
+  ),
+  constraint sms_messages_send_at_check check (
+    (send_at is not null) = (status in ('queued', 'sending', 'unknown'))
+  ),
+  constraint sms_messages_message_content_check check (length(message_content) <= 65536),
+  constraint sms_messages_encoding_check check (encoding in ('GSM-7', 'UCS-2'))
+) with (fillfactor = 85);
+
+create unique index sms_messages_in_reply_to_idx on public.sms_messages (in_reply_to)
+  where in_reply_to is not null;
+create unique index sms_messages_client_ref_idx on public.sms_messages (user_id, client_ref)
+  where client_ref is not null;
+create index sms_messages_conversation_id_idx
+  on public.sms_messages (conversation_id, id desc);
+create index sms_messages_user_id_idx on public.sms_messages (user_id, id desc);
+-- is_open is the only state an index may name: with status in a predicate no change of it is HOT.
+create index sms_messages_open_idx on public.sms_messages (conversation_id, id) where is_open;
+
+comment on table public.sms_messages is 'Every text. Insert (conversation_id, message_content, client_ref) to send one: it becomes a text message. Ids are in commit order within a conversation: ask for id > last seen to catch up.';
+comment on column public.sms_messages.author is 'contact, ai, human (a row of its owner) or system (fallback and notices).';
+comment on column public.sms_messages.message_sid is 'Twilio''s MessageSid; null until Twilio has the text.';
+comment on column public.sms_messages.in_reply_to is 'The newest incoming text this answer covers.';
+comment on column public.sms_messages.client_ref is 'Made up by the client, unique per user: a double click is one text.';
+comment on column public.sms_messages.media is '[{"url", "content_type"}] of an MMS, kept at Twilio.';
+comment on column public.sms_messages.response_seconds is 'For an answer: seconds since the oldest text it answers.';
+comment on column public.sms_messages.send_at is 'Open rows: when it is next to be sent or looked up.';
+comment on column public.sms_messages.sending_at is 'When it was last handed to Twilio.';
+comment on column public.sms_messages.listed_empty_at is 'Unknown rows: when a complete listing at Twilio first lacked it.';
+comment on column public.sms_messages.resent_at is 'When it was sent once more after two listings lacked it.';
+comment on column public.sms_messages.price is 'As Twilio reports it, negative, in price_unit.';
+comment on column public.sms_messages.occurred_at is 'When it happened at Twilio; for posted texts the time of arrival.';
+comment on column public.sms_messages.is_open is 'Not yet known to be at Twilio.';
+
+alter table public.sms_messages enable row level security;
+revoke all on table public.sms_messages from public, anon, authenticated, service_role;
+revoke all on sequence public.sms_messages_id_seq from public, anon, authenticated, service_role;
+grant select on table public.sms_messages to authenticated;
+grant insert (conversation_id, message_content, client_ref) on table public.sms_messages to authenticated;
+grant select, insert, update, delete on table public.sms_messages to service_role;
+
+create policy sms_messages_owner_reads on public.sms_messages
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy sms_messages_owner_inserts on public.sms_messages
+  for insert to authenticated with check (user_id = (select auth.uid()));
+
+create function private.sms_status_rank(p_status text)
+returns integer
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select array_position(array[
+    'queued', 'sending', 'unknown', 'accepted', 'sent', 'canceled', 'failed', 'undelivered',
+    'partially_delivered', 'delivered', 'read'
+  ], p_status);
+$$;
+comment on function private.sms_status_rank(text) is 'States only move up: Twilio''s callbacks come in any order.';
+revoke all on function private.sms_status_rank(text) from public, anon, authenticated, service_role;
+grant execute on function private.sms_status_rank(text) to service_role;
+
+create function private.sms_status_of(p_twilio_status text)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select case
+    when p_twilio_status in ('accepted', 'scheduled', 'queued', 'sending') then 'accepted'
+    when p_twilio_status in (
+      'sent', 'canceled', 'failed', 'undelivered', 'partially_delivered', 'delivered', 'read'
+    ) then p_twilio_status
+  end;
+$$;
+comment on function private.sms_status_of(text) is 'Our word for one of Twilio''s; null for one we do not know. Its "queued" and "sending" mean that Twilio has the text; ours mean that it has not.';
+revoke all on function private.sms_status_of(text) from public, anon, authenticated, service_role;
+grant execute on function private.sms_status_of(text) to service_role;
+
+create function private.sms_send_due(p_conversation_id uuid)
+returns timestamptz
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select least(
+    (
+      select m.send_at from public.sms_messages as m
+      where m.conversation_id = p_conversation_id and m.is_open and m.status = 'queued'
+      order by m.id
+      limit 1
+    ),
+    (
+      select min(m.send_at) from public.sms_messages as m
+      where m.conversation_id = p_conversation_id and m.is_open and m.status <> 'queued'
+    )
+  );
+$$;
+comment on function private.sms_send_due(uuid) is 'send_due_at from the open rows: the first queued one, because they leave in order, or the next look at an unsettled one.';
+revoke all on function private.sms_send_due(uuid) from public, anon, authenticated, service_role;
+grant execute on function private.sms_send_due(uuid) to service_role;
+
+create function private.sms_response_seconds(p_conversation_id uuid)
+returns numeric
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select extract(epoch from clock_timestamp() - min(m.created_at))
+  from public.sms_messages as m
+  where m.conversation_id = p_conversation_id
+    and m.direction = 'incoming'
+    and m.id > coalesce((
+      select o.id from public.sms_messages as o
+      where o.conversation_id = p_conversation_id and o.author in ('ai', 'human')
+      order by o.id desc
+      limit 1
+    ), 0);
+$$;
+comment on function private.sms_response_seconds(uuid) is 'How long the oldest text that no answer followed has waited; null: none.';
+revoke all on function private.sms_response_seconds(uuid) from public, anon, authenticated, service_role;
+grant execute on function private.sms_response_seconds(uuid) to service_role;

@@ -1,0 +1,96 @@
+-- The gate: may this text leave? Asked in the transaction that moves a row to 'sending', after
+-- the lock on its conversation; and at claim, before a model is paid for.
+
+create function private.sms_replies_used_up(
+  p_conversation public.sms_conversations, p_config public.sms_configs, p_now timestamptz,
+  p_own integer
+)
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  v_hour integer;
+  v_day integer;
+  v_number integer;
+begin
+  select count(*) filter (where r.created_at > p_now - interval '1 hour'), count(*)
+  into v_hour, v_day
+  from (
+    select m.created_at
+    from public.sms_conversations as c
+    join public.sms_messages as m on m.conversation_id = c.id
+    where c.config_id = p_conversation.config_id
+      and c.contact_number = p_conversation.contact_number
+      and m.author = 'ai'
+      and m.status not in ('canceled', 'blocked')
+      and m.created_at > p_now - interval '1 day'
+      and c.last_message_at > p_now - interval '1 day'
+  ) as r;
+  select coalesce(sum(s.ai_replies), 0) into v_number
+  from public.sms_daily_stats as s
+  where s.user_id = p_config.user_id
+    and s.day = (p_now at time zone 'UTC')::date
+    and s.config_id = p_config.id;
+  return v_hour - p_own >= p_config.replies_per_hour
+    or v_day - p_own >= p_config.replies_per_day
+    or v_number - p_own >= p_config.number_replies_per_day;
+end;
+$$;
+comment on function private.sms_replies_used_up(public.sms_conversations, public.sms_configs, timestamptz, integer) is 'Has this contact, or this number, had its AI replies for now? p_own: 1 for an answer whose row is counted among them already.';
+revoke all on function private.sms_replies_used_up(public.sms_conversations, public.sms_configs, timestamptz, integer) from public, anon, authenticated, service_role;
+grant execute on function private.sms_replies_used_up(public.sms_conversations, public.sms_configs, timestamptz, integer) to service_role;
+
+create function private.sms_is_looping(p_conversation_id uuid, p_now timestamptz)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select count(*) = 3 and count(distinct t.message_content) = 1
+    and min(t.created_at) > p_now - interval '1 hour'
+  from (
+    select m.message_content, m.created_at from public.sms_messages as m
+    where m.conversation_id = p_conversation_id and m.direction = 'incoming'
+    order by m.id desc
+    limit 3
+  ) as t;
+$$;
+comment on function private.sms_is_looping(uuid, timestamptz) is 'Three identical texts in an hour: another machine is answering.';
+revoke all on function private.sms_is_looping(uuid, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_is_looping(uuid, timestamptz) to service_role;
+
+create function private.sms_send_verdict(
+  p_conversation public.sms_conversations, p_author text, p_now timestamptz,
+  p_own integer default 0
+)
+returns text
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  v_config public.sms_configs;
+begin
+  select f.* into v_config from public.sms_configs as f where f.id = p_conversation.config_id;
+  return case
+    when private.sms_is_opted_out(
+      p_conversation.user_id, p_conversation.contact_number, v_config.phone_number
+    ) then 'opted_out'
+    when p_conversation.status = 'closed' then 'closed'
+    when v_config.parked_until > p_now then 'parked'
+    when p_author <> 'ai' then null
+    when not (v_config.auto_reply and p_conversation.auto_reply)
+      or p_conversation.paused_until > p_now then 'paused'
+    when private.sms_is_looping(p_conversation.id, p_now) then 'loop'
+    when private.sms_replies_used_up(p_conversation, v_config, p_now, p_own) then 'cap'
+  end;
+end;
+$$;
+comment on function private.sms_send_verdict(public.sms_conversations, text, timestamptz, integer) is 'Null: it may leave. Else the rule that forbids it: opted_out, closed, parked (for now), and for answers of the AI paused, loop or cap. p_own: 1 for a row that is there already.';
+revoke all on function private.sms_send_verdict(public.sms_conversations, text, timestamptz, integer) from public, anon, authenticated, service_role;
+grant execute on function private.sms_send_verdict(public.sms_conversations, text, timestamptz, integer) to service_role;

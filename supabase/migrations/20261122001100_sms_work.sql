@@ -1,0 +1,825 @@
+-- Claiming, answering, giving back. One lease, on the conversation; the caller brings its id, so
+-- that a claim asked again (its response was lost) returns the job already held.
+
+create function private.sms_busy_config(p_now timestamptz)
+returns uuid
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select l.config_id
+  from (
+    select c.config_id, count(*) as held, sum(count(*)) over () as live
+    from public.sms_conversations as c
+    where c.lease_id is not null and c.leased_until > p_now
+    group by c.config_id
+  ) as l
+  where l.live >= 8 and l.held * 2 >= l.live
+  order by l.held desc
+  limit 1;
+$$;
+comment on function private.sms_busy_config(timestamptz) is 'The number that holds half of the live leases: others'' due work goes first.';
+revoke all on function private.sms_busy_config(timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_busy_config(timestamptz) to service_role;
+
+create function private.sms_pick_conversation(p_now timestamptz, p_not_config_id uuid, p_horizon timestamptz)
+returns public.sms_conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_conversation public.sms_conversations;
+begin
+  select c.* into v_conversation
+  from public.sms_conversations as c
+  where least(c.reply_due_at, c.send_due_at) <= p_horizon
+    and (c.lease_id is null or c.leased_until <= p_now)
+    and (p_not_config_id is null or c.config_id <> p_not_config_id)
+    and not exists (
+      select from public.sms_conversations as o
+      where o.config_id = c.config_id and o.contact_number = c.contact_number
+        and o.id <> c.id and o.leased_until > p_now
+    )
+  order by least(c.reply_due_at, c.send_due_at)
+  limit 1
+  for no key update of c skip locked;
+  return v_conversation;
+end;
+$$;
+comment on function private.sms_pick_conversation(timestamptz, uuid, timestamptz) is 'Locks the conversation whose work is due first. Not one whose contact has another one leased: texts to a contact leave in order.';
+revoke all on function private.sms_pick_conversation(timestamptz, uuid, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_pick_conversation(timestamptz, uuid, timestamptz) to service_role;
+
+create function private.sms_has_contact_alone(p_conversation public.sms_conversations, p_now timestamptz)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  return pg_try_advisory_xact_lock(hashtextextended(
+    p_conversation.config_id::text || p_conversation.contact_number, 0
+  )) and not exists (
+    select from public.sms_conversations as o
+    where o.config_id = p_conversation.config_id
+      and o.contact_number = p_conversation.contact_number
+      and o.id <> p_conversation.id and o.leased_until > p_now
+  );
+end;
+$$;
+comment on function private.sms_has_contact_alone(public.sms_conversations, timestamptz) is 'Two sessions may pick two conversations of one contact at the same moment: one goes on. Looked up after the lock, because the other may have leased and committed since the pick.';
+revoke all on function private.sms_has_contact_alone(public.sms_conversations, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_has_contact_alone(public.sms_conversations, timestamptz) to service_role;
+
+create function private.sms_next_conversation(p_now timestamptz)
+returns public.sms_conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_conversation public.sms_conversations;
+  v_busy_config_id uuid := private.sms_busy_config(p_now);
+  v_horizon timestamptz;
+begin
+  if v_busy_config_id is not null then
+    -- Look past the busy number's backlog, but not through all of it.
+    select least(c.reply_due_at, c.send_due_at) into v_horizon
+    from public.sms_conversations as c
+    where least(c.reply_due_at, c.send_due_at) <= p_now
+    order by least(c.reply_due_at, c.send_due_at)
+    offset 200
+    limit 1;
+    v_conversation := private.sms_pick_conversation(
+      p_now, v_busy_config_id, coalesce(v_horizon, p_now)
+    );
+  end if;
+  if v_conversation.id is null then
+    v_conversation := private.sms_pick_conversation(p_now, null, p_now);
+  end if;
+  if v_conversation.id is not null and not private.sms_has_contact_alone(v_conversation, p_now) then
+    return null;
+  end if;
+  return v_conversation;
+end;
+$$;
+comment on function private.sms_next_conversation(timestamptz) is 'The conversation to work on now, locked; null: none.';
+revoke all on function private.sms_next_conversation(timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_next_conversation(timestamptz) to service_role;
+
+create function private.sms_seconds_until_work(p_now timestamptz)
+returns numeric
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select extract(epoch from greatest(n.at, p_now) - p_now)
+  from (
+    select least(
+      (
+        select least(c.reply_due_at, c.send_due_at) from public.sms_conversations as c
+        where least(c.reply_due_at, c.send_due_at) is not null
+          and (c.lease_id is null or c.leased_until <= p_now)
+          and not exists (
+            select from public.sms_conversations as o
+            where o.config_id = c.config_id and o.contact_number = c.contact_number
+              and o.id <> c.id and o.leased_until > p_now
+          )
+        order by least(c.reply_due_at, c.send_due_at)
+        limit 1
+      ),
+      (
+        select min(c.leased_until) from public.sms_conversations as c
+        where c.lease_id is not null and c.leased_until > p_now
+      )
+    ) as at
+  ) as n
+  where n.at is not null;
+$$;
+comment on function private.sms_seconds_until_work(timestamptz) is 'Seconds until work that is free is due or a lease ends; null: there is none.';
+revoke all on function private.sms_seconds_until_work(timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_seconds_until_work(timestamptz) to service_role;
+
+-- The jobs, as the worker gets them.
+
+create function private.sms_text_job(p_kind text, p_conversation public.sms_conversations, p_message public.sms_messages)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'kind', p_kind,
+    'lease_id', p_conversation.lease_id,
+    'conversation_id', p_conversation.id,
+    'message_id', p_message.id,
+    'from', f.phone_number,
+    'to', p_conversation.contact_number,
+    'service_sid', f.messaging_service_sid,
+    'content', p_message.message_content,
+    'sent_after', p_message.sending_at - interval '2 minutes'
+  )
+  from public.sms_configs as f where f.id = p_conversation.config_id;
+$$;
+comment on function private.sms_text_job(text, public.sms_conversations, public.sms_messages) is 'A job of kind send or reconcile.';
+revoke all on function private.sms_text_job(text, public.sms_conversations, public.sms_messages) from public, anon, authenticated, service_role;
+grant execute on function private.sms_text_job(text, public.sms_conversations, public.sms_messages) to service_role;
+
+create function private.sms_history(p_conversation public.sms_conversations, p_limit integer)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(
+    jsonb_agg(jsonb_build_object('role', h.role, 'content', h.content) order by h.place, h.id), '[]'
+  )
+  from (
+    select m.id, coalesce(m.in_reply_to, m.id) as place,
+      case m.direction when 'incoming' then 'user' else 'assistant' end as role,
+      concat_ws(' ', nullif(m.message_content, ''), (
+        select string_agg(format('[%s]', a ->> 'content_type'), ' ')
+        from jsonb_array_elements(m.media) as a
+      )) as content
+    from public.sms_messages as m
+    where m.conversation_id = p_conversation.id
+      and (
+        m.id <= p_conversation.last_incoming_id
+        or m.in_reply_to < p_conversation.last_incoming_id
+      )
+      and m.status not in ('blocked', 'canceled', 'failed', 'queued')
+    order by m.id desc
+    limit p_limit
+  ) as h;
+$$;
+comment on function private.sms_history(public.sms_conversations, integer) is 'The last texts, oldest first, up to the newest incoming one: [{role, content}]. An answer stands after the text it answers, also when a newer text overtook it. A picture is named by its type.';
+revoke all on function private.sms_history(public.sms_conversations, integer) from public, anon, authenticated, service_role;
+grant execute on function private.sms_history(public.sms_conversations, integer) to service_role;
+
+create function private.sms_reply_job(p_conversation public.sms_conversations)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'kind', 'reply',
+    'lease_id', p_conversation.lease_id,
+    'conversation_id', p_conversation.id,
+    'message_id', p_conversation.last_incoming_id,
+    'attempt', p_conversation.reply_attempts,
+    'config_id', f.id,
+    'contact_number', p_conversation.contact_number,
+    'system_prompt', f.system_prompt,
+    'openai_model', f.openai_model,
+    'max_tokens', f.max_tokens,
+    'temperature', f.temperature,
+    'max_segments', f.max_segments,
+    'fold_accents', f.fold_accents,
+    'history', private.sms_history(p_conversation, f.history_limit),
+    'notice', case when not exists (
+      select from public.sms_messages as m
+      where m.conversation_id = p_conversation.id and m.author in ('ai', 'system')
+    ) then f.first_reply_notice end
+  )
+  from public.sms_configs as f where f.id = p_conversation.config_id;
+$$;
+comment on function private.sms_reply_job(public.sms_conversations) is 'A job of kind reply.';
+revoke all on function private.sms_reply_job(public.sms_conversations) from public, anon, authenticated, service_role;
+grant execute on function private.sms_reply_job(public.sms_conversations) to service_role;
+
+create function private.sms_fallback_job(p_conversation public.sms_conversations)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'kind', 'fallback',
+    'lease_id', p_conversation.lease_id,
+    'conversation_id', p_conversation.id,
+    'message_id', p_conversation.last_incoming_id,
+    'content', f.fallback_reply,
+    'fold_accents', f.fold_accents,
+    'max_segments', f.max_segments
+  )
+  from public.sms_configs as f where f.id = p_conversation.config_id;
+$$;
+comment on function private.sms_fallback_job(public.sms_conversations) is 'A job of kind fallback.';
+revoke all on function private.sms_fallback_job(public.sms_conversations) from public, anon, authenticated, service_role;
+grant execute on function private.sms_fallback_job(public.sms_conversations) to service_role;
+
+create function private.sms_job(p_conversation public.sms_conversations)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  v_message public.sms_messages;
+begin
+  if p_conversation.leased_for = 'reply' then
+    return private.sms_reply_job(p_conversation);
+  elsif p_conversation.leased_for = 'fallback' then
+    return private.sms_fallback_job(p_conversation);
+  end if;
+  select m.* into v_message from public.sms_messages as m
+  where m.conversation_id = p_conversation.id and m.is_open
+    and m.status = case p_conversation.leased_for when 'send' then 'sending' else 'unknown' end
+  order by m.send_at, m.id
+  limit 1;
+  if not found then
+    return null;
+  end if;
+  return private.sms_text_job(p_conversation.leased_for, p_conversation, v_message);
+end;
+$$;
+comment on function private.sms_job(public.sms_conversations) is 'The job that a leased conversation stands for; null: a callback did it meanwhile.';
+revoke all on function private.sms_job(public.sms_conversations) from public, anon, authenticated, service_role;
+grant execute on function private.sms_job(public.sms_conversations) to service_role;
+
+-- Leasing.
+
+create function private.sms_lease(p_conversation_id uuid, p_lease_id uuid, p_until timestamptz, p_for text)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_conversation public.sms_conversations;
+begin
+  update public.sms_conversations as c
+  set lease_id = p_lease_id, leased_until = p_until, leased_for = p_for,
+    reply_attempts = c.reply_attempts + (p_for = 'reply')::int,
+    send_due_at = private.sms_send_due(c.id)
+  where c.id = p_conversation_id
+  returning c.* into v_conversation;
+  return private.sms_job(v_conversation);
+end;
+$$;
+comment on function private.sms_lease(uuid, uuid, timestamptz, text) is 'Leases a locked conversation for one job and returns the job.';
+revoke all on function private.sms_lease(uuid, uuid, timestamptz, text) from public, anon, authenticated, service_role;
+grant execute on function private.sms_lease(uuid, uuid, timestamptz, text) to service_role;
+
+create function private.sms_quarantine(p_conversation public.sms_conversations)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  update public.sms_messages as m
+  set status = 'unknown',
+    send_at = coalesce(p_conversation.leased_until, m.send_at) + (private.sms_timing()).settle_after,
+    error_message = 'The worker that was sending it ended'
+  where m.conversation_id = p_conversation.id and m.is_open and m.status = 'sending';
+end;
+$$;
+comment on function private.sms_quarantine(public.sms_conversations) is 'A text being sent under a lease that ended may be at Twilio: it is looked up later, never sent blindly.';
+revoke all on function private.sms_quarantine(public.sms_conversations) from public, anon, authenticated, service_role;
+grant execute on function private.sms_quarantine(public.sms_conversations) to service_role;
+
+create function private.sms_withhold_queued(p_message public.sms_messages, p_verdict text, p_parked_until timestamptz)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  if p_verdict = 'parked' then
+    update public.sms_messages as m set send_at = p_parked_until where m.id = p_message.id;
+  else
+    update public.sms_messages as m
+    set status = case when p_verdict = 'opted_out' then 'blocked' else 'canceled' end,
+      send_at = null, in_reply_to = null, error_message = p_verdict
+    where m.id = p_message.id;
+  end if;
+end;
+$$;
+comment on function private.sms_withhold_queued(public.sms_messages, text, timestamptz) is 'What the gate does to a queued text: parked waits, opted_out is blocked, the rest is canceled and gives in_reply_to back.';
+revoke all on function private.sms_withhold_queued(public.sms_messages, text, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_withhold_queued(public.sms_messages, text, timestamptz) to service_role;
+
+create function private.sms_claim_queued(
+  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_message public.sms_messages;
+  v_verdict text;
+begin
+  loop
+    select m.* into v_message from public.sms_messages as m
+    where m.conversation_id = p_conversation.id and m.is_open and m.status = 'queued'
+    order by m.id
+    limit 1;
+    if not found then
+      return null;
+    end if;
+    if v_message.in_reply_to < p_conversation.last_incoming_id
+      and p_conversation.reply_due_at is not null then
+      v_verdict := 'overtaken'; -- the newer text's answer covers both
+    elsif v_message.send_at > p_now then
+      return null;
+    else
+      v_verdict := private.sms_send_verdict(
+        p_conversation, case v_message.author when 'human' then 'human' else 'ai' end, p_now,
+        (v_message.author = 'ai')::integer
+      );
+    end if;
+    exit when v_verdict is null;
+    perform private.sms_withhold_queued(v_message, v_verdict, (
+      select f.parked_until from public.sms_configs as f where f.id = p_conversation.config_id
+    ));
+  end loop;
+  update public.sms_messages as m
+  set status = 'sending', sending_at = p_now, send_at = p_until, attempts = m.attempts + 1
+  where m.id = v_message.id;
+  return private.sms_lease(p_conversation.id, p_lease_id, p_until, 'send');
+end;
+$$;
+comment on function private.sms_claim_queued(public.sms_conversations, uuid, timestamptz, timestamptz) is 'Takes the first queued text through the gate; null: there is none to send now.';
+revoke all on function private.sms_claim_queued(public.sms_conversations, uuid, timestamptz, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_claim_queued(public.sms_conversations, uuid, timestamptz, timestamptz) to service_role;
+
+create function private.sms_drop_owed(p_conversation_id uuid, p_reason text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  update public.sms_conversations as c
+  set reply_due_at = null, owed_since = null, reply_attempts = 0, overtaken = 0,
+    reply_error = p_reason
+  where c.id = p_conversation_id;
+end;
+$$;
+comment on function private.sms_drop_owed(uuid, text) is 'The owed answer is not given, and reply_error says why.';
+revoke all on function private.sms_drop_owed(uuid, text) from public, anon, authenticated, service_role;
+grant execute on function private.sms_drop_owed(uuid, text) to service_role;
+
+create function private.sms_fallback_is_due(p_conversation public.sms_conversations, p_now timestamptz)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select not exists (
+    select from public.sms_conversations as c
+    join public.sms_messages as m on m.conversation_id = c.id
+    where c.config_id = p_conversation.config_id
+      and c.contact_number = p_conversation.contact_number
+      and m.author = 'system' and m.in_reply_to is not null
+      and m.created_at > p_now - (private.sms_timing()).fallback_every
+  );
+$$;
+comment on function private.sms_fallback_is_due(public.sms_conversations, timestamptz) is 'Has the contact had no fallback text within the hour?';
+revoke all on function private.sms_fallback_is_due(public.sms_conversations, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_fallback_is_due(public.sms_conversations, timestamptz) to service_role;
+
+create function private.sms_claim_reply(
+  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_config public.sms_configs;
+  v_verdict text := private.sms_send_verdict(p_conversation, 'ai', p_now);
+  v_not_before timestamptz;
+begin
+  select f.* into v_config from public.sms_configs as f where f.id = p_conversation.config_id;
+  v_not_before := case when v_verdict = 'parked' then v_config.parked_until
+    when v_verdict is null then private.sms_quiet_until(v_config, p_now) end;
+  if v_not_before is not null then
+    update public.sms_conversations as c set reply_due_at = v_not_before
+    where c.id = p_conversation.id;
+  elsif v_verdict is not null then
+    perform private.sms_drop_owed(p_conversation.id, v_verdict);
+  elsif p_conversation.reply_attempts < (private.sms_timing()).reply_attempts_max then
+    return private.sms_lease(p_conversation.id, p_lease_id, p_until, 'reply');
+  elsif private.sms_fallback_is_due(p_conversation, p_now) then
+    return private.sms_lease(p_conversation.id, p_lease_id, p_until, 'fallback');
+  else
+    perform private.sms_drop_owed(p_conversation.id, coalesce(p_conversation.reply_error, 'no answer'));
+  end if;
+  return null;
+end;
+$$;
+comment on function private.sms_claim_reply(public.sms_conversations, uuid, timestamptz, timestamptz) is 'The owed answer: generate it, or send the fallback when the attempts are used up. Null: not now, or not at all.';
+revoke all on function private.sms_claim_reply(public.sms_conversations, uuid, timestamptz, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_claim_reply(public.sms_conversations, uuid, timestamptz, timestamptz) to service_role;
+
+create function private.sms_claim_conversation(
+  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_job jsonb;
+begin
+  perform private.sms_quarantine(p_conversation);
+  v_job := private.sms_claim_queued(p_conversation, p_lease_id, p_until, p_now);
+  if v_job is null and exists (
+    select from public.sms_messages as m
+    where m.conversation_id = p_conversation.id and m.is_open
+      and m.status = 'unknown' and m.send_at <= p_now
+  ) then
+    v_job := private.sms_lease(p_conversation.id, p_lease_id, p_until, 'reconcile');
+  end if;
+  if v_job is null and p_conversation.reply_due_at <= p_now then
+    update public.sms_conversations as c set reply_due_at = q.send_at
+    from (
+      select m.send_at from public.sms_messages as m
+      where m.conversation_id = p_conversation.id and m.is_open and m.status = 'queued'
+      order by m.id
+      limit 1
+    ) as q
+    where c.id = p_conversation.id; -- behind the texts that wait: they leave in order
+    if not found then
+      v_job := private.sms_claim_reply(p_conversation, p_lease_id, p_until, p_now);
+    end if;
+  end if;
+  if v_job is null then
+    update public.sms_conversations as c
+    set send_due_at = private.sms_send_due(c.id),
+      lease_id = null, leased_until = null, leased_for = null
+    where c.id = p_conversation.id;
+  end if;
+  return v_job;
+end;
+$$;
+comment on function private.sms_claim_conversation(public.sms_conversations, uuid, timestamptz, timestamptz) is 'The job a locked conversation has now: a queued text first, then an unknown one to look up, then the owed answer. Null: none after all.';
+revoke all on function private.sms_claim_conversation(public.sms_conversations, uuid, timestamptz, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_claim_conversation(public.sms_conversations, uuid, timestamptz, timestamptz) to service_role;
+
+create function public.claim_sms_work(p_worker text, p_lease_id uuid, p_lease interval default null)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_lease interval := coalesce(p_lease, (private.sms_timing()).lease);
+  v_conversation public.sms_conversations;
+  v_job jsonb;
+begin
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.lease_id = p_lease_id
+  for no key update;
+  if found and v_conversation.leased_until > v_now then
+    v_job := private.sms_job(v_conversation);
+  end if;
+  if v_job is null then
+    perform private.sms_end_lease(v_conversation.id, p_lease_id);
+  end if;
+  for v_try in 1 .. 50 loop
+    exit when v_job is not null;
+    v_conversation := private.sms_next_conversation(v_now);
+    exit when v_conversation.id is null;
+    v_job := private.sms_claim_conversation(v_conversation, p_lease_id, v_now + v_lease, v_now);
+  end loop;
+  return coalesce(
+    v_job || jsonb_build_object('lease_seconds', extract(epoch from v_lease)),
+    jsonb_build_object('kind', 'wait', 'seconds', private.sms_seconds_until_work(v_now))
+  );
+end;
+$$;
+comment on function public.claim_sms_work(text, uuid, interval) is 'Leases the conversation whose work is due first and returns the job: {kind: reply | fallback | send | reconcile, lease_seconds, …}, or {kind: wait, seconds} until work is due or a lease ends (null: none). Asked again with the same lease id it returns the job already held.';
+revoke all on function public.claim_sms_work(text, uuid, interval) from public, anon, authenticated, service_role;
+grant execute on function public.claim_sms_work(text, uuid, interval) to service_role;
+
+create function private.sms_end_lease(p_conversation_id uuid, p_lease_id uuid)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  update public.sms_conversations as c
+  set lease_id = null, leased_until = null, leased_for = null
+  where c.id = p_conversation_id and c.lease_id = p_lease_id;
+  return found;
+end;
+$$;
+comment on function private.sms_end_lease(uuid, uuid) is 'Ends a lease if it is still this one.';
+revoke all on function private.sms_end_lease(uuid, uuid) from public, anon, authenticated, service_role;
+grant execute on function private.sms_end_lease(uuid, uuid) to service_role;
+
+create function public.release_sms_work(p_lease_id uuid)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_conversation public.sms_conversations;
+begin
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.lease_id = p_lease_id
+  for no key update;
+  if not found then
+    return false;
+  end if;
+  -- Released before the request was made: the text goes back as it was.
+  update public.sms_messages as m
+  set status = 'queued', send_at = clock_timestamp(), attempts = greatest(m.attempts - 1, 0)
+  where m.conversation_id = v_conversation.id and m.is_open and m.status = 'sending';
+  update public.sms_conversations as c
+  set lease_id = null, leased_until = null, leased_for = null,
+    reply_attempts = greatest(c.reply_attempts - (c.leased_for = 'reply')::int, 0),
+    send_due_at = private.sms_send_due(c.id)
+  where c.id = v_conversation.id;
+  return true;
+end;
+$$;
+comment on function public.release_sms_work(uuid) is 'Gives a job back with its attempt, for a worker that is stopping. Only before its text was handed to Twilio. False: the lease was gone.';
+revoke all on function public.release_sms_work(uuid) from public, anon, authenticated, service_role;
+grant execute on function public.release_sms_work(uuid) to service_role;
+
+create function private.sms_is_overtaken(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select p_conversation.last_incoming_id <> p_message_id
+    and p_conversation.overtaken < t.overtaken_max
+    and p_now < p_conversation.owed_since + t.overtaken_for
+  from private.sms_timing() as t;
+$$;
+comment on function private.sms_is_overtaken(public.sms_conversations, bigint, timestamptz) is 'A newer text came while the answer was generated, and waiting for the next answer is still fair: not twice dropped already, not 30 s old.';
+revoke all on function private.sms_is_overtaken(public.sms_conversations, bigint, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_is_overtaken(public.sms_conversations, bigint, timestamptz) to service_role;
+
+create function private.sms_drop_answer(p_conversation public.sms_conversations, p_reason text)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  if p_reason = 'overtaken' then
+    update public.sms_conversations as c
+    set overtaken = c.overtaken + 1, reply_attempts = greatest(c.reply_attempts - 1, 0)
+    where c.id = p_conversation.id;
+  elsif p_reason = 'parked' then
+    update public.sms_conversations as c
+    set reply_due_at = f.parked_until, reply_attempts = greatest(c.reply_attempts - 1, 0)
+    from public.sms_configs as f
+    where c.id = p_conversation.id and f.id = c.config_id and c.reply_due_at is not null;
+  else
+    perform private.sms_drop_owed(p_conversation.id, p_reason);
+  end if;
+  perform private.sms_end_lease(p_conversation.id, p_conversation.lease_id);
+  return jsonb_build_object(
+    'outcome', case p_reason when 'overtaken' then 'overtaken' else 'blocked' end, 'reason', p_reason
+  );
+end;
+$$;
+comment on function private.sms_drop_answer(public.sms_conversations, text) is 'A generated answer that may not leave: overtaken and parked stay owed and give their attempt back.';
+revoke all on function private.sms_drop_answer(public.sms_conversations, text) from public, anon, authenticated, service_role;
+grant execute on function private.sms_drop_answer(public.sms_conversations, text) to service_role;
+
+create function private.sms_cover(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  update public.sms_conversations as c
+  set reply_due_at = case when n.created_at is not null then c.reply_due_at end,
+    owed_since = case when c.reply_due_at is not null then n.created_at end,
+    reply_attempts = 0,
+    overtaken = 0,
+    reply_error = null,
+    last_message_at = greatest(c.last_message_at, p_now),
+    send_due_at = private.sms_send_due(c.id),
+    leased_for = 'send'
+  from (
+    select min(m.created_at) as created_at from public.sms_messages as m
+    where m.conversation_id = p_conversation.id
+      and m.direction = 'incoming' and m.id > p_message_id
+  ) as n
+  where c.id = p_conversation.id;
+end;
+$$;
+comment on function private.sms_cover(public.sms_conversations, bigint, timestamptz) is 'The answer covers all texts up to p_message_id: nothing is owed any more, unless a newer text came.';
+revoke all on function private.sms_cover(public.sms_conversations, bigint, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_cover(public.sms_conversations, bigint, timestamptz) to service_role;
+
+-- plpgsql on purpose, one statement after another: as a single statement its subqueries would see
+-- the snapshot from before the wait for the lock, and an overtaken answer would go out.
+create function public.queue_reply(
+  p_lease_id uuid, p_message_id bigint, p_content text, p_encoding text, p_segments integer,
+  p_model text default null, p_prompt_tokens integer default null,
+  p_completion_tokens integer default null, p_generation_ms integer default null
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_now timestamptz;
+  v_conversation public.sms_conversations;
+  v_message public.sms_messages;
+  v_verdict text;
+begin
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.lease_id = p_lease_id
+  for no key update;
+  v_now := clock_timestamp();
+  if not found or v_conversation.leased_until <= v_now then
+    return jsonb_build_object('outcome', 'gone');
+  end if;
+  if v_conversation.leased_for = 'send' then -- asked again: the response was lost
+    return coalesce(
+      private.sms_job(v_conversation) || jsonb_build_object('outcome', 'send'),
+      jsonb_build_object('outcome', 'gone')
+    );
+  end if;
+
+  v_verdict := private.sms_send_verdict(v_conversation, 'ai', v_now);
+  if v_verdict is null and private.sms_is_overtaken(v_conversation, p_message_id, v_now) then
+    v_verdict := 'overtaken';
+  end if;
+  if v_verdict is not null then
+    return private.sms_drop_answer(v_conversation, v_verdict);
+  end if;
+
+  insert into public.sms_messages as m (
+    conversation_id, direction, author, status, message_content, in_reply_to, encoding, segments,
+    model, prompt_tokens, completion_tokens, generation_ms, attempts, sending_at, send_at, occurred_at
+  ) values (
+    v_conversation.id, 'outgoing',
+    case v_conversation.leased_for when 'fallback' then 'system' else 'ai' end,
+    'sending', p_content, p_message_id, p_encoding, p_segments,
+    p_model, p_prompt_tokens, p_completion_tokens, p_generation_ms, 1, v_now,
+    v_conversation.leased_until, v_now
+  )
+  returning m.* into v_message;
+  perform private.sms_cover(v_conversation, p_message_id, v_now);
+  return private.sms_text_job('send', v_conversation, v_message)
+    || jsonb_build_object('outcome', 'send');
+end;
+$$;
+comment on function public.queue_reply(uuid, bigint, text, text, integer, text, integer, integer, integer) is 'Takes a generated answer (or the fallback text) to p_message_id through the gate and writes its row as sending. Returns {outcome: send, message_id, from, to, service_sid, content}, or overtaken, blocked (with the reason) or gone (the lease is lost): then nothing may be sent.';
+revoke all on function public.queue_reply(uuid, bigint, text, text, integer, text, integer, integer, integer) from public, anon, authenticated, service_role;
+grant execute on function public.queue_reply(uuid, bigint, text, text, integer, text, integer, integer, integer) to service_role;
+
+create function public.fail_reply(p_lease_id uuid, p_error text, p_parks boolean default false)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_conversation public.sms_conversations;
+  v_timing private.sms_timing := private.sms_timing();
+  v_outcome text;
+begin
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.lease_id = p_lease_id
+  for no key update;
+  if not found then
+    return jsonb_build_object('outcome', 'gone');
+  elsif v_conversation.leased_for = 'send' then -- its row exists: it is a delivery now
+    return jsonb_build_object('outcome', 'refused');
+  end if;
+  v_outcome := case when p_parks then 'parked'
+    when v_conversation.reply_attempts >= v_timing.reply_attempts_max then 'fallback'
+    else 'retry' end;
+  if p_parks then
+    perform private.sms_park(v_conversation.config_id, p_error);
+  end if;
+  update public.sms_conversations as c
+  set reply_error = p_error,
+    reply_attempts = c.reply_attempts - p_parks::int,
+    reply_due_at = case
+      when c.reply_due_at is null then null
+      when p_parks then clock_timestamp() + v_timing.park_for
+      when v_outcome = 'fallback' then clock_timestamp()
+      else clock_timestamp() + private.sms_backoff(c.reply_attempts)
+    end,
+    lease_id = null, leased_until = null, leased_for = null
+  where c.id = v_conversation.id;
+  return jsonb_build_object('outcome', v_outcome);
+end;
+$$;
+comment on function public.fail_reply(uuid, text, boolean) is 'No usable answer: tried again after a pause, or the fallback when the attempts are used up. p_parks: the account or key is at fault, so the number rests and the attempt is given back. Refused once the answer''s row exists.';
+revoke all on function public.fail_reply(uuid, text, boolean) from public, anon, authenticated, service_role;
+grant execute on function public.fail_reply(uuid, text, boolean) to service_role;
+
+create function private.sms_backoff(p_attempts integer)
+returns interval
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select least(
+    t.retry_after * (2 ^ least(greatest(p_attempts, 1) - 1, 10)), greatest(interval '1 minute', t.retry_after)
+  ) * (0.75 + 0.5 * random())
+  from private.sms_timing() as t;
+$$;
+comment on function private.sms_backoff(integer) is 'The pause after the n-th failed attempt: 5, 10, 20, 40, 60 seconds, give or take a quarter.';
+revoke all on function private.sms_backoff(integer) from public, anon, authenticated, service_role;
+grant execute on function private.sms_backoff(integer) to service_role;
+
+create function private.sms_park(p_config_id uuid, p_reason text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  update public.sms_configs as f
+  set parked_until = clock_timestamp() + (private.sms_timing()).park_for, parked_reason = p_reason
+  where f.id = p_config_id;
+end;
+$$;
+comment on function private.sms_park(uuid, text) is 'The account, key or quota was refused: nothing of this number is tried for a while. Other numbers go on.';
+revoke all on function private.sms_park(uuid, text) from public, anon, authenticated, service_role;
+grant execute on function private.sms_park(uuid, text) to service_role;

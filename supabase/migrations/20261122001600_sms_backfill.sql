@@ -1,0 +1,166 @@
+-- What the webhook missed is fetched from Twilio: texts that never arrived, final states and
+-- prices that were never posted.
+
+create function public.claim_sms_backfill(p_every interval default '5 minutes', p_lease interval default '5 minutes')
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_config public.sms_configs;
+begin
+  select f.* into v_config from public.sms_configs as f
+  where f.backfill_due_at <= now()
+  order by f.backfill_due_at
+  limit 1
+  for no key update skip locked;
+  if not found then
+    return jsonb_build_object('config_id', null, 'seconds', (
+      select extract(epoch from least(min(f.backfill_due_at), now() + p_every) - now())
+      from public.sms_configs as f
+    ));
+  end if;
+  update public.sms_configs as f set backfill_due_at = now() + p_lease where f.id = v_config.id;
+  return jsonb_build_object(
+    'config_id', v_config.id,
+    'phone_number', v_config.phone_number,
+    'messaging_service_sid', v_config.messaging_service_sid,
+    'since', v_config.backfilled_until - interval '10 minutes',
+    'sweep_since', (
+      select min(m.created_at)
+      from public.sms_conversations as c
+      join public.sms_messages as m on m.conversation_id = c.id
+      where c.config_id = v_config.id
+        and c.last_message_at > now() - interval '1 day'
+        and m.created_at between now() - interval '1 day' and now() - interval '1 minute'
+        and m.message_sid is not null and m.direction = 'outgoing'
+        and (m.price is null or m.status in ('accepted', 'sent'))
+    )
+  );
+end;
+$$;
+comment on function public.claim_sms_backfill(interval, interval) is 'Gives one worker one number to compare with Twilio: {config_id, phone_number, since, sweep_since (outgoing texts that lack a final state or a price, null: none)}, or {config_id: null, seconds} until one is due.';
+revoke all on function public.claim_sms_backfill(interval, interval) from public, anon, authenticated, service_role;
+grant execute on function public.claim_sms_backfill(interval, interval) to service_role;
+
+create function public.missing_sms(p_sids text[])
+returns text[]
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(array_agg(s.sid), '{}')
+  from unnest(p_sids) as s (sid)
+  where not exists (select from public.sms_messages as m where m.message_sid = s.sid)
+    and not exists (
+      select from public.sms_webhook_logs as l where l.message_sid = s.sid and l.outcome = 'refused'
+    );
+$$;
+comment on function public.missing_sms(text[]) is 'Those of the MessageSids that are neither stored nor recorded as refused.';
+revoke all on function public.missing_sms(text[]) from public, anon, authenticated, service_role;
+grant execute on function public.missing_sms(text[]) to service_role;
+
+create function public.note_sms_refused(p_sid text, p_reason text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  insert into public.sms_webhook_logs (message_sid, payload, outcome)
+  values (p_sid, jsonb_build_object('reason', p_reason), 'refused');
+end;
+$$;
+comment on function public.note_sms_refused(text, text) is 'The database refuses this text for itself: recorded, so that it holds up nothing, and counted in health.';
+revoke all on function public.note_sms_refused(text, text) from public, anon, authenticated, service_role;
+grant execute on function public.note_sms_refused(text, text) to service_role;
+
+create function public.finish_sms_backfill(
+  p_config_id uuid, p_until timestamptz default null, p_every interval default '5 minutes'
+)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  update public.sms_configs as f
+  set backfilled_until = greatest(f.backfilled_until, p_until),
+    backfill_due_at = now() + p_every
+  where f.id = p_config_id;
+end;
+$$;
+comment on function public.finish_sms_backfill(uuid, timestamptz, interval) is 'Every text up to p_until is stored or recorded as refused (null: no progress); next look after p_every.';
+revoke all on function public.finish_sms_backfill(uuid, timestamptz, interval) from public, anon, authenticated, service_role;
+grant execute on function public.finish_sms_backfill(uuid, timestamptz, interval) to service_role;
+
+create function public.record_sms_sweep(p_messages jsonb)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_message record;
+  v_changed integer := 0;
+begin
+  for v_message in
+    select m.id, t ->> 'status' as status, (t ->> 'error_code')::integer as error_code,
+      (t ->> 'price')::numeric as price, t ->> 'price_unit' as price_unit,
+      nullif((t ->> 'segments')::integer, 0) as segments
+    from jsonb_array_elements(p_messages) as t
+    join public.sms_messages as m on m.message_sid = t ->> 'sid'
+    where m.direction = 'outgoing'
+    order by m.id
+  loop
+    v_changed := v_changed + private.sms_forward(
+      v_message.id, private.sms_status_of(v_message.status), v_message.error_code, null
+    )::int;
+    update public.sms_messages as m
+    set price = v_message.price, price_unit = v_message.price_unit,
+      segments = coalesce(v_message.segments, m.segments)
+    where m.id = v_message.id and v_message.price is not null and m.price is null;
+  end loop;
+  return v_changed;
+end;
+$$;
+comment on function public.record_sms_sweep(jsonb) is 'One page of our texts as Twilio lists them, [{sid, status, error_code, price, price_unit, segments}]: takes over later states and prices. Returns how many states changed.';
+revoke all on function public.record_sms_sweep(jsonb) from public, anon, authenticated, service_role;
+grant execute on function public.record_sms_sweep(jsonb) to service_role;
+
+create function public.drop_sms_backlog()
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_dropped integer;
+begin
+  update public.sms_configs as f set backfilled_until = now() where true;
+  perform from public.sms_conversations as c
+  where least(c.reply_due_at, c.send_due_at) is not null
+  order by c.id
+  for no key update;
+  update public.sms_messages as m
+  set status = case m.status when 'queued' then 'canceled' else 'failed' end,
+    send_at = null, in_reply_to = null, error_message = 'backlog dropped'
+  where m.is_open;
+  update public.sms_conversations as c
+  set reply_due_at = null, owed_since = null, reply_error = 'backlog dropped', send_due_at = null,
+    lease_id = null, leased_until = null, leased_for = null
+  where least(c.reply_due_at, c.send_due_at) is not null;
+  get diagnostics v_dropped = row_count;
+  return v_dropped;
+end;
+$$;
+comment on function public.drop_sms_backlog() is 'After restoring a dump: nothing that is owed, queued or missed in it is answered or sent. Returns the number of conversations.';
+revoke all on function public.drop_sms_backlog() from public, anon, authenticated, service_role;
+grant execute on function public.drop_sms_backlog() to service_role;

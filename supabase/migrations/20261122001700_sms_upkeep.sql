@@ -1,0 +1,336 @@
+-- Heartbeats, health, tidying up, erasure. The newest file says the schema's version.
+
+create table private.sms_upkeep (
+  only_row boolean not null default true,
+  tidied_at timestamptz not null default '-infinity',
+  repaired bigint not null default 0,
+  constraint sms_upkeep_pkey primary key (only_row),
+  constraint sms_upkeep_only_row_check check (only_row)
+);
+comment on table private.sms_upkeep is 'One row: when tidy_sms last ran, and how many rows it ever had to repair.';
+insert into private.sms_upkeep default values;
+alter table private.sms_upkeep enable row level security;
+revoke all on table private.sms_upkeep from public, anon, authenticated, service_role;
+grant select, update on table private.sms_upkeep to service_role;
+create policy sms_upkeep_service on private.sms_upkeep
+  for all to service_role using (true) with check (true);
+
+create function public.note_sms_worker(
+  p_name text, p_version text, p_realtime_ready_at timestamptz default null,
+  p_notices jsonb default '{}'
+)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  insert into public.sms_workers as w (name, version, seen_at, realtime_ready_at, notices)
+  values (p_name, p_version, clock_timestamp(), p_realtime_ready_at, p_notices)
+  on conflict (name) do update
+    set version = excluded.version, seen_at = excluded.seen_at,
+      realtime_ready_at = coalesce(excluded.realtime_ready_at, w.realtime_ready_at),
+      notices = excluded.notices;
+end;
+$$;
+comment on function public.note_sms_worker(text, text, timestamptz, jsonb) is 'A worker''s heartbeat, with the time it was last ready on Realtime and what an operator should know.';
+revoke all on function public.note_sms_worker(text, text, timestamptz, jsonb) from public, anon, authenticated, service_role;
+grant execute on function public.note_sms_worker(text, text, timestamptz, jsonb) to service_role;
+
+create function private.sms_worker_health()
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'name', w.name,
+    'version', w.version,
+    'seen_seconds_ago', round(extract(epoch from now() - w.seen_at), 1),
+    'realtime_ready_at', w.realtime_ready_at,
+    'notices', w.notices
+  ) order by w.seen_at desc), '[]')
+  from public.sms_workers as w where w.seen_at > now() - interval '10 minutes';
+$$;
+comment on function private.sms_worker_health() is 'The workers of the last ten minutes.';
+revoke all on function private.sms_worker_health() from public, anon, authenticated, service_role;
+grant execute on function private.sms_worker_health() to service_role;
+
+create function private.sms_config_health()
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'config_id', f.id,
+    'number', '…' || right(f.phone_number, 4),
+    'parked_until', case when f.parked_until > now() then f.parked_until end,
+    'parked_reason', case when f.parked_until > now() then f.parked_reason end,
+    'backfill_seconds_ago', round(extract(epoch from now() - f.backfilled_until))
+  ) order by f.created_at), '[]')
+  from public.sms_configs as f;
+$$;
+comment on function private.sms_config_health() is 'Parking and backfill of each number.';
+revoke all on function private.sms_config_health() from public, anon, authenticated, service_role;
+grant execute on function private.sms_config_health() to service_role;
+
+create function public.get_sms_health()
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'owed', (
+      select count(*) from public.sms_conversations as c
+      where least(c.reply_due_at, c.send_due_at) is not null
+    ),
+    'overdue', (
+      select count(*) from public.sms_conversations as c
+      where least(c.reply_due_at, c.send_due_at) <= now()
+    ),
+    'oldest_due_seconds', (
+      select round(extract(epoch from now() - min(least(c.reply_due_at, c.send_due_at))), 1)
+      from public.sms_conversations as c
+      where least(c.reply_due_at, c.send_due_at) <= now()
+    ),
+    'unknown', (
+      select count(*) from public.sms_messages as m where m.is_open and m.status = 'unknown'
+    ),
+    'failed_24h', (
+      select coalesce(sum(s.failed), 0) from public.sms_daily_stats as s
+      where s.day >= (now() at time zone 'UTC')::date - 1
+    ),
+    'doubled', (
+      select count(*) from public.sms_delivery_events as e where e.status = 'doubled'
+    ),
+    'unconfigured_24h', (
+      select count(*) from public.sms_webhook_logs as l
+      where l.outcome = 'unconfigured' and l.received_at > now() - interval '1 day'
+    ),
+    'refused_24h', (
+      select count(*) from public.sms_webhook_logs as l
+      where l.outcome = 'refused' and l.received_at > now() - interval '1 day'
+    ),
+    'repaired', (select u.repaired from private.sms_upkeep as u),
+    'oldest_transaction_seconds', (
+      select round(extract(epoch from now() - min(a.xact_start)), 1)
+      from pg_catalog.pg_stat_activity as a where a.datname = current_database()
+    ),
+    'numbers', private.sms_config_health(),
+    'workers', private.sms_worker_health()
+  );
+$$;
+comment on function public.get_sms_health() is 'What an operator watches: owed and overdue work, unsettled, failed, doubled, refused and unconfigured texts, rows repaired, numbers, workers.';
+revoke all on function public.get_sms_health() from public, anon, authenticated, service_role;
+grant execute on function public.get_sms_health() to service_role;
+
+create function public.cleanup_old_sms_conversations(p_days integer default 30)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_erased integer;
+begin
+  with old as materialized (
+    select c.id, c.user_id from public.sms_conversations as c
+    where c.status = 'closed'
+      and c.last_message_at < now() - make_interval(days => p_days)
+      and c.lease_id is null and c.reply_due_at is null and c.send_due_at is null
+    order by c.last_message_at, c.id
+    limit 500
+    for update skip locked
+  )
+  delete from public.sms_conversations as c
+  using old
+  where c.id = old.id and c.user_id = old.user_id;
+  get diagnostics v_erased = row_count;
+  return v_erased;
+end;
+$$;
+comment on function public.cleanup_old_sms_conversations(integer) is 'Erases closed conversations whose last message is older than p_days, at most 500 a call, and returns how many. Never an active one; statistics stay.';
+revoke all on function public.cleanup_old_sms_conversations(integer) from public, anon, authenticated, service_role;
+grant execute on function public.cleanup_old_sms_conversations(integer) to service_role;
+
+create function private.sms_expire_logs()
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_before timestamptz := now() - (private.sms_timing()).logs_kept;
+  v_posts integer;
+  v_events integer;
+begin
+  delete from public.sms_webhook_logs as l where l.id in (
+    select o.id from public.sms_webhook_logs as o
+    where o.received_at < v_before
+    order by o.received_at
+    limit 5000
+  );
+  get diagnostics v_posts = row_count;
+  delete from public.sms_delivery_events as e where e.id in (
+    select o.id from public.sms_delivery_events as o
+    where o.received_at < v_before and o.status <> 'doubled'
+    order by o.received_at
+    limit 5000
+  );
+  get diagnostics v_events = row_count;
+  delete from public.sms_workers as w where w.seen_at < now() - interval '7 days';
+  return v_posts + v_events;
+end;
+$$;
+comment on function private.sms_expire_logs() is 'Deletes a batch of posts and events that are past their time.';
+revoke all on function private.sms_expire_logs() from public, anon, authenticated, service_role;
+grant execute on function private.sms_expire_logs() to service_role;
+
+create function private.sms_repair()
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_repaired integer;
+begin
+  with lost as materialized (
+    select c.id from public.sms_conversations as c
+    where c.lease_id is null
+      and c.id in (select m.conversation_id from public.sms_messages as m where m.is_open)
+      and c.send_due_at is distinct from private.sms_send_due(c.id)
+    order by c.id
+    limit 500
+    for no key update skip locked
+  )
+  update public.sms_conversations as c
+  set send_due_at = private.sms_send_due(c.id)
+  from lost
+  where c.id = lost.id and c.lease_id is null
+    and c.send_due_at is distinct from private.sms_send_due(c.id);
+  get diagnostics v_repaired = row_count;
+  update private.sms_upkeep as u set repaired = u.repaired + v_repaired where v_repaired > 0;
+  return v_repaired;
+end;
+$$;
+comment on function private.sms_repair() is 'An open text whose conversation does not know when it is due would wait for ever. No rule makes one; a hand-made change could. Counted in health.';
+revoke all on function private.sms_repair() from public, anon, authenticated, service_role;
+grant execute on function private.sms_repair() to service_role;
+
+create function public.tidy_sms(p_every interval default '1 hour')
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_kept interval := (private.sms_timing()).conversations_kept;
+begin
+  update private.sms_upkeep as u set tidied_at = now() where u.tidied_at < now() - p_every;
+  if not found then
+    return jsonb_build_object('outcome', 'done already');
+  end if;
+  return jsonb_build_object(
+    'outcome', 'tidied',
+    'logs_expired', private.sms_expire_logs(),
+    'repaired', private.sms_repair(),
+    'conversations_erased', case when v_kept is not null
+      then public.cleanup_old_sms_conversations(extract(day from v_kept)::integer) else 0 end
+  );
+end;
+$$;
+comment on function public.tidy_sms(interval) is 'Retention and repair, once per p_every whoever calls. Any worker calls it; nothing depends on pg_cron.';
+revoke all on function public.tidy_sms(interval) from public, anon, authenticated, service_role;
+grant execute on function public.tidy_sms(interval) to service_role;
+
+create function public.forget_sms_contact(p_user_id uuid, p_contact_number text)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_conversation_ids uuid[];
+  v_sids text[];
+  v_forgotten integer;
+begin
+  perform from public.sms_conversations as c
+  where c.user_id = p_user_id and c.contact_number = p_contact_number
+  order by c.id
+  for update;
+  update public.sms_conversations as c set status = 'closed'
+  where c.user_id = p_user_id and c.contact_number = p_contact_number and c.status = 'active';
+  select coalesce(array_agg(c.id), '{}') into v_conversation_ids from public.sms_conversations as c
+  where c.user_id = p_user_id and c.contact_number = p_contact_number;
+  update public.sms_messages as m
+  set message_content = '', media = '[]', error_message = null
+  where m.conversation_id = any(v_conversation_ids);
+  get diagnostics v_forgotten = row_count;
+  select coalesce(array_agg(m.message_sid), '{}') into v_sids from public.sms_messages as m
+  where m.conversation_id = any(v_conversation_ids) and m.message_sid is not null;
+  update public.sms_webhook_logs as l set payload = '{}' where l.message_sid = any(v_sids);
+  update public.sms_delivery_events as e set payload = null where e.message_sid = any(v_sids);
+  update public.sms_conversations as c
+  set contact_number = 'forgotten:' || c.id::text
+  where c.id = any(v_conversation_ids);
+  return v_forgotten;
+end;
+$$;
+comment on function public.forget_sms_contact(uuid, text) is 'Erases a contact: texts, pictures, number and payloads. The MessageSids stay, so that no backfill brings a text back, and so do the opt-out and the counters. Returns the number of messages. Twilio''s copies are redacted there.';
+revoke all on function public.forget_sms_contact(uuid, text) from public, anon, authenticated, service_role;
+grant execute on function public.forget_sms_contact(uuid, text) to service_role;
+
+create function private.sms_missing_grants()
+returns text[]
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(array_agg(g.missing order by g.missing), '{}')
+  from (
+    select format('%s on %s', v.privilege, t.oid::regclass) as missing
+    from pg_catalog.pg_class as t
+    cross join unnest(array['select', 'insert', 'update', 'delete']) as v (privilege)
+    where t.relnamespace = 'public'::regnamespace and t.relkind = 'r' and t.relname like 'sms\_%'
+      and not has_table_privilege('service_role', t.oid, v.privilege)
+    union all
+    select format('execute on %s', p.oid::regprocedure)
+    from pg_catalog.pg_proc as p
+    where p.pronamespace = 'public'::regnamespace and p.proname like '%sms%'
+      and not has_function_privilege('service_role', p.oid, 'execute')
+  ) as g;
+$$;
+comment on function private.sms_missing_grants() is 'What the service role should be allowed on our tables and functions and is not.';
+revoke all on function private.sms_missing_grants() from public, anon, authenticated, service_role;
+grant execute on function private.sms_missing_grants() to service_role;
+
+create function public.get_sms_setup()
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'schema_version', '20261122001700',
+    'postgres_version', current_setting('server_version'),
+    'missing_grants', private.sms_missing_grants(),
+    'realtime', to_regprocedure('realtime.send(jsonb, text, text, boolean)') is not null
+  );
+$$;
+comment on function public.get_sms_setup() is 'For sms-gateway doctor. schema_version is the timestamp of the newest migration file; a later migration replaces this function.';
+revoke all on function public.get_sms_setup() from public, anon, authenticated, service_role;
+grant execute on function public.get_sms_setup() to service_role;
