@@ -1,0 +1,732 @@
+"""Replies against a scripted server on a real socket: what OpenAI says, and what becomes of it."""
+
+import asyncio
+import json
+import logging
+import time
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from gateway.local.openai import CLASSIC, MODELS, O_SERIES, Model, OpenAI, create_openai
+from gateway.local.serving import drop, hang, serve
+from gateway.messages import Prompt, Reply, ReplyFailed, Turn
+from gateway.replies import Replies, build_messages, plain_text
+from gateway.settings import Settings
+
+KEY = "sk-test-of-replies"
+FALLBACK = "gpt-6-luna"
+PROMPT = Prompt(
+    config_id="c1",
+    contact_number="+15550002222",
+    system_prompt="You work for a bakery.",
+    openai_model="gpt-4o-mini",
+    max_tokens=150,
+    temperature=0.7,
+    max_segments=2,
+    fold_accents=True,
+    history=(
+        Turn("user", "Hi"),
+        Turn("assistant", "Hello!"),
+        Turn("user", "When do you open?"),
+    ),
+)
+SETTINGS = Settings(
+    supabase_url="http://127.0.0.1:1",
+    supabase_secret_key="secret",
+    supabase_publishable_key="publishable",
+    twilio_account_sid="AC" + "0" * 32,
+    twilio_auth_tokens=("token",),
+    openai_api_key=KEY,
+    public_url="https://sms.example.com",
+    openai_fallback_model=FALLBACK,
+)
+
+Answer = Response | Callable[[Request], Awaitable[Response]]
+
+
+def completion(content: Any = "We open at nine.", finish: Any = "stop", **message: Any) -> Response:
+    return JSONResponse(
+        {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 1764000000,
+            "model": "gpt-4o-mini-2024-07-18",
+            "choices": [
+                {
+                    "index": 0,
+                    "finish_reason": finish,
+                    "message": {"role": "assistant", "content": content, **message},
+                }
+            ],
+            "usage": {"prompt_tokens": 50, "completion_tokens": 7, "total_tokens": 57},
+        }
+    )
+
+
+def error(
+    status: int,
+    code: str | None = None,
+    param: str | None = None,
+    message: str = f"Something about {KEY} and: When do you open?",
+    **headers: str,
+) -> Response:
+    body = {
+        "message": message,
+        "type": code if code == "insufficient_quota" else "invalid_request_error",
+        "param": param,
+        "code": code,
+    }
+    return JSONResponse(
+        {"error": body}, status, {name.replace("_", "-"): value for name, value in headers.items()}
+    )
+
+
+def json_text(text: str) -> Response:
+    return Response(text, media_type="application/json")
+
+
+NO_MODELS = json_text('{"object": "list", "data": []}')
+
+
+async def drip(request: Request) -> Response:
+    """A byte now and then, for ever: no single read ever times out."""
+
+    async def spaces() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.05)
+
+    return StreamingResponse(spaces(), media_type="application/json")
+
+
+@dataclass
+class ScriptedOpenAI:
+    """Answers in the order of `script`, the last one for ever; `bodies` are the calls made."""
+
+    url: str = ""
+    script: list[Answer] = field(default_factory=list)
+    models: Answer = NO_MODELS
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+
+    def reset(self) -> None:
+        self.script, self.models, self.bodies = [completion()], NO_MODELS, []
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/v1/chat/completions", self.complete, methods=["POST"]),
+                Route("/v1/models", self.list_models),
+            ]
+        )
+
+    async def complete(self, request: Request) -> Response:
+        self.bodies.append(await request.json())
+        answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        return answer if isinstance(answer, Response) else await answer(request)
+
+    async def list_models(self, request: Request) -> Response:
+        models = self.models
+        return models if isinstance(models, Response) else await models(request)
+
+    def replies(self, deadline: float = 5) -> Replies:
+        return Replies(replace(SETTINGS, openai_base_url=self.url), deadline)
+
+    async def answer(self, *script: Answer, prompt: Prompt = PROMPT, deadline: float = 5) -> Reply:
+        self.script = list(script)
+        async with self.replies(deadline) as replies:
+            return await replies.generate(prompt)
+
+    async def fail(self, *script: Answer, deadline: float = 5) -> ReplyFailed:
+        with pytest.raises(ReplyFailed) as failed:
+            await self.answer(*script, deadline=deadline)
+        return failed.value
+
+
+@pytest.fixture(scope="module")
+async def server() -> AsyncIterator[ScriptedOpenAI]:
+    scripted = ScriptedOpenAI()
+    async with serve(scripted.app()) as url:
+        scripted.url = f"{url}/v1"
+        yield scripted
+
+
+@pytest.fixture
+def openai(server: ScriptedOpenAI) -> ScriptedOpenAI:
+    """One server for all tests, without memory of the test before."""
+    server.reset()
+    return server
+
+
+# The prompt
+
+
+def test_the_history_goes_as_real_turns_after_one_system_message() -> None:
+    system, *turns = build_messages(PROMPT)
+
+    assert system["role"] == "system"
+    assert system["content"].startswith("You work for a bakery.\n\nYou answer text messages")
+    assert turns == [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello!"},
+        {"role": "user", "content": "When do you open?"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "segments", "characters"),
+    [
+        ("When do you open?", 1, 160),
+        ("¿Cuándo abren? 😀", 2, 306),
+        ("Когда вы открываетесь?", 2, 134),
+        ("何時に開きますか", 1, 70),
+        ("", 1, 160),
+        ("When?", 99, 1600),
+    ],
+)
+def test_the_model_is_told_what_the_segments_hold(
+    text: str, segments: int, characters: int
+) -> None:
+    prompt = replace(PROMPT, history=(Turn("user", text),), max_segments=segments)
+
+    assert f"at most {characters} characters" in build_messages(prompt)[0]["content"]
+
+
+def test_an_empty_system_prompt_leaves_our_rule_alone() -> None:
+    system = build_messages(replace(PROMPT, system_prompt=" "))[0]["content"]
+
+    assert system.startswith("You answer text messages")
+
+
+# The request
+
+
+async def test_a_reply_carries_text_model_tokens_and_time(openai: ScriptedOpenAI) -> None:
+    reply = await openai.answer(completion())
+
+    assert reply.text == "We open at nine."
+    assert reply.model == "gpt-4o-mini"
+    assert (reply.prompt_tokens, reply.completion_tokens) == (50, 7)
+    assert 0 < reply.generation_ms < 5000
+
+
+async def test_the_request_is_exactly_what_the_api_documents(openai: ScriptedOpenAI) -> None:
+    await openai.answer(completion())
+
+    (body,) = openai.bodies
+    identifier = body.pop("safety_identifier")
+    assert body == {
+        "model": "gpt-4o-mini",
+        "messages": build_messages(PROMPT),
+        "max_completion_tokens": 150,
+        "temperature": 0.7,
+        "store": False,
+    }
+    assert len(identifier) == 64
+    assert "555000" not in identifier
+
+
+async def test_a_contact_keeps_one_identifier_and_shares_it_with_nobody(
+    openai: ScriptedOpenAI,
+) -> None:
+    async with openai.replies() as replies:
+        for number in ("+15550002222", "+15550002222", "+15550003333"):
+            await replies.generate(replace(PROMPT, contact_number=number))
+
+    first, again, other = (body["safety_identifier"] for body in openai.bodies)
+    assert first == again != other
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "temperature", "tokens"),
+    [
+        ("gpt-3.5-turbo", None, 0.7, 150),
+        ("gpt-4.1-nano", None, 0.7, 150),
+        ("ft:gpt-4o-mini-2024-07-18:bakery::x1", None, 0.7, 150),
+        ("gpt-5", "minimal", None, 1000),
+        ("gpt-5-mini", "minimal", None, 1000),
+        ("gpt-5-nano-2025-08-07", "minimal", None, 1000),
+        ("o4-mini", "low", None, 1000),
+        ("gpt-5.1", "none", 0.7, 150),
+        ("gpt-5.4-mini", "none", 0.7, 150),
+        ("gpt-6-luna", "none", 0.7, 150),
+        ("a-model-of-next-year", "none", 0.7, 150),
+    ],
+)
+async def test_each_family_of_models_gets_what_it_takes(
+    openai: ScriptedOpenAI, model: str, effort: str | None, temperature: float | None, tokens: int
+) -> None:
+    await openai.answer(completion(), prompt=replace(PROMPT, openai_model=model))
+
+    (body,) = openai.bodies
+    assert body.get("reasoning_effort") == effort
+    assert body.get("temperature") == temperature
+    assert body["max_completion_tokens"] == tokens
+
+
+async def test_no_temperature_is_sent_where_the_number_has_none(openai: ScriptedOpenAI) -> None:
+    await openai.answer(completion(), prompt=replace(PROMPT, temperature=None))
+
+    assert "temperature" not in openai.bodies[0]
+
+
+# Parameters that a model does not take
+
+
+@pytest.mark.parametrize(
+    ("code", "named", "dropped"),
+    [
+        ("unsupported_value", "temperature", "temperature"),
+        ("unsupported_value", "reasoning_effort", "reasoning_effort"),
+        ("unsupported_parameter", "reasoning.effort", "reasoning_effort"),
+        ("unsupported_parameter", "store", "store"),
+        ("unknown_parameter", "safety_identifier", "safety_identifier"),
+        ("unsupported_value", None, "temperature"),
+        (None, None, "temperature"),
+    ],
+)
+async def test_a_parameter_turned_away_is_dropped_for_good(
+    openai: ScriptedOpenAI, code: str | None, named: str | None, dropped: str
+) -> None:
+    openai.script = [error(400, code, named, "Unsupported value: 'temperature'"), completion()]
+    prompt = replace(PROMPT, openai_model="gpt-6-luna")
+
+    async with openai.replies() as replies:
+        for _ in range(2):
+            await replies.generate(prompt)
+        await replies.generate(replace(PROMPT, openai_model="gpt-6-sol"))
+
+    assert [dropped in body for body in openai.bodies] == [True, False, False, True]
+
+
+async def test_all_parameters_may_be_dropped_one_by_one(openai: ScriptedOpenAI) -> None:
+    names = ("temperature", "reasoning_effort", "store", "safety_identifier")
+    refusals = [error(400, "unsupported_parameter", name) for name in names]
+
+    prompt = replace(PROMPT, openai_model="gpt-6-luna")
+    await openai.answer(*refusals, completion(), prompt=prompt)
+
+    assert set(openai.bodies[-1]) == {"model", "messages", "max_completion_tokens"}
+
+
+async def test_a_model_that_thinks_as_it_likes_gets_room_to_think(openai: ScriptedOpenAI) -> None:
+    refusal = error(400, "unsupported_value", "reasoning_effort")
+
+    prompt = replace(PROMPT, openai_model="gpt-6-astra")
+    await openai.answer(refusal, completion(), prompt=prompt)
+
+    assert [body["max_completion_tokens"] for body in openai.bodies] == [150, 1000]
+
+
+async def test_a_needed_parameter_is_never_dropped(openai: ScriptedOpenAI) -> None:
+    failed = await openai.fail(error(400, "unsupported_parameter", "max_completion_tokens"))
+
+    assert len(openai.bodies) == 1
+    assert "400 unsupported_parameter max_completion_tokens" in str(failed)
+
+
+async def test_a_parameter_turned_away_again_is_not_asked_for_ever(openai: ScriptedOpenAI) -> None:
+    await openai.fail(error(400, "unsupported_parameter", "temperature"))
+
+    assert len(openai.bodies) == 2
+
+
+# The stand-in holds every model to its parameters as OpenAI does
+
+
+@pytest.fixture(scope="module")
+async def account() -> AsyncIterator[tuple[OpenAI, Settings]]:
+    unknown = {
+        "a-model-that-does-not-reason": Model(CLASSIC),
+        "a-model-that-always-reasons": Model(O_SERIES),
+    }
+    standin = create_openai(KEY, models=MODELS | unknown, latency=0)
+    async with serve(standin) as url:
+        yield standin, replace(SETTINGS, openai_base_url=f"{url}/v1")
+
+
+@pytest.mark.parametrize(
+    ("model", "calls"),
+    [
+        *((name, 1) for name in MODELS),
+        ("a-model-that-does-not-reason", 2),  # without reasoning_effort
+        ("a-model-that-always-reasons", 3),  # without temperature either
+    ],
+)
+async def test_each_model_is_asked_as_it_wants_to_be(
+    account: tuple[OpenAI, Settings], model: str, calls: int
+) -> None:
+    standin, settings = account
+    standin.reset()
+
+    async with Replies(settings) as replies:
+        reply = await replies.generate(replace(PROMPT, openai_model=model))
+        assert len(standin.requests) == calls
+        await replies.generate(replace(PROMPT, openai_model=model))
+
+    assert reply.model == model
+    assert "When do you open?" in reply.text
+    assert len(standin.requests) == calls + 1
+
+
+# Failures: what OpenAI does, and what becomes of it
+
+PASSING = {
+    "rate limit": error(429, "rate_limit_exceeded"),
+    "server error": error(500),
+    "overloaded": error(503),
+    "conflict": error(409),
+    "request timeout": error(408),
+    "a proxy's page with status 502": HTMLResponse("<h1>Bad gateway</h1>", 502),
+    "a page of HTML": HTMLResponse("<h1>Welcome to the hotel's network</h1>"),
+    "truncated JSON": json_text('{"id": "chatcmpl-1", "choices": [{"mess'),
+    "bytes that are no text": Response(b"\xff\xfe\xfa{", media_type="application/json"),
+    "an empty body": json_text(""),
+    "an empty object": json_text("{}"),
+    "null": json_text("null"),
+    "a list": json_text("[]"),
+    "no choices": json_text('{"choices": []}'),
+    "choices of another type": json_text('{"choices": {"0": "x"}}'),
+    "a choice that is null": json_text('{"choices": [null]}'),
+    "a choice without message": json_text('{"choices": [{}]}'),
+    "content of another type": completion({"text": "Hello"}),
+    "a dropped connection": drop,
+}
+
+
+@pytest.mark.parametrize("trouble", PASSING.values(), ids=PASSING)
+async def test_trouble_that_passes_costs_one_more_call(
+    openai: ScriptedOpenAI, trouble: Answer
+) -> None:
+    reply = await openai.answer(trouble, completion())
+
+    assert reply.text == "We open at nine."
+    assert len(openai.bodies) == 2
+
+
+@pytest.mark.parametrize("trouble", PASSING.values(), ids=PASSING)
+async def test_trouble_that_stays_is_a_failed_reply(
+    openai: ScriptedOpenAI, trouble: Answer
+) -> None:
+    failed = await openai.fail(trouble, deadline=1)
+
+    assert not failed.parks
+    assert len(openai.bodies) <= 4
+
+
+@pytest.mark.parametrize(
+    ("trouble", "parks", "says"),
+    [
+        (error(401, "invalid_api_key"), True, "set OPENAI_API_KEY"),
+        (error(403, "unsupported_country_region_territory"), True, "give it access"),
+        (error(402), True, "Billing"),
+        (error(429, "insufficient_quota"), True, "Billing"),
+        (error(429, "billing_not_active"), True, "Billing"),
+        (error(400, "context_length_exceeded", "messages"), False, "number's model"),
+        (error(404), False, "turned the request away"),
+        (error(422), False, "turned the request away"),
+        (completion(None, refusal="I can't help with that."), False, "refused"),
+        (completion("Well,", "content_filter"), False, "refused"),
+        (completion(""), False, "without text"),
+        (completion(None), False, "without text"),
+        (completion(None, "tool_calls"), False, "without text"),
+        (completion(" \n\u200b\u00ad"), False, "without text"),
+        (completion("***"), False, "without text"),
+        (completion("", "length"), False, "max_tokens"),
+        (completion("We open at nine and", "length"), False, "max_tokens"),
+    ],
+)
+async def test_trouble_that_would_not_pass_fails_at_once(
+    openai: ScriptedOpenAI, trouble: Response, parks: bool, says: str
+) -> None:
+    failed = await openai.fail(trouble, completion())
+
+    assert failed.parks is parks
+    assert says in str(failed)
+    assert len(openai.bodies) == 1
+
+
+@pytest.mark.parametrize("endless", [hang, drip])
+async def test_an_answer_that_never_ends_is_given_up_at_the_deadline(
+    openai: ScriptedOpenAI, endless: Answer
+) -> None:
+    started = time.monotonic()
+
+    failed = await openai.fail(endless, deadline=0.4)
+
+    assert 0.4 <= time.monotonic() - started < 1.5
+    assert "within 0.4 s" in str(failed)
+    assert not failed.parks
+
+
+async def test_nobody_listening_is_a_failed_reply() -> None:
+    failed = await ScriptedOpenAI(url="http://127.0.0.1:9/v1").fail(completion(), deadline=1)
+
+    assert "OPENAI_BASE_URL" in str(failed)
+
+
+async def test_an_answer_cut_off_by_max_tokens_ends_at_its_last_sentence(
+    openai: ScriptedOpenAI,
+) -> None:
+    reply = await openai.answer(completion("We open at nine. On Sunday we", "length"))
+
+    assert reply.text == "We open at nine."
+
+
+@pytest.mark.parametrize("finish", ["stop", "a_reason_of_next_year", None])
+async def test_a_text_is_taken_whatever_ended_it(
+    openai: ScriptedOpenAI, finish: str | None
+) -> None:
+    assert (await openai.answer(completion("At nine", finish))).text == "At nine"
+
+
+@pytest.mark.parametrize(
+    "usage", [None, {}, {"prompt_tokens": "many"}, {"prompt_tokens": None}, "x"]
+)
+async def test_an_answer_without_token_counts_is_an_answer(
+    openai: ScriptedOpenAI, usage: object
+) -> None:
+    content = json.loads(bytes(completion().body)) | {"usage": usage}
+
+    reply = await openai.answer(JSONResponse(content))
+
+    assert (reply.prompt_tokens, reply.completion_tokens) == (None, None)
+
+
+# Waiting
+
+
+@pytest.mark.parametrize(("name", "value"), [("retry_after", "0.6"), ("retry_after_ms", "600")])
+async def test_the_pause_the_api_asks_for_is_kept(
+    openai: ScriptedOpenAI, name: str, value: str
+) -> None:
+    started = time.monotonic()
+
+    await openai.answer(error(429, "rate_limit_exceeded", **{name: value}), completion())
+
+    assert time.monotonic() - started >= 0.6
+
+
+@pytest.mark.parametrize("seconds", ["60", "inf"])
+async def test_a_pause_longer_than_the_time_left_ends_the_attempts(
+    openai: ScriptedOpenAI, seconds: str
+) -> None:
+    started = time.monotonic()
+
+    failed = await openai.fail(error(429, "rate_limit_exceeded", retry_after=seconds))
+
+    assert "rate limit" in str(failed)
+    assert time.monotonic() - started < 2
+    assert len(openai.bodies) == 1
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "nan", "Wed, 21 Oct 2026 07:28:00 GMT"])
+async def test_a_pause_that_makes_no_sense_is_not_kept(openai: ScriptedOpenAI, value: str) -> None:
+    reply = await openai.answer(error(503, retry_after=value), completion())
+
+    assert reply.text == "We open at nine."
+
+
+async def test_a_cancelled_generation_stops_at_once(openai: ScriptedOpenAI) -> None:
+    asked = asyncio.Event()
+
+    async def note_and_hang(request: Request) -> Response:
+        asked.set()
+        return await hang(request)
+
+    openai.script = [note_and_hang]
+    async with openai.replies() as replies:
+        generation = asyncio.create_task(replies.generate(PROMPT))
+        await asked.wait()
+        generation.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await generation
+
+    assert len(openai.bodies) == 1
+
+
+# Models that end
+
+
+@pytest.mark.parametrize("status", [404, 403])
+async def test_a_model_that_is_gone_is_replaced_and_noticed_once(
+    openai: ScriptedOpenAI, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = error(status, "model_not_found")
+    openai.script = [gone, completion(), gone, completion()]
+
+    async with openai.replies() as replies:
+        answers = [await replies.generate(PROMPT) for _ in range(2)]
+
+    assert [answer.model for answer in answers] == [FALLBACK, FALLBACK]
+    assert [body["model"] for body in openai.bodies] == ["gpt-4o-mini", FALLBACK] * 2
+    assert FALLBACK in replies.notices["gpt-4o-mini"]
+    assert [record.levelname for record in caplog.records if "attention" in record.msg] == [
+        "WARNING"
+    ]
+
+
+async def test_a_model_that_came_back_is_no_longer_noticed(openai: ScriptedOpenAI) -> None:
+    openai.script = [error(404, "model_not_found"), completion()]
+
+    async with openai.replies() as replies:
+        await replies.generate(PROMPT)
+        reply = await replies.generate(PROMPT)
+
+    assert reply.model == "gpt-4o-mini"
+    assert replies.notices == {}
+
+
+async def test_a_fallback_that_is_gone_too_is_a_failed_reply(openai: ScriptedOpenAI) -> None:
+    failed = await openai.fail(error(404, "model_not_found"))
+
+    assert [body["model"] for body in openai.bodies] == ["gpt-4o-mini", FALLBACK]
+    assert "neither gpt-4o-mini nor the fallback" in str(failed)
+    assert not failed.parks
+
+
+def listed(days: int | None) -> Response:
+    ends = datetime.now(UTC).date() + timedelta(days) if days is not None else None
+    model = {"id": "gpt-4o-mini", "object": "model", "created": 1, "owned_by": "openai"}
+    day = ends and ends.isoformat()
+    return JSONResponse({"object": "list", "data": [model | {"shutdown_date": day}]})
+
+
+@pytest.mark.parametrize(
+    ("days", "answers", "says"),
+    [
+        (-1, FALLBACK, "shut it down on"),
+        (0, "gpt-4o-mini", "shuts it down on"),
+        (50, "gpt-4o-mini", "choose another openai_model"),
+        (None, "gpt-4o-mini", ""),
+    ],
+)
+async def test_a_model_is_used_until_the_day_it_shuts_down(
+    openai: ScriptedOpenAI, days: int | None, answers: str, says: str
+) -> None:
+    openai.models = listed(days)
+
+    async with openai.replies() as replies:
+        await replies.read_shutdown_dates()
+        reply = await replies.generate(PROMPT)
+
+    assert reply.model == answers
+    assert [body["model"] for body in openai.bodies] == [answers]
+    assert says in replies.notices.get("gpt-4o-mini", "")
+    assert bool(says) == bool(replies.notices)
+
+
+@pytest.mark.parametrize("models", [hang, drop, error(500), json_text("{}"), HTMLResponse("x")])
+async def test_answers_do_not_wait_for_the_list_of_models(
+    openai: ScriptedOpenAI, models: Answer
+) -> None:
+    openai.models = models
+
+    assert (await openai.answer(completion())).text == "We open at nine."
+
+
+async def test_the_list_of_models_is_read_at_the_start(openai: ScriptedOpenAI) -> None:
+    asked = asyncio.Event()
+
+    async def note(request: Request) -> Response:
+        asked.set()
+        return listed(None)
+
+    openai.models = note
+    async with openai.replies(), asyncio.timeout(5):
+        await asked.wait()
+
+
+# Secrets
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        error(401, f"no such key: {KEY}"),
+        error(400, "When do you open?"),
+        error(500),
+        completion(None, refusal="When do you open? You asked."),
+    ],
+)
+@pytest.mark.parametrize("before", [[], [error(404, "model_not_found")]], ids=["", "fallback"])
+async def test_neither_key_nor_text_nor_number_is_in_an_error_or_the_log(
+    openai: ScriptedOpenAI,
+    before: list[Answer],
+    trouble: Response,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.DEBUG, "gateway"):
+        failed = await openai.fail(*before, trouble, deadline=1)
+
+    logged = [r.getMessage() for r in caplog.records if r.name.startswith("gateway")]
+    told = "".join([*logged, *traceback.format_exception(failed)])
+    for secret in (KEY, "open?", PROMPT.contact_number, "bakery"):
+        assert secret not in told
+
+
+# Markdown
+
+
+@pytest.mark.parametrize(
+    ("markdown", "plain"),
+    [
+        ("**Open** from __nine__ to *five*, _daily_.", "Open from nine to five, daily."),
+        ("***Really*** **open *now* too**", "Really open now too"),
+        ("# Hours\n\n\n\n## Weekdays\nNine.", "Hours\n\nWeekdays\nNine."),
+        ("* one\n+ two\n\u2022 three\n- four\n  * five", "- one\n- two\n- three\n- four\n  - five"),
+        ("1. one\n2. **two**", "1. one\n2. two"),
+        ("See [our site](https://a.example/b_c_d).", "See our site https://a.example/b_c_d."),
+        ("[a.example](https://a.example)", "https://a.example"),
+        ("[Wiki](https://a.example/Pan_(food))", "Wiki https://a.example/Pan_(food)"),
+        ("Call [+1 555](tel:+1555) or <https://a.example>", "Call +1 555 or https://a.example"),
+        ("![Logo](https://a.example/l.png 'x')", "Logo https://a.example/l.png"),
+        ("Type `help`:\n```sh\nls *.py\n```", "Type help:\nls *.py"),
+        ("> quoted\n---\nafter", "quoted\nafter"),
+        ("这是**重点**内容", "这是重点内容"),
+    ],
+)
+def test_markdown_becomes_what_a_person_would_type(markdown: str, plain: str) -> None:
+    assert plain_text(markdown) == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2 * 3 * 4, 2*3*4, 2**3 and 4**5",
+        "snake_case_name and 5_000_",
+        "https://a.example/_next_/x?b=_c_&d=*e*",
+        "#1 in town, dial *67*5551212 or *21*1#",
+        "Rates: 5% [see below] (daily) < 7",
+        "- one\n- two\n\n:-) ^_^ ¯\\_(ツ)_/¯",
+    ],
+)
+def test_plain_text_stays_as_it_is(text: str) -> None:
+    assert plain_text(text) == text
+
+
+@given(st.text(st.sampled_from("ab1 \n*_`#[]()<>!-+.~=\u2022")))
+def test_no_letter_is_lost_with_the_markdown(text: str) -> None:
+    kept = [letter for letter in plain_text(text) if letter in "ab"]
+
+    if "[" not in text and "`" not in text:
+        assert kept == [letter for letter in text if letter in "ab"]
+
+
+@pytest.mark.parametrize("unit", ["*", "**a ", "_", "`", "[", "[a](", "<https://", " ", "\n", "> "])
+def test_a_hundred_kilobytes_of_markdown_take_no_longer_than_their_share(unit: str) -> None:
+    started = time.process_time()
+
+    plain_text(unit * (100_000 // len(unit)))
+
+    assert time.process_time() - started < 3  # seconds; quadratic would be minutes
