@@ -1,0 +1,420 @@
+"""The only module that talks to Supabase: one method per SQL function of the Data API.
+
+What a function decides is said in its SQL; here its JSON becomes nouns and its failures one of
+two exceptions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import httpx
+from postgrest.exceptions import APIError
+from supabase import AsyncClient, AsyncClientOptions
+
+from gateway.messages import (
+    DeliveryStatus,
+    FallbackJob,
+    InboundSms,
+    Job,
+    OutgoingSms,
+    Prompt,
+    ReconcileJob,
+    Reply,
+    ReplyJob,
+    SendFailed,
+    SendJob,
+    SentSms,
+    Turn,
+    Wait,
+)
+from gateway.settings import Settings
+from gateway.telemetry import mask_numbers
+
+READ_SECONDS = 8.0
+USER_READ_SECONDS = 10.0  # statements of signed-in users are ended by the database after 8 s
+
+# "Try again" as PostgREST and Postgres say it; two characters stand for the whole class.
+# https://docs.postgrest.org/en/stable/references/errors.html
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_TRY_AGAIN = {
+    "PGRST000",  # PostgREST: no connection to the database
+    "PGRST001",  # the same, internally
+    "PGRST002",  # its schema cache is not loaded yet
+    "PGRST003",  # no free connection in its pool
+    "PGRST202",  # function not found: a migration is under way, or the cache is old
+    "08",  # connection failures
+    "25006",  # read only: a failover, or the disk is full
+    "40001",  # serialization failure
+    "40P01",  # deadlock
+    "53",  # out of connections, memory or disk
+    "55P03",  # lock timeout
+    "57014",  # statement timeout
+    "57P01",  # the server is being shut down
+    "57P02",
+    "57P03",  # the server is starting
+}
+
+
+class Unavailable(Exception):
+    """The database did not answer or asks to try again; nothing is known of the call's effect."""
+
+
+class Refused(Exception):
+    """The database said no and will again: a constraint, a missing grant, a rule (PT409 …)."""
+
+    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedReply:
+    """`sms` is there when the outcome is 'send'; the row is 'sending' then."""
+
+    outcome: Literal["send", "overtaken", "gone", "blocked"]
+    sms: OutgoingSms | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillJob:
+    """A number to compare with Twilio's lists; times are ISO 8601.
+
+    Texts received from `since` on may be missing here; texts sent from `sweep_since` on lack a
+    final state or a price (None: all have them).
+    """
+
+    config_id: str
+    phone_number: str
+    since: str
+    sweep_since: str | None
+
+
+class Database:
+    """The Data API as the service role. Needs a running event loop, and belongs to it."""
+
+    def __init__(self, settings: Settings, read_seconds: float = READ_SECONDS) -> None:
+        """No I/O. `read_seconds`: how long an answer may take; all of one call 3 s more.
+
+        The limit must be this one and not only a caller's asyncio.timeout(): over HTTP/2 a
+        cancelled call leaves a dead connection in the pool, a read timeout takes it out.
+        """
+        self._settings = settings
+        self._call_seconds = read_seconds + 3
+        # One pool for all: supabase would open one for each of its parts, with 120 s to answer
+        # and connections closed after 5 idle seconds.
+        self._http = httpx.AsyncClient(
+            http2=True,
+            timeout=httpx.Timeout(read_seconds, connect=3, pool=3),
+            limits=httpx.Limits(max_connections=20, keepalive_expiry=120),
+        )
+        self._supabase = AsyncClient(
+            settings.supabase_url,
+            settings.supabase_secret_key,
+            AsyncClientOptions(
+                httpx_client=self._http,
+                auto_refresh_token=False,
+                persist_session=False,
+                postgrest_client_retry=False,
+            ),
+        )
+        _ = self._supabase.postgrest  # 20 ms of construction now and not in the first call
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(
+        cls, settings: Settings, read_seconds: float = READ_SECONDS
+    ) -> AsyncIterator[Database]:
+        database = cls(settings, read_seconds)
+        try:
+            yield database
+        finally:
+            await database.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    # Incoming posts
+
+    async def ingest_sms(self, sms: InboundSms, occurred_at: str | None = None) -> dict[str, Any]:
+        """{"outcome", "message_id", "conversation_id"}; `occurred_at` ISO 8601, None: now."""
+        return await self._object(
+            "ingest_sms", {"p_payload": sms.as_payload(), "p_occurred_at": occurred_at}
+        )
+
+    async def record_delivery(self, status: DeliveryStatus) -> str:
+        """'recorded', 'stale', 'gone' or 'doubled'."""
+        return await self._outcome("record_delivery", {"p_payload": status.as_payload()})
+
+    # Work
+
+    async def claim_sms_work(self, worker: str, lease_id: str) -> tuple[Job, float] | Wait:
+        """A job with the seconds its lease lasts. Asked again with one lease id: the job held."""
+        found = await self._object("claim_sms_work", {"p_worker": worker, "p_lease_id": lease_id})
+        if found["kind"] == "wait":
+            return Wait(found["seconds"])
+        return _job(found), float(found["lease_seconds"])
+
+    async def release_sms_work(self, lease_id: str) -> bool:
+        return bool(await self._call("release_sms_work", {"p_lease_id": lease_id}))
+
+    async def queue_reply(
+        self,
+        lease_id: str,
+        message_id: int,
+        content: str,
+        encoding: str,
+        segments: int,
+        reply: Reply | None = None,
+    ) -> QueuedReply:
+        """Store the answer to `message_id` and move it to 'sending'; no `reply`: the fallback."""
+        found = await self._object(
+            "queue_reply",
+            {
+                "p_lease_id": lease_id,
+                "p_message_id": message_id,
+                "p_content": content,
+                "p_encoding": encoding,
+                "p_segments": segments,
+                "p_model": reply and reply.model,
+                "p_prompt_tokens": reply and reply.prompt_tokens,
+                "p_completion_tokens": reply and reply.completion_tokens,
+                "p_generation_ms": reply and reply.generation_ms,
+            },
+        )
+        sms = _outgoing(found) if found["outcome"] == "send" else None
+        return QueuedReply(found["outcome"], sms, found.get("reason"))
+
+    async def finish_send(
+        self, lease_id: str, message_id: int, sent: SentSms, encoding: str, segments: int
+    ) -> str:
+        """'recorded', 'doubled', 'stale' or 'gone'."""
+        return await self._outcome(
+            "finish_send",
+            {
+                "p_lease_id": lease_id,
+                "p_message_id": message_id,
+                "p_message_sid": sent.sid,
+                "p_status": sent.status,
+                "p_segments": segments,
+                "p_encoding": encoding,
+            },
+        )
+
+    async def fail_send(self, lease_id: str, message_id: int, failure: SendFailed) -> str:
+        return await self._outcome(
+            "fail_send",
+            {
+                "p_lease_id": lease_id,
+                "p_message_id": message_id,
+                "p_outcome": failure.outcome,
+                "p_error_message": str(failure),
+                "p_error_code": failure.error_code,
+                "p_retry_after": failure.retry_after,
+            },
+        )
+
+    async def fail_reply(self, lease_id: str, error: str, parks: bool = False) -> str:
+        """'retry', 'fallback', 'parked', 'gone' or 'refused'."""
+        return await self._outcome(
+            "fail_reply", {"p_lease_id": lease_id, "p_error": error, "p_parks": parks}
+        )
+
+    async def settle_sms(
+        self, message_id: int, found: list[SentSms] | None, lease_id: str | None = None
+    ) -> str:
+        """'recorded' (adopted), 'unknown', 'queued', 'failed' or 'gone'.
+
+        `found` is the complete listing at Twilio; None: it could not be had.
+        """
+        return await self._outcome(
+            "settle_sms",
+            {
+                "p_message_id": message_id,
+                "p_found": None if found is None else [sms.as_payload() for sms in found],
+                "p_lease_id": lease_id,
+            },
+        )
+
+    # What the webhook missed
+
+    async def claim_sms_backfill(self) -> BackfillJob | Wait:
+        found = await self._object("claim_sms_backfill", {})
+        if found["config_id"] is None:
+            return Wait(found["seconds"])
+        return BackfillJob(
+            config_id=found["config_id"],
+            phone_number=found["phone_number"],
+            since=found["since"],
+            sweep_since=found["sweep_since"],
+        )
+
+    async def missing_sms(self, sids: list[str]) -> list[str]:
+        """Those that are neither stored nor recorded as refused."""
+        found: list[str] = await self._call("missing_sms", {"p_sids": sids})
+        return found
+
+    async def note_sms_refused(self, sid: str, reason: str) -> None:
+        await self._call("note_sms_refused", {"p_sid": sid, "p_reason": reason})
+
+    async def finish_sms_backfill(self, config_id: str, until: str | None) -> None:
+        """All texts up to `until` (ISO 8601) are stored or refused; None: no progress."""
+        await self._call("finish_sms_backfill", {"p_config_id": config_id, "p_until": until})
+
+    async def record_sms_sweep(self, page: list[SentSms]) -> int:
+        """Take over later states and prices; returns how many states changed."""
+        messages = [sms.as_payload() for sms in page]
+        return int(await self._call("record_sms_sweep", {"p_messages": messages}))
+
+    async def drop_sms_backlog(self) -> int:
+        """Answer and send nothing that is owed, queued or missed now; number of conversations."""
+        return int(await self._call("drop_sms_backlog", {}))
+
+    # Upkeep
+
+    async def note_sms_worker(
+        self,
+        name: str,
+        version: str,
+        realtime_ready_at: datetime | None = None,
+        notices: Mapping[str, str] | None = None,
+    ) -> None:
+        """A heartbeat; `notices` are what an operator should know, {"subject": "reason"}."""
+        await self._call(
+            "note_sms_worker",
+            {
+                "p_name": name,
+                "p_version": version,
+                "p_realtime_ready_at": realtime_ready_at and realtime_ready_at.isoformat(),
+                "p_notices": dict(notices or {}),
+            },
+        )
+
+    async def tidy_sms(self) -> dict[str, Any]:
+        return await self._object("tidy_sms", {})
+
+    async def get_sms_health(self) -> dict[str, Any]:
+        return await self._object("get_sms_health", {})
+
+    async def get_sms_setup(self) -> dict[str, Any]:
+        return await self._object("get_sms_setup", {})
+
+    # Signed-in users
+
+    async def call_as_user(self, name: str, params: Mapping[str, Any], jwt: str) -> tuple[int, Any]:
+        """Call a function as the owner of `jwt`, whom row level security judges.
+
+        Returns PostgREST's status and JSON, errors too. Raises Unavailable without such an answer.
+        """
+        url = f"{self._settings.supabase_url}/rest/v1/rpc/{name}"
+        headers = {
+            "apikey": self._settings.supabase_publishable_key,
+            "authorization": f"Bearer {jwt}",
+        }
+        try:
+            async with asyncio.timeout(USER_READ_SECONDS + 3):
+                response = await self._http.post(
+                    url, json=params, headers=headers, timeout=USER_READ_SECONDS
+                )
+                return response.status_code, response.json() if response.content else None
+        except (httpx.HTTPError, OSError) as error:
+            raise Unavailable(f"no answer: {type(error).__name__}") from error
+        except ValueError as error:
+            raise Unavailable(f"HTTP {response.status_code}, not of the Data API") from error
+
+    async def _outcome(self, name: str, params: dict[str, Any]) -> str:
+        return str((await self._object(name, params))["outcome"])
+
+    async def _object(self, name: str, params: dict[str, Any]) -> dict[str, Any]:
+        found = await self._call(name, params)
+        if not isinstance(found, dict):
+            raise Unavailable(f"{name}: not an answer of the Data API")
+        return found
+
+    async def _call(self, name: str, params: dict[str, Any]) -> Any:
+        try:
+            async with asyncio.timeout(self._call_seconds):
+                return (await self._supabase.rpc(name, params).execute()).data
+        except APIError as error:
+            raise _failure(error) from error
+        except (httpx.HTTPError, OSError) as error:
+            raise Unavailable(f"no answer: {type(error).__name__}") from error
+
+
+def _failure(error: APIError) -> Unavailable | Refused:
+    """PostgREST's error codes are PGRSTnnn or five characters of Postgres.
+
+    Any other answer, such as a gateway's page with the HTTP status as code, came from something
+    in front of PostgREST. `details` stays out: it quotes the row, with text and number.
+    """
+    code = str(error.code or "")
+    message = mask_numbers(error.message or "no reason given")[:200]
+    ours = code.startswith("PGRST") or len(code) == 5
+    if not ours or code in _TRY_AGAIN or code[:2] in _TRY_AGAIN:
+        return Unavailable(f"{code}: {message}" if code else message)
+    return Refused(code, message, error.hint)
+
+
+def _job(found: dict[str, Any]) -> Job:
+    match found["kind"]:
+        case "reply":
+            return _reply_job(found)
+        case "fallback":
+            return FallbackJob(
+                lease_id=found["lease_id"],
+                conversation_id=found["conversation_id"],
+                message_id=found["message_id"],
+                text=found["content"],
+                fold_accents=found["fold_accents"],
+                max_segments=found["max_segments"],
+            )
+        case "send":
+            return SendJob(found["lease_id"], found["conversation_id"], _outgoing(found))
+        case "reconcile":
+            return ReconcileJob(
+                lease_id=found["lease_id"],
+                conversation_id=found["conversation_id"],
+                sms=_outgoing(found),
+                sent_after=found["sent_after"],
+            )
+    raise ValueError(f"a job of the unknown kind {found['kind']!r}: the database is newer")
+
+
+def _reply_job(found: dict[str, Any]) -> ReplyJob:
+    prompt = Prompt(
+        config_id=found["config_id"],
+        contact_number=found["contact_number"],
+        system_prompt=found["system_prompt"],
+        openai_model=found["openai_model"],
+        max_tokens=found["max_tokens"],
+        temperature=found["temperature"],
+        max_segments=found["max_segments"],
+        fold_accents=found["fold_accents"],
+        history=tuple(Turn(turn["role"], turn["content"]) for turn in found["history"]),
+    )
+    return ReplyJob(
+        lease_id=found["lease_id"],
+        conversation_id=found["conversation_id"],
+        message_id=found["message_id"],
+        prompt=prompt,
+        notice=found["notice"],
+        attempt=found["attempt"],
+    )
+
+
+def _outgoing(found: dict[str, Any]) -> OutgoingSms:
+    return OutgoingSms(
+        message_id=found["message_id"],
+        from_number=found["from"],
+        to_number=found["to"],
+        body=found["content"],
+        service_sid=found["service_sid"],
+    )

@@ -1,0 +1,518 @@
+"""The only module that talks to Twilio: verify, parse, send, list.
+
+Nothing heavy is imported here: the web process verifies and parses, and twilio.rest with what it
+brings costs 0.7 s and 30 MB. connect() imports it for the worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from itertools import count
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import parse_qsl
+
+from twilio.request_validator import (  # type: ignore[import-untyped]
+    HMAC_SHA1,
+    HMAC_SHA256,
+    SIGNATURE_HEADER,
+    SIGNATURE_SETTINGS_HEADER,
+    RequestValidator,
+)
+
+from gateway.messages import DeliveryStatus, InboundSms, Media, OutgoingSms, SendFailed, SentSms
+from gateway.settings import Settings
+from gateway.telemetry import mask_numbers
+
+if TYPE_CHECKING:
+    import httpx2
+    from twilio.rest import Client  # type: ignore[import-untyped]
+
+MAX_FIELDS = 200
+CALL_SECONDS = 8.0  # all of one request to Twilio
+VALIDITY_SECONDS = 600  # a reply that waits longer at Twilio is worse than none
+
+# Connection overrides of the number's URL: without them Twilio retries no 5xx and no timeout.
+# Five retries, after any failure, 3 s to connect, 4 s to answer. They are not sent or signed.
+# https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
+WEBHOOK_OVERRIDES = "#rc=5&rp=all&ct=3000&rt=4000"
+
+Outcome = Literal["refused", "parked", "failed", "unknown"]
+
+# What an error code of a create call means for the text, https://www.twilio.com/docs/api/errors.
+# A 5xx is "unknown" whatever its code; 401, 403 and 404 without a line here park; the rest fails.
+_OUTCOMES: dict[int, Outcome] = {
+    20429: "refused",  # too many requests: never processed, always safe to retry
+    21611: "refused",  # the sender's queue at Twilio is full
+    20003: "parked",  # wrong credentials
+    20005: "parked",  # account not active
+    21212: "parked",  # From is not a number
+    21472: "parked",  # account not active
+    21603: "parked",  # no From
+    21606: "parked",  # From cannot send texts
+    21659: "parked",  # From is no number of Twilio's
+    21660: "parked",  # From belongs to another account
+    21661: "parked",  # From cannot send SMS
+    21701: "parked",  # the messaging service does not exist
+    21703: "parked",  # the messaging service has no numbers
+    21705: "parked",  # the messaging service is not valid
+    21408: "failed",  # the contact's country is not enabled
+    21608: "failed",  # a trial account sends to verified numbers only
+    21610: "failed",  # the contact opted out
+}
+
+
+class FormTooLarge(ValueError):
+    """More parameters than Twilio would ever send."""
+
+
+class FormIncomplete(ValueError):
+    """A parameter that Twilio always sends is missing; the message names it."""
+
+
+class TwilioFailed(Exception):
+    """A call without the answer it asked for. Its message holds no phone number.
+
+    `reached` is False when nothing of the request can have arrived at Twilio.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reached: bool = True,
+        status: int | None = None,
+        code: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reached = reached
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+
+
+class Form(dict[str, list[str]]):
+    """All parameters of one post; Twilio may repeat one, and adds new ones without notice."""
+
+    def getlist(self, name: str) -> list[str]:
+        """RequestValidator asks for this to see repeated values."""
+        return self[name]
+
+    def first(self, name: str) -> str | None:
+        """The parameter's first value; blank counts as missing."""
+        return next((value for value in self.get(name, ()) if value), None)
+
+    def required(self, name: str) -> str:
+        value = self.first(name)
+        if value is None:
+            raise FormIncomplete(f"{name} is missing")
+        return value
+
+    def as_json(self) -> dict[str, str | list[str]]:
+        return {name: v[0] if len(v) == 1 else v for name, v in self.items()}
+
+
+# Posts from Twilio
+
+
+def parse_form(raw_body: bytes) -> Form:
+    """Decode a form as it was signed: blank values kept, broken UTF-8 as U+FFFD.
+
+    Raises FormTooLarge.
+    """
+    text = raw_body.decode("utf-8", "replace")
+    if text.count("&") >= MAX_FIELDS:
+        raise FormTooLarge(f"more than {MAX_FIELDS} parameters")
+    form = Form()
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        form.setdefault(name, []).append(value)
+    return form
+
+
+def signature_is_valid(
+    settings: Settings, url: str, form: Form, headers: Mapping[str, str]
+) -> bool:
+    """Whether Twilio signed this form for `url` with one of our secrets; never raises.
+
+    `url` is the configured one, never the request's own: behind a proxy that would be another.
+    https://www.twilio.com/docs/usage/security#validating-requests
+    """
+    signature = headers.get(SIGNATURE_HEADER)
+    algorithm, secrets = _signing_secrets(settings, headers.get(SIGNATURE_SETTINGS_HEADER))
+    if not signature:
+        return False
+    try:
+        return any(
+            RequestValidator(secret).validate(url, form, signature, algorithm) for secret in secrets
+        )
+    except ValueError:  # lone surrogates cannot be signed
+        return False
+
+
+def _signing_secrets(settings: Settings, announced: str | None) -> tuple[str, tuple[str, ...]]:
+    """The algorithm and the secrets that may have signed.
+
+    A shared key announces itself as `key=<id>,algorithm=HMAC_SHA256`.
+    https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys
+    """
+    if not announced:
+        return HMAC_SHA1, settings.twilio_auth_tokens
+    parts = [part.partition("=") for part in announced.split(",")]
+    named = {name.strip(): value.strip() for name, _, value in parts}
+    secret = settings.twilio_webhook_keys.get(named.get("key", ""))
+    if secret is None or named.get("algorithm") != HMAC_SHA256:
+        return HMAC_SHA256, ()
+    return HMAC_SHA256, (secret,)
+
+
+def account_is_ours(settings: Settings, form: Form) -> bool:
+    """Raises FormIncomplete when the form names no account."""
+    return form.required("AccountSid") == settings.twilio_account_sid
+
+
+def parse_inbound(form: Form) -> InboundSms:
+    """An incoming text; raises FormIncomplete. Nothing but SID, sender and receiver is needed."""
+    form = _storable(form)
+    return InboundSms(
+        sid=form.required("MessageSid"),
+        from_number=form.required("From"),
+        to_number=form.required("To"),
+        body=form.first("Body") or "",
+        service_sid=form.first("MessagingServiceSid"),
+        media=tuple(_media_in(form)),
+        opt_out_type=form.first("OptOutType"),
+        form=form.as_json(),
+    )
+
+
+def parse_status(form: Form, query: Mapping[str, str]) -> DeliveryStatus:
+    """A status callback; `m` of the query is our row's id. Raises FormIncomplete."""
+    form = _storable(form)
+    return DeliveryStatus(
+        sid=form.required("MessageSid"),
+        status=form.required("MessageStatus"),
+        to_number=form.required("To"),
+        message_id=_positive(query.get("m")),
+        error_code=_positive(form.first("ErrorCode")),
+        error_message=form.first("ErrorMessage"),
+        form=form.as_json(),
+    )
+
+
+def _media_in(form: Form) -> Iterator[Media]:
+    for index in count():
+        url = form.first(f"MediaUrl{index}")
+        if url is None:
+            return
+        content_type = form.first(f"MediaContentType{index}")
+        yield Media(url, content_type or "application/octet-stream")
+
+
+def _storable(form: Form) -> Form:
+    return Form({storable(k): [storable(v) for v in values] for k, values in form.items()})
+
+
+def storable(text: str) -> str:
+    """Postgres refuses U+0000 in text, and lone surrogates cannot be sent as UTF-8."""
+    return re.sub("[\x00\ud800-\udfff]", "\ufffd", text)
+
+
+def _positive(text: str | None) -> int | None:
+    """A Postgres bigint, or None for anything else."""
+    if text is None or not re.fullmatch("[0-9]{1,18}", text):
+        return None
+    return int(text) or None
+
+
+# Calls to Twilio
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """A number of the account and where its incoming texts go."""
+
+    sid: str
+    phone_number: str
+    sms_url: str
+    sms_application_sid: str  # not blank: the application's URL is used instead of sms_url
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`status` is active, suspended or closed; `kind` Trial or Full."""
+
+    sid: str
+    name: str
+    status: str
+    kind: str
+
+
+@asynccontextmanager
+async def connect(settings: Settings) -> AsyncIterator[TwilioSms]:
+    """Calls go out with the API key when there is one, else with the first auth token."""
+    import httpx2
+    from twilio.rest import Client
+
+    timeout = httpx2.Timeout(CALL_SECONDS, connect=3, pool=3)
+    async with httpx2.AsyncClient(timeout=timeout) as http:
+        account = settings.twilio_account_sid, settings.twilio_auth_tokens[0]
+        user, password = settings.twilio_api_key, settings.twilio_api_key_secret
+        if not user or not password:
+            user, password = account
+        wire = _Wire(http)
+        client = Client(user, password, settings.twilio_account_sid, http_client=wire)
+        owner = Client(*account, http_client=wire)
+        if settings.twilio_base_url:
+            client.api.base_url = owner.api.base_url = settings.twilio_base_url
+        _ = client.messages  # 0.4 s of imports now and not in the first call
+        yield TwilioSms(settings, client, owner)
+
+
+class TwilioSms:
+    """The account's REST API. Every method but send() raises TwilioFailed."""
+
+    def __init__(self, settings: Settings, client: Client, owner: Client) -> None:
+        """`owner` signs in with the auth token: a standard API key may not read the account."""
+        self._settings = settings
+        self._client = client
+        self._owner = owner
+
+    async def send(self, sms: OutgoingSms) -> SentSms:
+        """Create the message at Twilio, once: creating is not idempotent. Raises SendFailed."""
+        try:
+            message = await self._client.messages.create_async(
+                to=sms.to_number,
+                from_=sms.from_number,
+                body=sms.body,
+                status_callback=self._status_url(sms.message_id),
+                validity_period=VALIDITY_SECONDS,
+                **({"messaging_service_sid": sms.service_sid} if sms.service_sid else {}),
+            )
+            sent = _sent(message)
+        except TwilioFailed as failure:
+            raise SendFailed(
+                _outcome(failure), str(failure), failure.code, failure.retry_after
+            ) from failure
+        except Exception as error:
+            # Whatever went wrong after the request may have left, Twilio may have the text.
+            raise SendFailed("unknown", f"unreadable answer: {type(error).__name__}") from error
+        if not sent.sid:
+            raise SendFailed("unknown", "the answer holds no SID")
+        return sent
+
+    async def list_sent(self, from_number: str, to_number: str, sent_after: str) -> list[SentSms]:
+        """All our texts to a contact created since `sent_after` (ISO 8601), newest first.
+
+        Texts without a sender are included: one that waits in a messaging service has none yet.
+        Twilio's filter is not used, it compares date_sent, which a waiting text lacks as well.
+        """
+        since = _moment(sent_after)
+        found = []
+        async for message in await self._client.messages.stream_async(to=to_number, page_size=100):
+            created = message.date_created
+            # Listed newest first, but by which of its dates is not documented: a day of slack.
+            if created and created < since - timedelta(days=1):
+                break
+            ours = message.from_ in (from_number, None) and message.direction != "inbound"
+            if ours and (created is None or created >= since):
+                found.append(_sent(message))
+        return found
+
+    async def list_inbound(
+        self, to_number: str, since: str
+    ) -> AsyncIterator[tuple[InboundSms, str]]:
+        """Texts received since then with the time (both ISO 8601) of each, newest first."""
+        async for message in await self._client.messages.stream_async(
+            to=to_number, date_sent_after=_moment(since), page_size=1000
+        ):
+            if message.direction == "inbound":
+                received = message.date_sent or message.date_created
+                yield await self._inbound(message), _iso(received) or since
+
+    async def list_outbound(self, from_number: str, since: str) -> AsyncIterator[SentSms]:
+        """Texts sent from a number since then (ISO 8601), with status and price, newest first."""
+        async for message in await self._client.messages.stream_async(
+            from_=from_number, date_sent_after=_moment(since), page_size=1000
+        ):
+            if message.direction != "inbound":
+                yield _sent(message)
+
+    async def find_number(self, phone_number: str) -> PhoneNumber | None:
+        found = await self._client.incoming_phone_numbers.list_async(phone_number=phone_number)
+        # Twilio's filter matches parts of numbers.
+        return next((_number(n) for n in found if n.phone_number == phone_number), None)
+
+    async def point_number(self, number: PhoneNumber) -> PhoneNumber:
+        """Send the number's incoming texts to our webhook from now on."""
+        updated = await self._client.incoming_phone_numbers(number.sid).update_async(
+            sms_url=self._settings.webhook_url + WEBHOOK_OVERRIDES,
+            sms_method="POST",
+            sms_application_sid="",
+        )
+        return _number(updated)
+
+    def points_here(self, number: PhoneNumber) -> bool:
+        """Whether the number's incoming texts go to our webhook, with whatever overrides."""
+        url = number.sms_url.partition("#")[0]
+        return url == self._settings.webhook_url and not number.sms_application_sid
+
+    async def fetch_account(self) -> Account:
+        account = await self._owner.api.accounts(self._settings.twilio_account_sid).fetch_async()
+        return Account(
+            sid=account.sid or "",
+            name=account.friendly_name or "",
+            status=str(account.status or ""),
+            kind=str(account.type or ""),
+        )
+
+    def _status_url(self, message_id: int) -> str:
+        """Our row's id travels in the URL: the callback names the SID if the answer is lost."""
+        url = self._settings.status_url
+        return f"{url}{'&' if '?' in url else '?'}m={message_id}"
+
+    async def _inbound(self, message: Any) -> InboundSms:
+        return InboundSms(
+            sid=message.sid,
+            from_number=storable(message.from_ or ""),
+            to_number=message.to or "",
+            body=storable(message.body or ""),
+            service_sid=message.messaging_service_sid,
+            media=await self._media_of(message),
+        )
+
+    async def _media_of(self, message: Any) -> tuple[Media, ...]:
+        if not _positive(message.num_media):
+            return ()
+        try:
+            found = await self._client.messages(message.sid).media.list_async()
+        except TwilioFailed as failure:
+            if failure.status == 404:  # deleted meanwhile; the text itself still counts
+                return ()
+            raise
+        base = self._client.api.base_url
+        return tuple(
+            Media(base + (m.uri or "").removesuffix(".json"), m.content_type or "") for m in found
+        )
+
+
+def _outcome(failure: TwilioFailed) -> Outcome:
+    """What became of the text of a failed create call."""
+    if not failure.reached or failure.status == 429:
+        return "refused"
+    if failure.status is None or failure.status == 408 or not 400 <= failure.status < 500:
+        return "unknown"
+    parks = failure.status in (401, 403, 404)
+    return _OUTCOMES.get(failure.code or 0, "parked" if parks else "failed")
+
+
+def _sent(message: Any) -> SentSms:
+    """A MessageInstance as our noun; its numbers are strings, "0" before they are known."""
+    return SentSms(
+        sid=message.sid,
+        status=message.status or "",
+        body=message.body or "",
+        segments=_positive(message.num_segments),
+        error_code=message.error_code,
+        price=None if message.price is None else str(message.price),
+        price_unit=message.price_unit,
+        to_number=message.to,
+        created_at=_iso(message.date_created),
+    )
+
+
+def _number(number: Any) -> PhoneNumber:
+    return PhoneNumber(
+        sid=number.sid,
+        phone_number=number.phone_number,
+        sms_url=number.sms_url or "",
+        sms_application_sid=number.sms_application_sid or "",
+    )
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+class _Wire:
+    """The HTTP client we give to twilio.rest.
+
+    Its own ignores its timeout, hides Retry-After and lets the errors of its library through.
+    """
+
+    is_async = True
+
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self._http = http
+
+    async def request(
+        self,
+        method: str,
+        uri: str,
+        params: Any = None,
+        data: Any = None,
+        headers: Any = None,
+        auth: Any = None,
+        **_: object,
+    ) -> httpx2.Response:
+        """Raises TwilioFailed for anything but a JSON object with a 2xx status."""
+        import httpx2
+
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                response = await self._http.request(
+                    method, uri, params=params, data=data, headers=headers, auth=auth
+                )
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+            raise TwilioFailed(f"no connection: {type(error).__name__}", reached=False) from error
+        except (httpx2.HTTPError, TimeoutError) as error:
+            raise TwilioFailed(f"no answer: {type(error).__name__}") from error
+        answer = _json_object(response.text)
+        if not response.is_success or answer is None:
+            raise _failure(response, answer or {})
+        return response
+
+
+def _failure(response: httpx2.Response, answer: dict[str, Any]) -> TwilioFailed:
+    """Twilio's error body is {"code", "message", "status"}, or RFC 9457 with "title"."""
+    code = _positive(str(answer.get("code")))
+    reason = str(answer.get("message") or answer.get("title") or "not an answer of Twilio's API")
+    return TwilioFailed(
+        f"HTTP {response.status_code}, code {code}: {mask_numbers(reason)[:200]}",
+        status=response.status_code,
+        code=code,
+        retry_after=_retry_after(response.headers.get("retry-after")),
+    )
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds from Retry-After, which is a number of seconds or a date (RFC 9110, 10.2.3)."""
+    if not value:
+        return None
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", value):
+        return float(value)
+    try:
+        then = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    now = datetime.now(UTC)
+    return max(0.0, (then.replace(tzinfo=then.tzinfo or UTC) - now).total_seconds())

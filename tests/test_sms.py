@@ -1,0 +1,566 @@
+"""Twilio's posts are verified and parsed; calls to its API end in one of four outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from gateway.local.serving import serve
+from gateway.local.twilio import Twilio, create_twilio
+from gateway.messages import Media, OutgoingSms, SendFailed
+from gateway.sms import (
+    Form,
+    FormIncomplete,
+    FormTooLarge,
+    TwilioFailed,
+    TwilioSms,
+    connect,
+    parse_form,
+    parse_inbound,
+    parse_status,
+    signature_is_valid,
+)
+from tests.fakes import ACCOUNT, CONTACT, OURS, PUBLIC_URL, TOKEN, settings, sign
+
+URL = f"{PUBLIC_URL}/webhook/sms"
+KEY, KEY_SECRET = "SK" + "1" * 32, "secret_of_the_key"
+SERVICE = "MG" + "2" * 32
+POOLED = "+15550002222"
+
+# A real post (its ids and numbers altered): blank values are signed too.
+PAIRS = [
+    ("ToCountry", "US"),
+    ("ToState", "MI"),
+    ("SmsMessageSid", "SM" + "a" * 32),
+    ("NumMedia", "0"),
+    ("FromZip", ""),
+    ("FromCity", ""),
+    ("Body", "¿Abren hoy? It's 5+5 & more 🎈"),
+    ("To", OURS),
+    ("MessageSid", "SM" + "a" * 32),
+    ("AccountSid", ACCOUNT),
+    ("From", CONTACT),
+    ("ApiVersion", "2010-04-01"),
+]
+
+
+def form_of(pairs: list[tuple[str, str]]) -> Form:
+    return parse_form(urlencode(pairs).encode())
+
+
+# Signatures
+
+
+def test_the_example_of_twilios_documentation_is_valid() -> None:
+    """https://www.twilio.com/docs/usage/security#validating-requests"""
+    form = Form(
+        CallSid=["CA1234567890ABCDE"],
+        Caller=["+14158675309"],
+        Digits=["1234"],
+        From=["+14158675309"],
+        To=["+18005551212"],
+    )
+    url = "https://mycompany.com/myapp.php?foo=1&bar=2"
+    headers = {"X-Twilio-Signature": "RSOYDt4T1cUTdK1PDd93/VVr8B8="}
+    assert signature_is_valid(settings(twilio_auth_tokens=("12345",)), url, form, headers)
+
+
+def test_a_real_post_is_valid_with_its_blank_values() -> None:
+    headers = {"X-Twilio-Signature": sign(URL, PAIRS)}
+    assert signature_is_valid(settings(), URL, form_of(PAIRS), headers)
+
+
+def test_repeated_parameters_are_signed_each() -> None:
+    pairs = [*PAIRS, ("Extra", "2"), ("Extra", "1")]
+    headers = {"X-Twilio-Signature": sign(URL, pairs)}
+    assert signature_is_valid(settings(), URL, form_of(pairs), headers)
+    assert not signature_is_valid(settings(), URL, form_of(pairs[:-1]), headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Twilio-Signature": ""},
+        {"X-Twilio-Signature": "nonsense"},
+        {"X-Twilio-Signature": "ñ" * 28},
+        {"X-Twilio-Signature": sign(URL, PAIRS, "another_token")},
+        {"X-Twilio-Signature": sign(URL + "/", PAIRS)},
+        {"X-Twilio-Signature": sign(URL, PAIRS[1:])},
+        {"X-Twilio-Signature": sign(URL, PAIRS, algorithm="sha256")},
+    ],
+)
+def test_anything_else_is_not_valid(headers: dict[str, str]) -> None:
+    assert not signature_is_valid(settings(), URL, form_of(PAIRS), headers)
+
+
+@pytest.mark.parametrize("token", ["new_token", "old_token"])
+def test_while_tokens_are_rotated_both_are_valid(token: str) -> None:
+    rotating = settings(twilio_auth_tokens=("new_token", "old_token"))
+    headers = {"X-Twilio-Signature": sign(URL, PAIRS, token)}
+    assert signature_is_valid(rotating, URL, form_of(PAIRS), headers)
+
+
+@pytest.mark.parametrize(
+    ("announced", "secret", "algorithm", "valid"),
+    [
+        ("key=key_1,algorithm=HMAC_SHA256", "shared", "sha256", True),
+        (" algorithm = HMAC_SHA256 , key = key_1 ", "shared", "sha256", True),
+        ("key=key_1,algorithm=HMAC_SHA256", "shared", "sha1", False),
+        ("key=key_1,algorithm=HMAC_SHA256", TOKEN, "sha256", False),
+        ("key=key_2,algorithm=HMAC_SHA256", "shared", "sha256", False),
+        ("key=key_1,algorithm=HMAC_SHA1", "shared", "sha1", False),
+        ("key=key_1,algorithm=HMAC_MD5", "shared", "sha256", False),
+        ("key=key_1", "shared", "sha256", False),
+        ("algorithm=HMAC_SHA256", TOKEN, "sha256", False),
+        (",,==", TOKEN, "sha1", False),
+    ],
+)
+def test_a_shared_key_must_be_known_and_used_as_announced(
+    announced: str, secret: str, algorithm: str, valid: bool
+) -> None:
+    with_keys = settings(twilio_webhook_keys={"key_1": "shared"})
+    headers = {
+        "X-Twilio-Signature": sign(URL, PAIRS, secret, algorithm),
+        "X-Twilio-Webhooks-Signature-Settings": announced,
+    }
+    assert signature_is_valid(with_keys, URL, form_of(PAIRS), headers) is valid
+
+
+ANY_TEXT = st.text(st.characters())  # lone surrogates and NUL too
+
+
+@given(st.binary(), ANY_TEXT, ANY_TEXT, ANY_TEXT)
+def test_no_input_makes_an_exception(raw: bytes, query: str, signature: str, key: str) -> None:
+    with_keys = settings(twilio_webhook_keys={"key_1": "shared"})
+    headers = {"X-Twilio-Signature": signature, "X-Twilio-Webhooks-Signature-Settings": key}
+    form = parse_form(raw)
+    assert not signature_is_valid(with_keys, f"{URL}?{query}", form, headers)
+    del headers["X-Twilio-Webhooks-Signature-Settings"]
+    assert not signature_is_valid(with_keys, f"{URL}?{query}", form, headers)
+
+
+# Forms
+
+
+def test_an_incoming_text_keeps_all_that_was_posted() -> None:
+    pairs = [
+        *PAIRS,
+        ("NumMedia", "2"),
+        ("MediaUrl0", "https://api.twilio.com/m/0"),
+        ("MediaContentType0", "image/png"),
+        ("MediaUrl1", "https://api.twilio.com/m/1"),
+        ("OptOutType", "STOP"),
+        ("MessagingServiceSid", SERVICE),
+        ("AddedNextYear", "yes"),
+    ]
+    sms = parse_inbound(form_of(pairs))
+    assert (sms.sid, sms.from_number, sms.to_number) == ("SM" + "a" * 32, CONTACT, OURS)
+    assert sms.body == "¿Abren hoy? It's 5+5 & more 🎈"
+    assert sms.media == (
+        Media("https://api.twilio.com/m/0", "image/png"),
+        Media("https://api.twilio.com/m/1", "application/octet-stream"),
+    )
+    assert (sms.opt_out_type, sms.service_sid) == ("STOP", SERVICE)
+    assert sms.form is not None
+    assert sms.form["AddedNextYear"] == "yes"
+    assert sms.form["NumMedia"] == ["0", "2"]
+    assert sms.form["FromCity"] == ""
+
+
+def test_an_empty_body_is_a_text_too() -> None:
+    assert parse_inbound(form_of([p for p in PAIRS if p[0] != "Body"])).body == ""
+    assert parse_inbound(Form(MessageSid=["SM1"], From=["1"], To=["2"], Body=[""])).body == ""
+
+
+@pytest.mark.parametrize("sender", ["whatsapp:+15557654321", "AMAZON", "32665", "+5215512345678"])
+def test_a_sender_is_kept_as_it_is(sender: str) -> None:
+    form = Form(MessageSid=["SM1"], From=[sender], To=[OURS], Body=["Hola"])
+    assert parse_inbound(form).from_number == sender
+
+
+@pytest.mark.parametrize("name", ["MessageSid", "From", "To"])
+def test_a_missing_parameter_is_named(name: str) -> None:
+    with pytest.raises(FormIncomplete, match=name):
+        parse_inbound(form_of([p for p in PAIRS if p[0] != name]))
+    with pytest.raises(FormIncomplete, match=name):
+        parse_inbound(form_of([(k, "" if k == name else v) for k, v in PAIRS]))
+
+
+@given(st.dictionaries(ANY_TEXT, st.lists(ANY_TEXT, max_size=2)), ANY_TEXT)
+def test_whatever_is_parsed_can_be_stored(form: dict[str, list[str]], body: str) -> None:
+    given = Form({**form, "MessageSid": ["SM1"], "From": ["1"], "To": ["2"], "Body": [body]})
+    stored = json.dumps(parse_inbound(given).as_payload(), ensure_ascii=False)
+    assert b"\\u0000" not in stored.encode()
+
+
+def test_nul_and_broken_utf8_become_the_replacement_character() -> None:
+    form = parse_form(b"MessageSid=SM1&From=1&To=2&Body=a%00b%FFc%ED%A0%BDd")
+    assert parse_inbound(form).body == "a\ufffdb\ufffdc\ufffd\ufffd\ufffdd"
+
+
+def test_more_parameters_than_twilio_sends_are_refused() -> None:
+    parse_form(b"a=1&" * 199 + b"a=1")
+    with pytest.raises(FormTooLarge):
+        parse_form(b"a=1&" * 200 + b"a=1")
+
+
+def test_a_status_names_our_row_and_twilios_error() -> None:
+    form = Form(
+        MessageSid=["SM1"], MessageStatus=["undelivered"], To=[CONTACT], ErrorCode=["30005"]
+    )
+    status = parse_status(form, {"m": "7"})
+    assert (status.sid, status.status, status.to_number) == ("SM1", "undelivered", CONTACT)
+    assert (status.message_id, status.error_code) == (7, 30005)
+
+
+@pytest.mark.parametrize("m", ["", "0", "-7", "seven", "\u0667", "7" * 19, "7.0", " 7"])
+def test_a_row_id_that_is_none_is_left_out(m: str) -> None:
+    form = Form(MessageSid=["SM1"], MessageStatus=["sent"], To=[CONTACT])
+    assert parse_status(form, {"m": m}).message_id is None
+    assert parse_status(form, {}).message_id is None
+
+
+# Calls
+
+
+@pytest.fixture(scope="module")
+async def account() -> AsyncIterator[tuple[Twilio, TwilioSms]]:
+    twilio = create_twilio(
+        ACCOUNT,
+        TOKEN,
+        numbers=[OURS],
+        services={SERVICE: [POOLED]},
+        api_keys={KEY: KEY_SECRET},
+        latency=0,
+        delivery_delay=0,
+    )
+    async with (
+        serve(twilio) as url,
+        connect(settings(twilio_base_url=url)) as sms,
+    ):
+        yield twilio, sms
+
+
+@pytest.fixture
+def twilio(account: tuple[Twilio, TwilioSms]) -> Twilio:
+    account[0].reset()
+    account[0].deliver_as("never")
+    return account[0]
+
+
+@pytest.fixture
+def sms(account: tuple[Twilio, TwilioSms]) -> TwilioSms:
+    return account[1]
+
+
+def text(body: str = "Hola", to: str = CONTACT, **changes: Any) -> OutgoingSms:
+    given = {"message_id": 7, "from_number": OURS, "service_sid": None, **changes}
+    return OutgoingSms(to_number=to, body=body, **given)
+
+
+async def failure(sms: TwilioSms, outgoing: OutgoingSms) -> SendFailed:
+    with pytest.raises(SendFailed) as caught:
+        await sms.send(outgoing)
+    return caught.value
+
+
+async def test_a_text_is_sent_with_our_row_in_the_status_url(
+    twilio: Twilio, sms: TwilioSms
+) -> None:
+    sent = await sms.send(text("¿Qué tal?"))
+    (message,) = twilio.sent
+    assert (sent.sid, sent.status, sent.body) == (message.sid, "queued", "¿Qué tal?")
+    assert (sent.segments, sent.to_number) == (1, CONTACT)
+    assert message.params == {
+        "To": CONTACT,
+        "From": OURS,
+        "Body": "¿Qué tal?",
+        "StatusCallback": f"{PUBLIC_URL}/webhook/sms/status?m=7",
+        "ValidityPeriod": "600",
+    }
+
+
+async def test_with_a_service_the_sender_stays_the_number_that_was_texted(
+    twilio: Twilio, sms: TwilioSms
+) -> None:
+    sent = await sms.send(text(service_sid=SERVICE, from_number=POOLED))
+    params = twilio.sent[0].params
+    assert (params["MessagingServiceSid"], params["From"]) == (SERVICE, POOLED)
+    assert (sent.status, sent.segments) == ("accepted", None)
+
+
+async def test_calls_use_the_api_key_and_callbacks_the_token(twilio: Twilio) -> None:
+    async with serve(Starlette(routes=[Route("/{p:path}", twilio)])) as url:
+        given = settings(
+            twilio_base_url=url,
+            twilio_api_key=KEY,
+            twilio_api_key_secret=KEY_SECRET,
+            sms_webhook_secret="a-secret-of-16-or-more",
+            twilio_auth_tokens=("not yet known to Twilio",),
+        )
+        async with connect(given) as sms:
+            await sms.send(text())
+    callback = twilio.sent[0].params["StatusCallback"]
+    assert parse_qs(urlsplit(callback).query) == {"token": ["a-secret-of-16-or-more"], "m": ["7"]}
+
+
+OUTCOMES: list[tuple[str, dict[str, Any], str, int | None]] = [
+    ("rate_limited", {}, "refused", 20429),
+    ("refuse", {"code": 21611}, "refused", 21611),
+    ("refuse", {"code": 20003}, "parked", 20003),
+    ("refuse", {"code": 20005}, "parked", 20005),
+    ("refuse", {"code": 20404}, "parked", 20404),
+    ("refuse", {"code": 21606}, "parked", 21606),
+    ("refuse", {"code": 21660}, "parked", 21660),
+    ("refuse", {"code": 21701}, "parked", 21701),
+    ("refuse", {"code": 21610}, "failed", 21610),
+    ("refuse", {"code": 21408}, "failed", 21408),
+    ("refuse", {"code": 21614}, "failed", 21614),
+    ("refuse", {"code": 29999}, "failed", 29999),
+    ("error", {"status": 500}, "unknown", 20500),
+    ("error", {"status": 503}, "unknown", 20503),
+    ("error_after", {"status": 500}, "unknown", 20500),
+    ("drop", {}, "unknown", None),
+    ("drop_after", {}, "unknown", None),
+    ("junk_body", {}, "unknown", None),
+]
+
+
+@pytest.mark.parametrize(("kind", "details", "outcome", "code"), OUTCOMES)
+async def test_every_failure_has_its_outcome(
+    twilio: Twilio,
+    sms: TwilioSms,
+    kind: str,
+    details: dict[str, Any],
+    outcome: str,
+    code: int | None,
+) -> None:
+    twilio.faults.add(kind, **details)
+    failed = await failure(sms, text())
+    assert (failed.outcome, failed.error_code) == (outcome, code)
+    assert len(twilio.sent) <= 1  # nothing is tried twice in here
+
+
+async def test_a_refusal_says_when_to_come_again(twilio: Twilio, sms: TwilioSms) -> None:
+    twilio.faults.add("rate_limited", seconds=7)
+    assert (await failure(sms, text())).retry_after == 7
+
+
+async def test_no_number_is_in_the_message_of_a_failure(twilio: Twilio, sms: TwilioSms) -> None:
+    failed = await failure(sms, text(to="+15005550002"))
+    assert failed.error_code == 21612
+    assert "…0002" in str(failed) and "…1111" in str(failed)
+    assert OURS[1:] not in str(failed) and "5005550002" not in str(failed)
+
+
+async def test_no_connection_means_never_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    async with connect(settings(twilio_base_url=f"http://127.0.0.1:{port}")) as sms:
+        failed = await failure(sms, text())
+    assert (failed.outcome, str(failed)) == ("refused", "no connection: ConnectError")
+
+
+async def drip(request: Request) -> Response:
+    """A byte in time for every read, and no end."""
+
+    async def bytes_without_end() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.5)
+
+    return StreamingResponse(bytes_without_end(), 201)
+
+
+async def test_every_call_ends_within_its_time(twilio: Twilio, sms: TwilioSms) -> None:
+    """Silence before and after Twilio took the text, and an answer that never ends, at once."""
+    silent, accepted = "+15550000001", "+15550000002"
+    twilio.faults.add("hang", match=silent)
+    twilio.faults.add("hang_after", match=accepted)
+    started = time.monotonic()
+    app = Starlette(routes=[Route("/{p:path}", drip, methods=["POST"])])
+    async with serve(app) as url, connect(settings(twilio_base_url=url)) as dripping:
+        failures = await asyncio.gather(
+            failure(sms, text(to=silent)),
+            failure(sms, text(to=accepted)),
+            failure(dripping, text()),
+        )
+    assert [failed.outcome for failed in failures] == ["unknown"] * 3
+    assert 7 < time.monotonic() - started < 10
+
+
+ODD_ANSWERS: list[tuple[Response, str, float | None]] = [
+    (JSONResponse({}, 201), "unknown", None),
+    (JSONResponse([], 201), "unknown", None),
+    (JSONResponse({"sid": "SM1", "date_created": 5}, 201), "unknown", None),
+    (Response("<html>moved</html>", 302), "unknown", None),
+    (Response("<html>timeout</html>", 408), "unknown", None),
+    (Response("<html>wall</html>", 403), "parked", None),
+    (JSONResponse(["odd"], 429, {"Retry-After": "inf"}), "refused", None),
+    (JSONResponse({"code": "20429"}, 429, {"Retry-After": "1.5"}), "refused", 1.5),
+    (JSONResponse({"code": None, "message": None}, 400), "failed", None),
+    (
+        JSONResponse({"type": "t", "title": "Bad", "status": 400, "code": 21610}, 400),
+        "failed",
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("answer", "outcome", "retry_after"), ODD_ANSWERS)
+async def test_an_answer_nobody_documented_has_an_outcome_too(
+    answer: Response, outcome: str, retry_after: float | None
+) -> None:
+    app = Starlette(routes=[Route("/{p:path}", lambda request: answer, methods=["POST"])])
+    async with serve(app) as url, connect(settings(twilio_base_url=url)) as sms:
+        failed = await failure(sms, text())
+    assert (failed.outcome, failed.retry_after) == (outcome, retry_after)
+
+
+async def test_a_date_says_when_to_come_again_too() -> None:
+    headers = {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=90), True)}
+    answer = JSONResponse({}, 429, headers)
+    app = Starlette(routes=[Route("/{p:path}", lambda request: answer, methods=["POST"])])
+    async with serve(app) as url, connect(settings(twilio_base_url=url)) as sms:
+        failed = await failure(sms, text())
+    assert failed.retry_after is not None and 80 < failed.retry_after <= 90
+
+
+# Listings
+
+
+def at(minutes: float) -> str:
+    """So many minutes ago, as Postgres writes a timestamptz into JSON."""
+    return (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat()
+
+
+async def test_all_our_texts_to_a_contact_are_listed(twilio: Twilio, sms: TwilioSms) -> None:
+    for n in range(105):  # more than one page
+        await sms.send(text(f"{n}"))
+    await sms.send(text("to another", to="+15557650000"))
+    await sms.send(text("from another", from_number=POOLED))
+    await twilio.receive(CONTACT, OURS, "Hola", post=False)
+    found = await sms.list_sent(OURS, CONTACT, at(2))
+    assert sorted(int(message.body) for message in found) == list(range(105))
+    assert all(message.created_at and message.status == "queued" for message in found)
+
+
+async def test_older_texts_are_not_what_is_looked_for(twilio: Twilio, sms: TwilioSms) -> None:
+    await sms.send(text("old"))
+    twilio.sent[0].created -= timedelta(minutes=10)
+    await sms.send(text("new"))
+    assert [m.body for m in await sms.list_sent(OURS, CONTACT, at(2))] == ["new"]
+    assert len(await sms.list_sent(OURS, CONTACT, at(20))) == 2
+
+
+async def test_a_text_that_has_no_sender_yet_may_be_the_one(twilio: Twilio, sms: TwilioSms) -> None:
+    await sms.send(text("waiting", from_number=POOLED, service_sid=SERVICE))
+    twilio.sent[0].from_ = None
+    assert [m.body for m in await sms.list_sent(POOLED, CONTACT, at(2))] == ["waiting"]
+
+
+async def test_received_texts_are_listed_newest_first_with_their_time(
+    twilio: Twilio, sms: TwilioSms
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    for minutes in (90, 30, 10):
+        when = now - timedelta(minutes=minutes)
+        await twilio.receive(CONTACT, OURS, f"{minutes} ago", post=False, at=when)
+    await sms.send(text())
+    listed = [item async for item in sms.list_inbound(OURS, at(60))]
+    assert [(received.body, when) for received, when in listed] == [
+        ("10 ago", (now - timedelta(minutes=10)).isoformat()),
+        ("30 ago", (now - timedelta(minutes=30)).isoformat()),
+    ]
+    received = listed[0][0]
+    assert (received.from_number, received.to_number, received.media) == (CONTACT, OURS, ())
+
+
+MESSAGE = {
+    "sid": "MM1",
+    "body": "a\u0000b\ud83d",
+    "from": CONTACT,
+    "to": OURS,
+    "direction": "inbound",
+    "num_media": "1",
+    "date_sent": "Sun, 22 Nov 2026 10:00:00 +0000",
+}
+MEDIA = {"uri": "/2010-04-01/Accounts/AC/Messages/MM1/Media/ME1.json", "content_type": "image/png"}
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_a_listed_picture_text_is_as_good_as_a_posted_one(deleted: bool) -> None:
+    async def respond(request: Request) -> Response:
+        if not request.url.path.endswith("/Media.json"):
+            page = json.dumps({"messages": [MESSAGE], "next_page_uri": None})
+            return Response(page, media_type="application/json")
+        return JSONResponse({"media_list": [MEDIA]}, 404 if deleted else 200)
+
+    app = Starlette(routes=[Route("/{p:path}", respond)])
+    async with serve(app) as url, connect(settings(twilio_base_url=url)) as sms:
+        ((received, when),) = [item async for item in sms.list_inbound(OURS, at(60))]
+        link = f"{url}/2010-04-01/Accounts/AC/Messages/MM1/Media/ME1"
+    assert received.body == "a\ufffdb\ufffd"
+    assert received.media == (() if deleted else (Media(link, "image/png"),))
+    assert when == "2026-11-22T10:00:00+00:00"
+
+
+async def test_sent_texts_are_listed_with_status_and_price(twilio: Twilio, sms: TwilioSms) -> None:
+    twilio.scripts.clear()
+    sent = await sms.send(text())
+    await twilio.events.until(lambda: twilio.messages[sent.sid].status == "delivered")
+    (listed,) = [message async for message in sms.list_outbound(OURS, at(5))]
+    assert (listed.sid, listed.status, listed.price) == (sent.sid, "delivered", "-0.00830")
+    assert listed.price_unit == "USD"
+
+
+async def test_a_listing_that_fails_says_so(twilio: Twilio, sms: TwilioSms) -> None:
+    twilio.faults.add("rate_limited", on="list", seconds=3)
+    with pytest.raises(TwilioFailed) as caught:
+        await sms.list_sent(OURS, CONTACT, at(2))
+    assert (caught.value.status, caught.value.retry_after) == (429, 3)
+
+
+# The account
+
+
+async def test_a_number_is_pointed_at_our_webhook(twilio: Twilio, sms: TwilioSms) -> None:
+    number = await sms.find_number(OURS)
+    assert number is not None and number.phone_number == OURS
+    updated = await sms.point_number(number)
+    assert updated.sms_url == f"{PUBLIC_URL}/webhook/sms#rc=5&rp=all&ct=3000&rt=4000"
+    assert sms.points_here(updated)
+    assert await sms.find_number("+1555000") is None  # a part of ours
+
+
+async def test_a_number_of_another_deployment_does_not_point_here(
+    twilio: Twilio, sms: TwilioSms
+) -> None:
+    twilio.numbers[OURS].sms_url = "https://production.example.com/webhook/sms"
+    number = await sms.find_number(OURS)
+    assert number is not None and not sms.points_here(number)
+
+
+async def test_the_account_is_read_with_the_auth_token(twilio: Twilio) -> None:
+    """A standard API key may not read it."""
+    async with serve(Starlette(routes=[Route("/{p:path}", twilio)])) as url:
+        given = settings(twilio_base_url=url, twilio_api_key=KEY, twilio_api_key_secret=KEY_SECRET)
+        async with connect(given) as sms:
+            account = await sms.fetch_account()
+    assert (account.sid, account.status, account.kind) == (ACCOUNT, "active", "Full")
