@@ -1,0 +1,366 @@
+"""Process 2: wakes up, claims, answers, sends, settles.
+
+The database decides what is to be done and what a failure means; each lane carries one job at a
+time from claim to end. A job's lease lasts 60 s and a job 25 s, so that a slow lane gives up
+before another one takes over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import platform
+import signal
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ParamSpec, TypeVar
+
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_before_delay,
+    wait_random_exponential,
+)
+
+from gateway import __version__, realtime, segments, sms, telemetry
+from gateway.database import Database, Unavailable
+from gateway.messages import (
+    FallbackJob,
+    Job,
+    OutgoingSms,
+    ReconcileJob,
+    Reply,
+    ReplyFailed,
+    ReplyJob,
+    SendFailed,
+    SendJob,
+    Wait,
+)
+from gateway.replies import Replies
+from gateway.settings import Settings
+from gateway.sms import CALL_SECONDS, TwilioFailed, TwilioSms
+from gateway.telemetry import log_event
+
+POLL_SECONDS = 10.0  # work is looked for at least this often, whatever Realtime says
+REST_SECONDS = 0.05  # and no oftener than this
+BEAT_SECONDS = 20.0
+INSIST_SECONDS = 120.0  # how long a fact is reported to a database that does not answer
+
+# From SIGTERM: generations may go on for 12 s, no text is handed to Twilio after 15 s, and one
+# that was takes at most 8 s more; a platform kills after 30 s.
+GENERATE_AFTER_STOP = 12.0
+SEND_AFTER_STOP = 15.0
+
+log = logging.getLogger("gateway.subscriber")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; returns when every job in hand has ended."""
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for wish in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(wish, stop.set)
+    await serve(settings, stop)
+
+
+async def serve(
+    settings: Settings, stop: asyncio.Event, poll_seconds: float = POLL_SECONDS
+) -> None:
+    """Work until `stop` is set."""
+    async with (
+        Database.connect(settings) as database,
+        sms.connect(settings) as twilio,
+        Replies(settings) as replies,
+    ):
+        worker = Worker(database, twilio, replies, stop, poll_seconds)
+        log_event(log, "worker started", worker=worker.name, lanes=settings.sms_worker_lanes)
+        companions = [
+            asyncio.create_task(realtime.listen(settings, worker.wake.set, worker.note_ready)),
+            asyncio.create_task(worker.beat()),
+            asyncio.create_task(worker.wind_down()),
+        ]
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                for _ in range(settings.sms_worker_lanes):
+                    lanes.create_task(worker.work())
+        finally:
+            for companion in companions:
+                companion.cancel()
+            await asyncio.gather(*companions, return_exceptions=True)
+        log_event(log, "worker stopped", worker=worker.name)
+
+
+def _now() -> float:
+    """Seconds that go on while the machine sleeps: a lease ends then as well."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An id of the worker's own, and when the lease ends, counted from before it was asked for."""
+
+    id: str
+    ends_at: float
+
+    @property
+    def seconds_left(self) -> float:
+        return self.ends_at - _now()
+
+
+class Worker:
+    """Several lanes that share one place at the counter: one lane claims or waits at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        twilio: TwilioSms,
+        replies: Replies,
+        stop: asyncio.Event,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        self.name = f"{os.environ.get('DYNO') or platform.node()}:{os.getpid()}"
+        self.wake = asyncio.Event()
+        self._database = database
+        self._twilio = twilio
+        self._replies = replies
+        self._stop = stop
+        self._poll_seconds = poll_seconds
+        self._counter = asyncio.Lock()
+        self._no_more_models = asyncio.Event()
+        self._no_more_sends = asyncio.Event()
+        self._realtime_ready_at: datetime | None = None
+
+    # Waking up and claiming
+
+    async def work(self) -> None:
+        """One lane: a job after the other until the worker stops."""
+        while taken := await self._next_job():
+            lease, job = taken
+            try:
+                await self._do(lease, job)
+            except Exception:
+                # The lane must outlive it. The lease ends by itself, and what may have been
+                # sent is settled then.
+                log.exception("job failed lease_id=%s", lease.id)
+
+    async def _next_job(self) -> tuple[Lease, Job] | None:
+        """A lane that gets a job leaves the counter, so that the next one claims at once."""
+        async with self._counter:
+            while not self._stop.is_set():
+                self.wake.clear()
+                claimed = await self._claim()
+                if not isinstance(claimed, Wait):
+                    return claimed
+                await self._rest(claimed.seconds)
+        return None
+
+    async def _claim(self) -> tuple[Lease, Job] | Wait:
+        asked_at, lease_id = _now(), str(uuid.uuid4())
+        try:
+            # The claim may be granted and its answer lost: asked again it returns the same job.
+            claimed = await self._insist(self._database.claim_sms_work, self.name, lease_id)
+        except Exception as error:  # the lane must outlive it; what was granted ends by itself
+            log_event(log, "claim failed", level=logging.ERROR, reason=error)
+            return Wait(self._poll_seconds)
+        if isinstance(claimed, Wait):
+            return claimed
+        job, seconds = claimed
+        return Lease(lease_id, asked_at + seconds), job
+
+    async def _rest(self, seconds: float | None) -> None:
+        """Until a hint, the next due time, the end, or `poll_seconds`."""
+        due = self._poll_seconds if seconds is None else min(seconds, self._poll_seconds)
+        waits = [asyncio.create_task(event.wait()) for event in (self.wake, self._stop)]
+        await asyncio.wait(
+            waits, timeout=max(due, REST_SECONDS), return_when=asyncio.FIRST_COMPLETED
+        )
+        for wait in waits:
+            wait.cancel()
+
+    # One job
+
+    async def _do(self, lease: Lease, job: Job) -> None:
+        match job:
+            case ReplyJob():
+                await self._answer(lease, job)
+            case FallbackJob():
+                text = segments.fit(job.text, job.max_segments, job.fold_accents)
+                await self._queue(lease, job.message_id, text, None)
+            case SendJob():
+                await self._send(lease, job.sms)
+            case ReconcileJob():
+                await self._settle(lease, job)
+
+    async def _answer(self, lease: Lease, job: ReplyJob) -> None:
+        try:
+            reply = await self._generate(job)
+        except ReplyFailed as failure:
+            outcome = await self._insist(
+                self._database.fail_reply, lease.id, str(failure), failure.parks
+            )
+            log_event(
+                log,
+                "reply failed",
+                level=logging.WARNING,
+                message_id=job.message_id,
+                attempt=job.attempt,
+                outcome=outcome,
+                reason=failure,
+            )
+            return
+        if reply is None:
+            await self._release(lease, job.message_id)
+            return
+        log_event(
+            log,
+            "reply generated",
+            message_id=job.message_id,
+            model=reply.model,
+            seconds=reply.generation_ms / 1000,
+        )
+        text = f"{job.notice}\n{reply.text}" if job.notice else reply.text
+        fitted = segments.fit(text, job.prompt.max_segments, job.prompt.fold_accents)
+        await self._queue(lease, job.message_id, fitted, reply)
+
+    async def _generate(self, job: ReplyJob) -> Reply | None:
+        """None: the worker stops, and the answer would come too late."""
+        generation = asyncio.ensure_future(self._replies.generate(job.prompt))
+        too_late = asyncio.ensure_future(self._no_more_models.wait())
+        await asyncio.wait({generation, too_late}, return_when=asyncio.FIRST_COMPLETED)
+        too_late.cancel()
+        if not generation.done():
+            generation.cancel()
+            await asyncio.wait({generation})
+            return None
+        return generation.result()
+
+    async def _queue(self, lease: Lease, message_id: int, text: str, reply: Reply | None) -> None:
+        counted = segments.count(text)
+        queued = await self._insist(
+            self._database.queue_reply,
+            lease.id,
+            message_id,
+            text,
+            counted.encoding,
+            counted.count,
+            reply,
+        )
+        if queued.sms is None:
+            log_event(
+                log,
+                "reply dropped",
+                in_reply_to=message_id,
+                outcome=queued.outcome,
+                reason=queued.reason,
+            )
+            return
+        await self._send(lease, queued.sms, in_reply_to=message_id)
+
+    async def _send(self, lease: Lease, text: OutgoingSms, in_reply_to: int | None = None) -> None:
+        if self._no_more_sends.is_set() or lease.seconds_left < CALL_SECONDS + 5:
+            # Another worker may take over before Twilio has answered this one.
+            await self._release(lease, text.message_id)
+            return
+        try:
+            sent = await self._twilio.send(text)
+        except SendFailed as failure:
+            outcome = await self._insist(
+                self._database.fail_send, lease.id, text.message_id, failure
+            )
+            log_event(
+                log,
+                "send failed",
+                level=logging.WARNING,
+                message_id=text.message_id,
+                outcome=outcome,
+                code=failure.error_code,
+                reason=failure,
+            )
+            return
+        counted = segments.count(text.body)
+        outcome = await self._insist(
+            self._database.finish_send,
+            lease.id,
+            text.message_id,
+            sent,
+            counted.encoding,
+            sent.segments or counted.count,
+        )
+        log_event(
+            log,
+            "text sent",
+            message_id=text.message_id,
+            in_reply_to=in_reply_to,
+            sid=sent.sid,
+            to=telemetry.mask(text.to_number),
+            outcome=outcome,
+        )
+
+    async def _settle(self, lease: Lease, job: ReconcileJob) -> None:
+        """Look up at Twilio what became of a text; the database decides."""
+        text = job.sms
+        try:
+            found = await self._twilio.list_sent(text.from_number, text.to_number, job.sent_after)
+        except TwilioFailed as failure:
+            log_event(
+                log,
+                "settling failed",
+                level=logging.WARNING,
+                message_id=text.message_id,
+                reason=failure,
+            )
+            found = None
+        outcome = await self._insist(self._database.settle_sms, text.message_id, found, lease.id)
+        log_event(log, "text settled", message_id=text.message_id, outcome=outcome)
+
+    async def _release(self, lease: Lease, message_id: int) -> None:
+        await self._insist(self._database.release_sms_work, lease.id)
+        log_event(log, "job released", message_id=message_id)
+
+    async def _insist(
+        self, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Every one of these calls may be made twice; only 'try again' is tried again."""
+        return await AsyncRetrying(
+            retry=retry_if_exception_type(Unavailable),
+            wait=wait_random_exponential(multiplier=0.2, max=2),
+            stop=stop_before_delay(INSIST_SECONDS),
+            reraise=True,
+        )(call, *args, **kwargs)
+
+    # Beside the lanes
+
+    def note_ready(self, ready_at: datetime) -> None:
+        self._realtime_ready_at = ready_at
+
+    async def beat(self) -> None:
+        """Tell the database that this worker lives, what it heard and what it noticed."""
+        while True:
+            try:
+                await self._database.note_sms_worker(
+                    self.name,
+                    __version__,
+                    self._realtime_ready_at,
+                    self._replies.notices,
+                )
+            except Exception as error:  # a heartbeat must not stop the worker
+                log_event(log, "heartbeat failed", level=logging.WARNING, reason=error)
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def wind_down(self) -> None:
+        await self._stop.wait()
+        log_event(log, "worker stopping", worker=self.name)
+        await asyncio.sleep(GENERATE_AFTER_STOP)
+        self._no_more_models.set()
+        await asyncio.sleep(SEND_AFTER_STOP - GENERATE_AFTER_STOP)
+        self._no_more_sends.set()
