@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import count
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 MAX_FIELDS = 200
 CALL_SECONDS = 8.0  # all of one request to Twilio
+PAGE_SIZE = 1000  # the most Twilio lists in one answer
 VALIDITY_SECONDS = 600  # a reply that waits longer at Twilio is worse than none
 
 # Connection overrides of the number's URL: without them Twilio retries no 5xx and no timeout.
@@ -235,6 +236,15 @@ def _positive(text: str | None) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedSms:
+    """A text received, as a listing has it: when (ISO 8601), and its pictures not yet looked up."""
+
+    sms: InboundSms
+    occurred_at: str
+    has_media: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneNumber:
     """A number of the account and where its incoming texts go."""
 
@@ -325,21 +335,27 @@ class TwilioSms:
                 found.append(_sent(message))
         return found
 
-    async def list_inbound(
-        self, to_number: str, since: str
-    ) -> AsyncIterator[tuple[InboundSms, str]]:
-        """Texts received since then with the time (both ISO 8601) of each, newest first."""
+    async def list_inbound(self, to_number: str, since: str) -> AsyncIterator[ListedSms]:
+        """Texts received since then (ISO 8601), newest first, a request per 1,000."""
         async for message in await self._client.messages.stream_async(
-            to=to_number, date_sent_after=_moment(since), page_size=1000
+            to=to_number, date_sent_after=_moment(since), page_size=PAGE_SIZE
         ):
             if message.direction == "inbound":
                 received = message.date_sent or message.date_created
-                yield await self._inbound(message), _iso(received) or since
+                yield ListedSms(
+                    _inbound(message), _iso(received) or since, bool(_positive(message.num_media))
+                )
+
+    async def with_media(self, listed: ListedSms) -> InboundSms:
+        """The text with its pictures, which a listing only counts: a request of its own."""
+        if not listed.has_media:
+            return listed.sms
+        return replace(listed.sms, media=await self._media_of(listed.sms.sid))
 
     async def list_outbound(self, from_number: str, since: str) -> AsyncIterator[SentSms]:
         """Texts sent from a number since then (ISO 8601), with status and price, newest first."""
         async for message in await self._client.messages.stream_async(
-            from_=from_number, date_sent_after=_moment(since), page_size=1000
+            from_=from_number, date_sent_after=_moment(since), page_size=PAGE_SIZE
         ):
             if message.direction != "inbound":
                 yield _sent(message)
@@ -377,21 +393,9 @@ class TwilioSms:
         url = self._settings.status_url
         return f"{url}{'&' if '?' in url else '?'}m={message_id}"
 
-    async def _inbound(self, message: Any) -> InboundSms:
-        return InboundSms(
-            sid=message.sid,
-            from_number=storable(message.from_ or ""),
-            to_number=message.to or "",
-            body=storable(message.body or ""),
-            service_sid=message.messaging_service_sid,
-            media=await self._media_of(message),
-        )
-
-    async def _media_of(self, message: Any) -> tuple[Media, ...]:
-        if not _positive(message.num_media):
-            return ()
+    async def _media_of(self, sid: str) -> tuple[Media, ...]:
         try:
-            found = await self._client.messages(message.sid).media.list_async()
+            found = await self._client.messages(sid).media.list_async()
         except TwilioFailed as failure:
             if failure.status == 404:  # deleted meanwhile; the text itself still counts
                 return ()
@@ -410,6 +414,17 @@ def _outcome(failure: TwilioFailed) -> Outcome:
         return "unknown"
     parks = failure.status in (401, 403, 404)
     return _OUTCOMES.get(failure.code or 0, "parked" if parks else "failed")
+
+
+def _inbound(message: Any) -> InboundSms:
+    """A listed MessageInstance as our noun, without its media."""
+    return InboundSms(
+        sid=message.sid,
+        from_number=storable(message.from_ or ""),
+        to_number=message.to or "",
+        body=storable(message.body or ""),
+        service_sid=message.messaging_service_sid,
+    )
 
 
 def _sent(message: Any) -> SentSms:

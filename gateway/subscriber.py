@@ -14,9 +14,9 @@ import platform
 import signal
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ParamSpec, TypeVar
 
 from tenacity import (
@@ -27,7 +27,7 @@ from tenacity import (
 )
 
 from gateway import __version__, realtime, segments, sms, telemetry
-from gateway.database import Database, Unavailable
+from gateway.database import BackfillJob, Database, Refused, Unavailable
 from gateway.messages import (
     FallbackJob,
     Job,
@@ -42,12 +42,15 @@ from gateway.messages import (
 )
 from gateway.replies import Replies
 from gateway.settings import Settings
-from gateway.sms import CALL_SECONDS, TwilioFailed, TwilioSms
+from gateway.sms import CALL_SECONDS, PAGE_SIZE, ListedSms, TwilioFailed, TwilioSms
 from gateway.telemetry import log_event
 
 POLL_SECONDS = 10.0  # work is looked for at least this often, whatever Realtime says
 REST_SECONDS = 0.05  # and no oftener than this
 BEAT_SECONDS = 20.0
+BACKFILL_SECONDS = 300.0
+TIDY_SECONDS = 600.0  # asked this often; the database does it once an hour
+SWEEP_SIZE = 500
 INSIST_SECONDS = 120.0  # how long a fact is reported to a database that does not answer
 
 # From SIGTERM: generations may go on for 12 s, no text is handed to Twilio after 15 s, and one
@@ -87,6 +90,8 @@ async def serve(
         companions = [
             asyncio.create_task(realtime.listen(settings, worker.wake.set, worker.note_ready)),
             asyncio.create_task(worker.beat()),
+            asyncio.create_task(worker.keep_complete()),
+            asyncio.create_task(worker.keep_tidy()),
             asyncio.create_task(worker.wind_down()),
         ]
         try:
@@ -357,6 +362,31 @@ class Worker:
                 log_event(log, "heartbeat failed", level=logging.WARNING, reason=error)
             await asyncio.sleep(BEAT_SECONDS)
 
+    async def keep_complete(self) -> None:
+        """Compare each number with Twilio every few minutes; one worker at a time per number."""
+        while True:
+            pause = BACKFILL_SECONDS
+            try:
+                job = await self._database.claim_sms_backfill()
+                if isinstance(job, Wait):
+                    pause = min(pause, job.seconds or pause)
+                else:
+                    await compare(self._database, self._twilio, job)
+                    pause = 0.0
+            except Exception as error:  # a comparison must not stop the worker; it comes again
+                log_event(log, "backfill failed", level=logging.WARNING, reason=error)
+            await asyncio.sleep(max(pause, 1.0))
+
+    async def keep_tidy(self) -> None:
+        while True:
+            try:
+                done = await self._database.tidy_sms()
+                if done["outcome"] == "tidied":
+                    log_event(log, "tables tidied", **{k: v for k, v in done.items() if v})
+            except Exception as error:  # retention must not stop the worker
+                log_event(log, "tidying failed", level=logging.WARNING, reason=error)
+            await asyncio.sleep(TIDY_SECONDS)
+
     async def wind_down(self) -> None:
         await self._stop.wait()
         log_event(log, "worker stopping", worker=self.name)
@@ -364,3 +394,110 @@ class Worker:
         self._no_more_models.set()
         await asyncio.sleep(SEND_AFTER_STOP - GENERATE_AFTER_STOP)
         self._no_more_sends.set()
+
+
+# What the webhook missed
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What one look at Twilio's lists found for one number."""
+
+    listed: int = 0
+    stored: int = 0
+    refused: int = 0
+    swept: int = 0
+    skipped: str | None = None
+
+
+async def compare(
+    database: Database,
+    twilio: TwilioSms,
+    job: BackfillJob,
+    note: Callable[[Comparison], object] = lambda found: None,
+) -> Comparison:
+    """Store the texts of one number that never came, take over states and prices that did not.
+
+    `note` hears of progress. Raises Unavailable or TwilioFailed: then nothing is lost, the next
+    comparison starts where this one did.
+    """
+    found = Comparison()
+    number = await twilio.find_number(job.phone_number)
+    if number is None or not twilio.points_here(number):
+        # A copy of production would answer every text a second time.
+        found.skipped = "its webhook at Twilio is not this gateway's"
+        await database.finish_sms_backfill(job.config_id, None)
+        log_event(
+            log, "backfill skipped", number=telemetry.mask(job.phone_number), reason=found.skipped
+        )
+        return found
+
+    began = datetime.now(UTC).isoformat()
+    missing = await _missing(database, twilio, job, found, note)
+    for listed in sorted(missing, key=lambda text: text.occurred_at):
+        await _ingest_missed(database, twilio, listed, found)
+        note(found)
+    await database.finish_sms_backfill(job.config_id, began)
+    if job.sweep_since:
+        await _sweep(database, twilio, job.phone_number, job.sweep_since, found)
+        note(found)
+    if found.stored or found.refused or found.swept:
+        log_event(
+            log,
+            "backfill done",
+            number=telemetry.mask(job.phone_number),
+            listed=found.listed,
+            stored=found.stored,
+            refused=found.refused,
+            swept=found.swept,
+        )
+    return found
+
+
+async def _missing(
+    database: Database,
+    twilio: TwilioSms,
+    job: BackfillJob,
+    found: Comparison,
+    note: Callable[[Comparison], object],
+) -> list[ListedSms]:
+    """Those that are not stored; of the others nothing is kept, however many there are."""
+    missing: list[ListedSms] = []
+    async for page in _in_pages(twilio.list_inbound(job.phone_number, job.since), PAGE_SIZE):
+        wanted = set(await database.missing_sms([text.sms.sid for text in page]))
+        missing += [text for text in page if text.sms.sid in wanted]
+        found.listed += len(page)
+        note(found)
+    return missing
+
+
+async def _ingest_missed(
+    database: Database, twilio: TwilioSms, listed: ListedSms, found: Comparison
+) -> None:
+    sms = await twilio.with_media(listed)
+    try:
+        await database.ingest_sms(sms, listed.occurred_at)
+        found.stored += 1
+    except Refused as error:
+        # For itself: it is recorded and holds up nothing.
+        await database.note_sms_refused(sms.sid, error.code)
+        found.refused += 1
+        log_event(log, "text refused", level=logging.ERROR, sid=sms.sid, code=error.code)
+
+
+async def _sweep(
+    database: Database, twilio: TwilioSms, phone_number: str, since: str, found: Comparison
+) -> None:
+    async for page in _in_pages(twilio.list_outbound(phone_number, since), SWEEP_SIZE):
+        found.swept += await database.record_sms_sweep(page)
+
+
+async def _in_pages(items: AsyncIterator[T], size: int) -> AsyncIterator[list[T]]:
+    page: list[T] = []
+    async for item in items:
+        page.append(item)
+        if len(page) == size:
+            yield page
+            page = []
+    if page:
+        yield page

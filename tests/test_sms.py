@@ -484,12 +484,13 @@ async def test_received_texts_are_listed_newest_first_with_their_time(
         await twilio.receive(CONTACT, OURS, f"{minutes} ago", post=False, at=when)
     await sms.send(text())
     listed = [item async for item in sms.list_inbound(OURS, at(60))]
-    assert [(received.body, when) for received, when in listed] == [
+    assert [(item.sms.body, item.occurred_at) for item in listed] == [
         ("10 ago", (now - timedelta(minutes=10)).isoformat()),
         ("30 ago", (now - timedelta(minutes=30)).isoformat()),
     ]
-    received = listed[0][0]
-    assert (received.from_number, received.to_number, received.media) == (CONTACT, OURS, ())
+    received = listed[0].sms
+    assert (received.from_number, received.to_number) == (CONTACT, OURS)
+    assert not listed[0].has_media
 
 
 MESSAGE = {
@@ -514,11 +515,12 @@ async def test_a_listed_picture_text_is_as_good_as_a_posted_one(deleted: bool) -
 
     app = Starlette(routes=[Route("/{p:path}", respond)])
     async with serve(app) as url, connect(settings(twilio_base_url=url)) as sms:
-        ((received, when),) = [item async for item in sms.list_inbound(OURS, at(60))]
+        (listed,) = [item async for item in sms.list_inbound(OURS, at(60))]
+        received = await sms.with_media(listed)
         link = f"{url}/2010-04-01/Accounts/AC/Messages/MM1/Media/ME1"
     assert received.body == "a\ufffdb\ufffd"
     assert received.media == (() if deleted else (Media(link, "image/png"),))
-    assert when == "2026-11-22T10:00:00+00:00"
+    assert listed.occurred_at == "2026-11-22T10:00:00+00:00"
 
 
 async def test_sent_texts_are_listed_with_status_and_price(twilio: Twilio, sms: TwilioSms) -> None:

@@ -40,7 +40,7 @@ class Messages:
 
     async def read(self, message_id: str) -> tuple[str, str, Any, bool] | None:
         """(topic, event, payload, private), or None if it is no longer there."""
-        async with self._transaction() as connection:
+        async with self._connected() as connection:
             found = await connection.execute(
                 "select topic, event, payload, coalesce(private, false) from realtime.messages"
                 " where id = %s and extension = 'broadcast' and payload is not null",
@@ -100,11 +100,19 @@ class Messages:
     @asynccontextmanager
     async def _transaction(self, *, keeps: bool = False) -> AsyncIterator[psycopg.AsyncConnection]:
         """Rolled back at the end unless it keeps what it did."""
+        async with (
+            self._connected() as connection,
+            connection.transaction(force_rollback=not keeps),
+        ):
+            yield connection
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[psycopg.AsyncConnection]:
+        """The one connection to ask, for one at a time."""
         async with self._lock:
             if self._connection is None or self._connection.closed:
                 self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
-            async with self._connection.transaction(force_rollback=not keeps):
-                yield self._connection
+            yield self._connection
 
 
 async def _become(connection: psycopg.AsyncConnection, topic: str, claims: dict[str, Any]) -> None:
