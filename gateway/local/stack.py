@@ -25,6 +25,7 @@ from gateway.local.front_door import FrontDoor
 from gateway.local.keys import Keys
 from gateway.local.openai import OpenAI, create_openai
 from gateway.local.parts import Parts
+from gateway.local.phone import create_phone, read_from
 from gateway.local.postgres import Postgres
 from gateway.local.realtime import RealtimeServer
 from gateway.local.serving import serve
@@ -34,7 +35,14 @@ from gateway.local.twilio import Twilio, create_twilio
 REPOSITORY = Path(__file__).parents[2]
 EMAIL, PASSWORD = "you@example.com", "local-password"
 PHONE_NUMBER = "+15005550006"
-DOOR_PORT, WEB_PORT, TWILIO_PORT, OPENAI_PORT = 54321, 8000, 54325, 54326  # taken if free
+# Taken when they are free.
+DOOR_PORT, WEB_PORT, PHONE_PORT, TWILIO_PORT, OPENAI_PORT = (
+    54321,
+    8000,
+    8001,
+    54325,
+    54326,
+)  # taken if free
 
 # Of Twilio's webhooks: retry everything, soon. As `sms-gateway number` sets them.
 OVERRIDES = "#rc=5&rp=all&ct=3000&rt=4000"
@@ -141,6 +149,7 @@ class Stack:
         await self._start_stand_ins(keys)
         await self._attach_user()
         await self._start_processes()
+        await self._start_phone()
 
     async def _start_project(self, installed: Parts, keys: Keys) -> None:
         self.postgres = Postgres(
@@ -238,6 +247,12 @@ class Stack:
                 if (name, number) == ("web", 0):
                     await self.wait_for_web(child)
 
+    async def _start_phone(self) -> None:
+        """A page with a phone to type texts into."""
+        phone = create_phone(self.twilio_url, read_from(self.postgres_url))
+        url = await self._parts.enter_async_context(serve(phone, port=free_port(PHONE_PORT)))
+        self.say(f"phone         {url} (open it and type a text)")
+
     def _numbered(self, name: str, number: int) -> tuple[dict[str, str], str]:
         """Environment and log name of one of several; each web process has a port of its own."""
         if number == 0:
@@ -247,12 +262,13 @@ class Stack:
     def _whereabouts(self, name: str, number: int) -> str:
         return self.environ["PUBLIC_URL"] if (name, number) == ("web", 0) else "started"
 
-    async def wait_for_web(self, child: Child) -> None:
-        """Wait until a web process on the stack's own port listens; raises StackError."""
+    async def wait_for_web(self, child: Child, port: int | None = None) -> None:
+        """Wait until a web process listens, on the stack's own port; raises StackError."""
+        port = port or int(self.environ["PORT"])
         give_up = time.monotonic() + 30
         while child.runs and time.monotonic() < give_up:
             with suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", int(self.environ["PORT"]))
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.close()
                 return
             await asyncio.sleep(0.05)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from psycopg.rows import dict_row
 
+from gateway.local.children import free_port
 from gateway.local.stack import EMAIL, OVERRIDES, Stack
 from gateway.local.webhooks import Receipt
 
@@ -31,6 +32,13 @@ class World:
         self.stack = stack
         self.number = f"+1555{random.randrange(10**7):07}"
         self.config_id = ""
+
+    def own_port(self) -> int:
+        """Point the number at a web process of this world's own, still to be started."""
+        port = free_port()
+        url = f"http://127.0.0.1:{port}/webhook/sms{OVERRIDES}"
+        self.stack.twilio.numbers[self.number].sms_url = url
+        return port
 
     def contact(self) -> str:
         return f"+1556{random.randrange(10**7):07}"

@@ -1,0 +1,66 @@
+"""Realtime wakes the worker; without it the worker looks by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from gateway.local.children import Child
+from gateway.local.stack import Stack
+from gateway.settings import Settings
+from gateway.subscriber import serve
+from tests.flow.world import World, eventually
+
+NEVER = 3600.0
+
+
+@asynccontextmanager
+async def working(stack: Stack, poll_seconds: float) -> AsyncIterator[None]:
+    """A worker in this process, which looks by itself only every `poll_seconds`."""
+    stop = asyncio.Event()
+    settings = Settings.from_environ({**stack.environ, "SMS_WORKER_LANES": "4"})
+    running = asyncio.create_task(serve(settings, stop, poll_seconds))
+    try:
+        yield
+    finally:
+        stop.set()
+        await running
+
+
+async def test_a_hint_alone_wakes_the_worker(world: World, web: Child, stack: Stack) -> None:
+    joined = stack.realtime.joins
+    async with working(stack, NEVER):
+        await eventually(lambda: _joined_since(stack, joined))
+        for _ in range(3):
+            contact = world.contact()
+            await world.texts_from(contact, "Hola")
+            await world.answered(contact)
+
+
+async def test_without_realtime_the_worker_looks_by_itself(
+    world: World, web: Child, stack: Stack
+) -> None:
+    stack.door.close("/realtime/v1")
+    try:
+        async with working(stack, poll_seconds=0.5):
+            contact = world.contact()
+            await world.texts_from(contact, "Hola")
+            await world.answered(contact)
+    finally:
+        stack.door.open("/realtime/v1")
+
+
+async def test_a_lock_on_the_announcements_stops_no_text(
+    world: World, web: Child, stack: Stack
+) -> None:
+    contact = world.contact()
+    async with stack.postgres.connect() as holder, holder.transaction():
+        await holder.execute("lock table realtime.messages in access exclusive mode")
+        receipt = await world.texts_from(contact, "Hola")
+    assert (receipt.status, receipt.attempts) == (200, 1)
+    assert len(await world.messages(contact)) == 1
+
+
+async def _joined_since(stack: Stack, joined: int) -> bool:
+    return stack.realtime.joins > joined
