@@ -1,21 +1,27 @@
 """sms-gateway, or python -m gateway: the operator's commands, and the worker.
 
 Settings come from the environment and from `.env` in the working directory, which the
-environment overrules.
+environment overrules. What a command does is in commands.py; each is imported when it runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 from gateway import telemetry
 from gateway.settings import Settings, SettingsError
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+INTERRUPTED = 130  # as shells count a process that SIGINT ended
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -25,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.run(options)
     except SettingsError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,8 +47,86 @@ def _parser() -> argparse.ArgumentParser:
     local.set_defaults(run=_run_local)
 
     worker = commands.add_parser("worker", help="answer and send texts until SIGTERM")
+    worker.add_argument(
+        "--no-backlog",
+        action="store_true",
+        help="first drop what is owed, queued or missed: for a database restored from a dump",
+    )
     worker.set_defaults(run=_run_worker)
+
+    examine = commands.add_parser("doctor", help="look at every part and say what to do")
+    examine.set_defaults(run=_run_doctor)
+
+    _add_number_commands(commands.add_parser("number", help="Twilio numbers and their owners"))
+    _add_message_commands(commands.add_parser("message", help="one text by its id"))
+
+    backfill = commands.add_parser("backfill", help="fetch from Twilio what never arrived")
+    backfill.add_argument(
+        "--since",
+        type=_duration,
+        required=True,
+        metavar="AGE",
+        help="how far back, such as 90m, 24h or 7d",
+    )
+    backfill.add_argument(
+        "--number", type=_phone_number, metavar="+15551234567", help="default: all numbers"
+    )
+    backfill.set_defaults(run=_run_backfill)
     return parser
+
+
+def _add_number_commands(number: argparse.ArgumentParser) -> None:
+    commands = number.add_subparsers(required=True, metavar="COMMAND")
+    add = commands.add_parser("add", help="give a number to a user and point it here at Twilio")
+    add.add_argument(
+        "number",
+        nargs="?",
+        type=_phone_number,
+        metavar="+15551234567",
+        help="default: TWILIO_PHONE_NUMBER",
+    )
+    add.add_argument("--owner", required=True, metavar="E-MAIL|ID", help="who signed up already")
+    add.add_argument(
+        "--service", type=_service_sid, metavar="MG…", help="messaging service that answers"
+    )
+    add.add_argument("--yes", action="store_true", help="do it without asking")
+    add.set_defaults(run=_run_number_add)
+    listing = commands.add_parser("list", help="all numbers, and whether their texts arrive here")
+    listing.set_defaults(run=_run_number_list)
+
+
+def _add_message_commands(message: argparse.ArgumentParser) -> None:
+    commands = message.add_subparsers(required=True, metavar="COMMAND")
+    show = commands.add_parser("show", help="its state and what Twilio said of it")
+    show.add_argument("--text", action="store_true", help="show the words and the contact as well")
+    resend = commands.add_parser("resend", help="send a text that failed again")
+    settle = commands.add_parser("settle", help="look at Twilio what became of an unknown text")
+    for command, run in (
+        (show, _run_message_show),
+        (resend, _run_message_resend),
+        (settle, _run_message_settle),
+    ):
+        command.add_argument("id", type=int, metavar="ID", help="sms_messages.id")
+        command.set_defaults(run=run)
+
+
+def _matching(pattern: str, description: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise argparse.ArgumentTypeError(f"it must be {description}")
+        return text
+
+    return parse
+
+
+_phone_number = _matching(r"\+[1-9][0-9]{6,14}", "E.164, such as +15551234567")
+_service_sid = _matching(r"MG[0-9a-f]{32}", "MG and 32 hexadecimal digits")
+
+
+def _duration(text: str) -> timedelta:
+    if not (found := re.fullmatch(r"([1-9][0-9]{0,3})([mhd])", text)):
+        raise argparse.ArgumentTypeError("it must be a number with m, h or d, such as 24h")
+    return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
 def _environ() -> dict[str, str]:
@@ -54,6 +140,13 @@ def _settings() -> Settings:
     return settings
 
 
+def _quiet_settings() -> Settings:
+    """For commands that print what they find: their log would say it a second time."""
+    settings = Settings.from_environ(_environ())
+    telemetry.configure(replace(settings, sms_log_level="error", sentry_dsn=None))
+    return settings
+
+
 def _run_local(options: argparse.Namespace) -> None:
     try:
         from gateway.local.command import run_local
@@ -63,6 +156,63 @@ def _run_local(options: argparse.Namespace) -> None:
 
 
 def _run_worker(options: argparse.Namespace) -> None:
+    settings = _settings()
+    if options.no_backlog:
+        from gateway import commands
+
+        commands.run(commands.drop_backlog(settings))
     from gateway import subscriber
 
-    subscriber.run(_settings())
+    subscriber.run(settings)
+
+
+def _run_doctor(options: argparse.Namespace) -> None:
+    try:
+        settings = _quiet_settings()
+    except SettingsError as error:
+        for problem in error.problems:
+            print(f"FAULT    settings              {problem}")
+        sys.exit(1)
+    from gateway import commands
+
+    commands.run(commands.examine(settings))
+
+
+def _run_number_add(options: argparse.Namespace) -> None:
+    settings = _quiet_settings()
+    number = options.number or settings.twilio_phone_number
+    if number is None:
+        sys.exit("sms-gateway: name the number, or set TWILIO_PHONE_NUMBER")
+    from gateway import commands
+
+    commands.run(commands.add_number(settings, number, options.owner, options.service, options.yes))
+
+
+def _run_number_list(options: argparse.Namespace) -> None:
+    from gateway import commands
+
+    commands.run(commands.list_numbers(_quiet_settings()))
+
+
+def _run_message_show(options: argparse.Namespace) -> None:
+    from gateway import commands
+
+    commands.run(commands.show_message(_quiet_settings(), options.id, options.text))
+
+
+def _run_message_resend(options: argparse.Namespace) -> None:
+    from gateway import commands
+
+    commands.run(commands.resend_message(_quiet_settings(), options.id))
+
+
+def _run_message_settle(options: argparse.Namespace) -> None:
+    from gateway import commands
+
+    commands.run(commands.settle_message(_quiet_settings(), options.id))
+
+
+def _run_backfill(options: argparse.Namespace) -> None:
+    from gateway import commands
+
+    commands.run(commands.backfill(_quiet_settings(), options.since, options.number))

@@ -36,6 +36,9 @@ from gateway.messages import (
 from gateway.settings import Settings
 from gateway.telemetry import mask_numbers
 
+# The newest migration this gateway knows; get_sms_setup says what the database has.
+SCHEMA_VERSION = "20261122001700"
+
 READ_SECONDS = 8.0
 USER_READ_SECONDS = 10.0  # statements of signed-in users are ended by the database after 8 s
 
@@ -62,7 +65,14 @@ _TRY_AGAIN = {
 
 
 class Unavailable(Exception):
-    """The database did not answer or asks to try again; nothing is known of the call's effect."""
+    """The database did not answer or asks to try again; nothing is known of the call's effect.
+
+    `code` is PostgREST's or Postgres's; "" when the answer, if any, was neither's.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Refused(Exception):
@@ -96,6 +106,18 @@ class BackfillJob:
     phone_number: str
     since: str
     sweep_since: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One row of sms_configs, as its operator sees it; `owner` is an e-mail, or a user's id."""
+
+    config_id: str
+    phone_number: str
+    owner: str
+    messaging_service_sid: str | None
+    openai_model: str
+    backfilled_until: str  # ISO 8601
 
 
 class Database:
@@ -307,18 +329,44 @@ class Database:
     async def get_sms_setup(self) -> dict[str, Any]:
         return await self._object("get_sms_setup", {})
 
+    # The operator
+
+    async def add_sms_number(self, owner: str, phone_number: str, service_sid: str | None) -> str:
+        """The config's id; `owner` is an e-mail or a user's id."""
+        params = {
+            "p_owner": owner,
+            "p_phone_number": phone_number,
+            "p_messaging_service_sid": service_sid,
+        }
+        return str((await self._object("add_sms_number", params))["config_id"])
+
+    async def list_sms_numbers(self) -> list[Number]:
+        return [Number(**found) for found in await self._call("list_sms_numbers", {})]
+
+    async def get_sms_message(self, message_id: int) -> dict[str, Any]:
+        """The row's columns, and "phone_number", "contact_number", "sent_after", "events"."""
+        return await self._object("get_sms_message", {"p_message_id": message_id})
+
+    async def resend_sms(self, message_id: int) -> int:
+        """The id of the copy that is sent."""
+        return int(await self._call("resend_sms", {"p_message_id": message_id}))
+
+    async def call_with_key(self, name: str, key: str) -> tuple[int, Any]:
+        """Call a function without parameters as whoever has this API key."""
+        return await self._post(name, {}, key, key)
+
     # Signed-in users
 
     async def call_as_user(self, name: str, params: Mapping[str, Any], jwt: str) -> tuple[int, Any]:
-        """Call a function as the owner of `jwt`, whom row level security judges.
+        """Call a function as the owner of `jwt`, whom row level security judges."""
+        return await self._post(name, params, self._settings.supabase_publishable_key, jwt)
 
-        Returns PostgREST's status and JSON, errors too. Raises Unavailable without such an answer.
-        """
+    async def _post(
+        self, name: str, params: Mapping[str, Any], key: str, jwt: str
+    ) -> tuple[int, Any]:
+        """PostgREST's status and JSON, errors too. Raises Unavailable without such an answer."""
         url = f"{self._settings.supabase_url}/rest/v1/rpc/{name}"
-        headers = {
-            "apikey": self._settings.supabase_publishable_key,
-            "authorization": f"Bearer {jwt}",
-        }
+        headers = {"apikey": key, "authorization": f"Bearer {jwt}"}
         try:
             async with asyncio.timeout(USER_READ_SECONDS + 3):
                 response = await self._http.post(
@@ -359,7 +407,7 @@ def _failure(error: APIError) -> Unavailable | Refused:
     message = mask_numbers(error.message or "no reason given")[:200]
     ours = code.startswith("PGRST") or len(code) == 5
     if not ours or code in _TRY_AGAIN or code[:2] in _TRY_AGAIN:
-        return Unavailable(f"{code}: {message}" if code else message)
+        return Unavailable(f"{code}: {message}" if code else message, code if ours else "")
     return Refused(code, message, error.hint)
 
 

@@ -183,6 +183,10 @@ class SendJob:
     conversation_id: str
     sms: OutgoingSms
 
+    @property
+    def message_id(self) -> int:
+        return self.sms.message_id
+
 
 @dataclass(frozen=True, slots=True)
 class ReconcileJob:
@@ -192,6 +196,10 @@ class ReconcileJob:
     conversation_id: str
     sms: OutgoingSms
     sent_after: str  # ISO 8601: sending_at less two minutes
+
+    @property
+    def message_id(self) -> int:
+        return self.sms.message_id
 
 
 @dataclass(frozen=True, slots=True)

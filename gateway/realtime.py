@@ -68,6 +68,14 @@ async def listen(
         await asyncio.sleep(pause)
 
 
+async def join(settings: Settings, within: float) -> str | None:
+    """Join once and leave; None when that went well within so many seconds, else why not."""
+    _quieten_libraries()
+    connection = _Connection(settings, lambda: None, lambda ready_at: None)
+    reason = await connection.hold(within, max_age=0)
+    return None if connection.was_ready else reason
+
+
 def _pause(failures: int, longest: float) -> float:
     """Exponential with jitter. A quarter is fixed: that alone keeps a server that accepts and
     closes below 15 connections in 60 s; endless fast loops get a project suspended."""

@@ -262,12 +262,15 @@ class Replies:
             await asyncio.sleep(REFRESH_EVERY)
 
     async def read_shutdown_dates(self) -> None:
-        """Learn when models end; they are listed with the date they shut down, most with none."""
+        """Learn when models end."""
+        self._shutdowns = {name: ends for name, ends in (await self.models()).items() if ends}
+
+    async def models(self) -> dict[str, date | None]:
+        """All models of this key with the date they shut down, most with none. Raises FAILURES."""
         page = await self._client.models.list()
-        self._shutdowns = {
-            model.id: date.fromisoformat(model.shutdown_date[:10])
+        return {
+            model.id: date.fromisoformat(model.shutdown_date[:10]) if model.shutdown_date else None
             for model in page.data
-            if model.shutdown_date
         }
 
 

@@ -157,6 +157,12 @@ def signature_is_valid(
         return False
 
 
+def sign(settings: Settings, url: str, form: Mapping[str, str]) -> dict[str, str]:
+    """The header with which Twilio would post this form to `url`, a configured one."""
+    validator = RequestValidator(settings.twilio_auth_tokens[0])
+    return {SIGNATURE_HEADER: validator.compute_signature(url, form)}
+
+
 def _signing_secrets(settings: Settings, announced: str | None) -> tuple[str, tuple[str, ...]]:
     """The algorithm and the secrets that may have signed.
 
@@ -232,6 +238,10 @@ def _positive(text: str | None) -> int | None:
     return int(text) or None
 
 
+def hide_query(url: str) -> str:
+    return re.sub(r"\?[^#]*", "?…", url)
+
+
 # Calls to Twilio
 
 
@@ -251,7 +261,15 @@ class PhoneNumber:
     sid: str
     phone_number: str
     sms_url: str
+    sms_method: str
     sms_application_sid: str  # not blank: the application's URL is used instead of sms_url
+
+    @property
+    def destination(self) -> str:
+        """Its webhook for people to read: a query may hold a token."""
+        if self.sms_application_sid:
+            return f"the application {self.sms_application_sid}"
+        return hide_query(self.sms_url) or "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,6 +465,7 @@ def _number(number: Any) -> PhoneNumber:
         sid=number.sid,
         phone_number=number.phone_number,
         sms_url=number.sms_url or "",
+        sms_method=number.sms_method or "POST",
         sms_application_sid=number.sms_application_sid or "",
     )
 

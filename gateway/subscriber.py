@@ -8,6 +8,7 @@ before another one takes over.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import platform
@@ -49,6 +50,7 @@ POLL_SECONDS = 10.0  # work is looked for at least this often, whatever Realtime
 REST_SECONDS = 0.05  # and no oftener than this
 BEAT_SECONDS = 20.0
 BACKFILL_SECONDS = 300.0
+BACKFILL_AGAIN_SECONDS = 20.0  # after a failure: most likely what is missing came meanwhile
 TIDY_SECONDS = 600.0  # asked this often; the database does it once an hour
 SWEEP_SIZE = 500
 INSIST_SECONDS = 120.0  # how long a fact is reported to a database that does not answer
@@ -144,6 +146,7 @@ class Worker:
         self._no_more_models = asyncio.Event()
         self._no_more_sends = asyncio.Event()
         self._realtime_ready_at: datetime | None = None
+        self._news = asyncio.Event()
 
     # Waking up and claiming
 
@@ -195,6 +198,13 @@ class Worker:
     # One job
 
     async def _do(self, lease: Lease, job: Job) -> None:
+        log_event(
+            log,
+            "work claimed",
+            kind=type(job).__name__.removesuffix("Job").lower(),
+            message_id=job.message_id,
+            conversation_id=job.conversation_id,
+        )
         match job:
             case ReplyJob():
                 await self._answer(lease, job)
@@ -269,9 +279,10 @@ class Worker:
                 reason=queued.reason,
             )
             return
-        await self._send(lease, queued.sms, in_reply_to=message_id)
+        log_event(log, "reply queued", message_id=queued.sms.message_id, in_reply_to=message_id)
+        await self._send(lease, queued.sms)
 
-    async def _send(self, lease: Lease, text: OutgoingSms, in_reply_to: int | None = None) -> None:
+    async def _send(self, lease: Lease, text: OutgoingSms) -> None:
         if self._no_more_sends.is_set() or lease.seconds_left < CALL_SECONDS + 5:
             # Another worker may take over before Twilio has answered this one.
             await self._release(lease, text.message_id)
@@ -305,7 +316,6 @@ class Worker:
             log,
             "text sent",
             message_id=text.message_id,
-            in_reply_to=in_reply_to,
             sid=sent.sid,
             to=telemetry.mask(text.to_number),
             outcome=outcome,
@@ -347,6 +357,7 @@ class Worker:
 
     def note_ready(self, ready_at: datetime) -> None:
         self._realtime_ready_at = ready_at
+        self._news.set()
 
     async def beat(self) -> None:
         """Tell the database that this worker lives, what it heard and what it noticed."""
@@ -360,7 +371,9 @@ class Worker:
                 )
             except Exception as error:  # a heartbeat must not stop the worker
                 log_event(log, "heartbeat failed", level=logging.WARNING, reason=error)
-            await asyncio.sleep(BEAT_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), BEAT_SECONDS)
+            self._news.clear()
 
     async def keep_complete(self) -> None:
         """Compare each number with Twilio every few minutes; one worker at a time per number."""
@@ -375,6 +388,7 @@ class Worker:
                     pause = 0.0
             except Exception as error:  # a comparison must not stop the worker; it comes again
                 log_event(log, "backfill failed", level=logging.WARNING, reason=error)
+                pause = BACKFILL_AGAIN_SECONDS
             await asyncio.sleep(max(pause, 1.0))
 
     async def keep_tidy(self) -> None:
@@ -434,7 +448,8 @@ async def compare(
 
     began = datetime.now(UTC).isoformat()
     missing = await _missing(database, twilio, job, found, note)
-    for listed in sorted(missing, key=lambda text: text.occurred_at):
+    # Oldest first; within one second, all that Twilio's times tell, in the order of its list.
+    for listed in sorted(reversed(missing), key=lambda text: text.occurred_at):
         await _ingest_missed(database, twilio, listed, found)
         note(found)
     await database.finish_sms_backfill(job.config_id, began)

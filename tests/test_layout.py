@@ -16,7 +16,8 @@ PACKAGE = Path(__file__).parent.parent / "gateway"
 COLUMNS = [
     {"settings", "messages", "segments", "telemetry"},
     {"database", "realtime", "sms", "replies"},
-    {"web", "subscriber"},
+    {"web", "subscriber", "doctor"},
+    {"commands"},
     {"cli"},
 ]
 ALLOWED = {
@@ -82,6 +83,7 @@ def test_supabase_folder_is_no_package() -> None:
         ("gateway.web", ["twilio.rest", "twilio.http", "openai", "httpx2", "aiohttp", "requests"]),
         ("gateway.sms", ["twilio.rest", "twilio.http", "httpx2", "supabase", "starlette"]),
         ("gateway.server", ["gateway.settings", "starlette"]),
+        ("gateway.cli", ["gateway.database", "openai", "supabase", "starlette", "rich"]),
     ],
 )
 def test_a_process_loads_only_what_it_uses(module: str, unwanted: list[str]) -> None:

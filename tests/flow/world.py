@@ -97,11 +97,13 @@ class World:
         return await eventually(last_delivered, seconds)
 
 
-async def eventually(find: Callable[[], Awaitable[T | None]], seconds: float = 20) -> T:
+async def eventually(
+    find: Callable[[], Awaitable[T | None]], seconds: float = 20, pause: float = 0.05
+) -> T:
     """The first thing found that is neither None nor false; raises TimeoutError."""
     give_up = time.monotonic() + seconds
     while not (found := await find()):
         if time.monotonic() > give_up:
             raise TimeoutError(f"not found within {seconds:g} s")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(pause)
     return found

@@ -1,0 +1,291 @@
+"""What the operator's commands do: doctor, number, message, backfill.
+
+Each ends with one sentence when it cannot be done. Tables and progress bars are for terminals;
+elsewhere the same is plain lines with tabs. What loads OpenAI's client, 1.5 s, is imported where
+it is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from gateway import sms
+from gateway.database import BackfillJob, Database, Number, Refused, Unavailable
+from gateway.settings import Settings
+from gateway.sms import WEBHOOK_OVERRIDES, PhoneNumber, TwilioFailed, TwilioSms
+from gateway.telemetry import mask
+
+if TYPE_CHECKING:
+    from gateway.doctor import Finding
+    from gateway.subscriber import Comparison
+
+LEVEL_STYLES = {"ok": "green", "warning": "yellow", "FAULT": "bold red"}
+SWEEP_DAYS = 1  # older texts without a final state never get one
+
+# What settle_sms says, for people.
+VERDICTS = {
+    "recorded": "Twilio has it: its MessageSid is recorded.",
+    "queued": "Twilio does not have it: it is sent once more.",
+    "failed": "Twilio does not have it, and it is too late to send it again: it failed.",
+    "unknown": "Not decided: that takes two complete lists a minute apart. Settle it again later.",
+    "gone": "It was erased meanwhile.",
+}
+
+# Columns of sms_messages in the order they are shown; those that are null are left out.
+SHOWN = (
+    *("direction", "author", "status", "phone_number", "contact_number", "conversation_id"),
+    *("message_content", "message_sid", "in_reply_to", "encoding", "segments", "price"),
+    *("model", "prompt_tokens", "completion_tokens", "generation_ms", "response_seconds"),
+    *("attempts", "send_at", "sending_at", "listed_empty_at", "resent_at", "error_code"),
+    *("error_message", "occurred_at", "created_at", "delivered_at"),
+)
+
+
+class Impossible(Exception):
+    """The command cannot be done; the message says why and what to do."""
+
+
+def run(command: Coroutine[Any, Any, None]) -> None:
+    """Run one command; ends the process with 1 and one sentence when it cannot be done."""
+    try:
+        asyncio.run(command)
+    except Refused as error:
+        _fail(f"{error.message}. {error.hint or ''}")
+    except Unavailable as error:
+        _fail(f"the database cannot be used ({error}): sms-gateway doctor says why")
+    except TwilioFailed as error:
+        _fail(f"Twilio did not do it ({error}): sms-gateway doctor says why")
+    except Impossible as error:
+        _fail(str(error))
+
+
+def _fail(sentence: str) -> NoReturn:
+    sys.exit(f"sms-gateway: {sentence.strip()}")
+
+
+@asynccontextmanager
+async def _connect(settings: Settings) -> AsyncIterator[tuple[Database, TwilioSms]]:
+    async with Database.connect(settings) as database, sms.connect(settings) as twilio:
+        yield database, twilio
+
+
+# doctor
+
+
+async def examine(settings: Settings) -> None:
+    """Prints a line for each finding; ends with 1 when one of them is a fault."""
+    from gateway import doctor
+
+    findings = await doctor.examine(settings)
+    console = Console(highlight=False, soft_wrap=True)
+    for finding in findings:
+        console.print(_line(finding))
+    if any(finding.level == "FAULT" for finding in findings):
+        sys.exit(1)
+
+
+def _line(finding: Finding) -> str:
+    style = LEVEL_STYLES[finding.level]
+    cure = f" — {finding.cure}" if finding.cure else ""
+    text = escape(f"{finding.name:<20}  {finding.detail}{cure}")
+    return f"[{style}]{finding.level:<7}[/]  {text}"
+
+
+# number
+
+
+async def add_number(
+    settings: Settings, phone_number: str, owner: str, service_sid: str | None, agreed: bool
+) -> None:
+    """Say what there is to do, and do it when that was agreed to."""
+    async with _connect(settings) as (database, twilio):
+        at_twilio = await twilio.find_number(phone_number)
+        if at_twilio is None:
+            raise Impossible(
+                f"the Twilio account {settings.twilio_account_sid} does not have {phone_number}: "
+                "buy it there, or set TWILIO_ACCOUNT_SID to the account that has it"
+            )
+        numbers = await database.list_sms_numbers()
+        known = next((found for found in numbers if found.phone_number == phone_number), None)
+        _print_plan(settings, at_twilio, owner, known, service_sid)
+        if not (agreed or _agrees()):
+            print("Nothing was done; --yes does it.")
+            return
+        # The row first: a text that is posted at once finds it.
+        await database.add_sms_number(owner, phone_number, service_sid)
+        await twilio.point_number(at_twilio)
+        print(f"Done: texts to {phone_number} arrive here and are answered.")
+
+
+def _print_plan(
+    settings: Settings,
+    at_twilio: PhoneNumber,
+    owner: str,
+    known: Number | None,
+    service_sid: str | None,
+) -> None:
+    row = f"is there, owned by {known.owner}" if known else "is added"
+    url = sms.hide_query(settings.webhook_url) + WEBHOOK_OVERRIDES
+    print(f"{at_twilio.phone_number} for {owner}")
+    print(f"  database   its row of sms_configs {row}")
+    print(f"  Twilio     incoming texts go to {at_twilio.destination} ({at_twilio.sms_method})")
+    print(f"             and will go to {url} (POST)")
+    print(f"             delivery states go to {sms.hide_query(settings.status_url)},")
+    print("             which each text names itself: nothing is to be set for them")
+    if service_sid:
+        print(f"  service    answers leave through {service_sid}; in the Twilio console choose")
+        print("             Defer to sender's webhook under its Integration")
+
+
+def _agrees() -> bool:
+    """Asked on a terminal; elsewhere nobody could answer."""
+    return sys.stdin.isatty() and input("Do this? [y/N] ").strip().lower() in ("y", "yes")
+
+
+async def list_numbers(settings: Settings) -> None:
+    async with _connect(settings) as (database, twilio):
+        numbers = await database.list_sms_numbers()
+        at_twilio = await asyncio.gather(*(twilio.find_number(n.phone_number) for n in numbers))
+    rows = [
+        (n.phone_number, n.owner, n.openai_model, _whereto(twilio, found))
+        for n, found in zip(numbers, at_twilio, strict=True)
+    ]
+    _print_table(("number", "owner", "model", "its texts"), rows)
+
+
+def _whereto(twilio: TwilioSms, number: PhoneNumber | None) -> str:
+    if number is None:
+        return "the Twilio account does not have it"
+    return "arrive here" if twilio.points_here(number) else f"go to {number.destination}"
+
+
+def _print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        for row in (headers, *rows):
+            print("\t".join(row))
+        return
+    table = Table(*headers)
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console.print(table)
+
+
+# message
+
+
+async def show_message(settings: Settings, message_id: int, with_text: bool) -> None:
+    """Without `with_text` neither words nor the contact's number are shown."""
+    async with Database.connect(settings) as database:
+        message = await database.get_sms_message(message_id)
+    if not with_text:
+        message["contact_number"] = mask(message["contact_number"])
+        message["message_content"] = (
+            f"({len(message['message_content'])} characters; --text shows them)"
+        )
+    print(f"{'id':<18}{message_id}")
+    for name in SHOWN:
+        if message[name] is not None:
+            print(f"{name:<18}{message[name]}")
+    for event in message["events"]:
+        code = f" error {event['error_code']}" if event["error_code"] else ""
+        print(f"{'event':<18}{event['at']} {event['status']}{code} {event['message_sid']}")
+
+
+async def resend_message(settings: Settings, message_id: int) -> None:
+    async with Database.connect(settings) as database:
+        copy = await database.resend_sms(message_id)
+        status = (await database.get_sms_message(copy))["status"]
+    print(f"Message {copy} repeats it; it is {status}.")
+
+
+async def settle_message(settings: Settings, message_id: int) -> None:
+    """Ask Twilio's list now what became of an unknown text; the database decides."""
+    async with _connect(settings) as (database, twilio):
+        message = await database.get_sms_message(message_id)
+        if message["status"] != "unknown":
+            raise Impossible(
+                f"message {message_id} is {message['status']}: only unknown is settled"
+            )
+        found = await twilio.list_sent(
+            message["phone_number"], message["contact_number"], message["sent_after"]
+        )
+        outcome = await database.settle_sms(message_id, found)
+    print(VERDICTS.get(outcome, f"It is {outcome} by now."))
+
+
+# backfill
+
+
+async def backfill(settings: Settings, since: timedelta, phone_number: str | None) -> None:
+    """Compare numbers with Twilio's lists; what is stored already changes nothing."""
+    began = datetime.now(UTC)
+    async with _connect(settings) as (database, twilio):
+        numbers = await database.list_sms_numbers()
+        wanted = [n for n in numbers if phone_number in (None, n.phone_number)]
+        if not wanted:
+            which = f"{phone_number} is not" if phone_number else "no number is"
+            raise Impossible(f"{which} configured: sms-gateway number add")
+        found = await _compare_all(database, twilio, [_job(n, began - since) for n in wanted])
+    rows = [
+        (
+            n.phone_number,
+            *(str(c) for c in (f.listed, f.stored, f.refused, f.swept)),
+            f.skipped or "",
+        )
+        for n, f in zip(wanted, found, strict=True)
+    ]
+    _print_table(("number", "listed", "stored", "refused", "states", "skipped"), rows)
+
+
+def _job(number: Number, since: datetime) -> BackfillJob:
+    """At least since `since`: a comparison says afterwards that nothing before it is missing."""
+    known_until = datetime.fromisoformat(number.backfilled_until) - timedelta(minutes=10)
+    swept_since = max(since, datetime.now(UTC) - timedelta(days=SWEEP_DAYS))
+    return BackfillJob(
+        config_id=number.config_id,
+        phone_number=number.phone_number,
+        since=min(since, known_until).isoformat(),
+        sweep_since=swept_since.isoformat(),
+    )
+
+
+async def _compare_all(
+    database: Database, twilio: TwilioSms, jobs: list[BackfillJob]
+) -> list[Comparison]:
+    """One number after the other, with a line each on a terminal that says how far it is."""
+    from gateway.subscriber import compare
+
+    console = Console(stderr=True)
+    columns = (BarColumn(20), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        found = []
+        for job in jobs:
+            task = progress.add_task(job.phone_number, total=None)
+
+            def note(so_far: Comparison, task: Any = task, number: str = job.phone_number) -> None:
+                counts = f"{so_far.listed} listed, {so_far.stored} stored, {so_far.swept} states"
+                progress.update(task, description=f"{number}  {counts}")
+
+            found.append(await compare(database, twilio, job, note))
+            progress.update(task, total=1, completed=1)
+    return found
+
+
+# worker --no-backlog
+
+
+async def drop_backlog(settings: Settings) -> None:
+    async with Database.connect(settings) as database:
+        dropped = await database.drop_sms_backlog()
+    print(f"Dropped what {dropped} conversations were owed.", flush=True)

@@ -1,0 +1,565 @@
+"""sms-gateway doctor: looks at every part a text passes through, and says what to do.
+
+All checks run at the same time, each with a deadline. What one of them cannot know because
+another part is away is a warning; the fault is that part's own line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Literal
+
+import httpx
+
+from gateway import __version__, realtime, replies, sms
+from gateway.database import SCHEMA_VERSION, Database, Number, Refused, Unavailable
+from gateway.replies import Replies
+from gateway.settings import Settings
+from gateway.sms import WEBHOOK_OVERRIDES, PhoneNumber, TwilioFailed, TwilioSms
+
+CHECK_SECONDS = 12.0
+READ_SECONDS = 4.0
+JOIN_SECONDS = 8.0
+LATE_SECONDS = 90  # as /readyz: three heartbeats of a worker, and more than a lease
+OLD_BACKFILL_SECONDS = 3600
+CALLS_OF_A_WEB_PROCESS = 20  # connections of its pool
+
+APPLY_MIGRATIONS = (
+    "apply supabase/migrations: `supabase db push`, or each file in order with `psql -f` "
+    "or in the SQL Editor"
+)
+SEE_TWILIO = "see the lines of Twilio's credentials"
+REGISTER = (
+    "register the number: https://www.twilio.com/docs/messaging/compliance/a2p-10dlc (US), "
+    "https://www.twilio.com/docs/messaging/compliance/toll-free/console-onboarding (toll-free)"
+)
+
+# What get_sms_health counts of texts: (count, in words, what to do).
+TEXTS = (
+    (
+        "unknown",
+        "may or may not be at Twilio",
+        "workers look them up; now: sms-gateway message settle ID",
+    ),
+    ("failed_24h", "failed in 24 h", "sms_messages.error_message says why"),
+    (
+        "doubled",
+        "went out twice",
+        "a worker was frozen for minutes while sending; they are in sms_delivery_events",
+    ),
+    ("refused_24h", "were refused by the database in 24 h", "see sms_webhook_logs and the log"),
+    (
+        "unconfigured_24h",
+        "came in 24 h to a number that nobody configured",
+        "sms-gateway number add; sms_webhook_logs has them",
+    ),
+)
+
+Level = Literal["ok", "warning", "FAULT"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, what was seen, and what to do unless it is well."""
+
+    level: Level
+    name: str
+    detail: str
+    cure: str = ""
+
+
+Findings = AsyncIterator[Finding]
+
+
+def ok(name: str, detail: str) -> Finding:
+    return Finding("ok", name, detail)
+
+
+def warning(name: str, detail: str, cure: str) -> Finding:
+    return Finding("warning", name, detail, cure)
+
+
+def fault(name: str, detail: str, cure: str) -> Finding:
+    return Finding("FAULT", name, detail, cure)
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """All findings, in the order of a text's way through the parts."""
+    async with (
+        Database.connect(settings, READ_SECONDS) as database,
+        sms.connect(settings) as twilio,
+        Replies(settings) as model,
+    ):
+        doctor = Doctor(settings, database, twilio, model)
+        found = await asyncio.gather(*(_collect(check) for check in doctor.checks))
+    return [_without_secrets(finding, settings) for findings in found for finding in findings]
+
+
+async def _collect(check: Callable[[], Findings]) -> list[Finding]:
+    """What a check found until its end or its deadline."""
+    name = check.__name__.removeprefix("check_").replace("_", " ")
+    findings: list[Finding] = []
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            async for finding in check():
+                findings.append(finding)
+    except TimeoutError:
+        late = f"no answer within {CHECK_SECONDS:g} s"
+        findings.append(fault(name, late, "see the network; run it again"))
+    except (Unavailable, Refused, TwilioFailed) as error:
+        findings.append(warning(name, f"not looked at: {error}", "mend the FAULT first"))
+    except KeyError as error:  # an older schema answers with less
+        lacking = f"not looked at: the database's answer lacks {error}"
+        findings.append(warning(name, lacking, "see the line of the schema"))
+    return findings
+
+
+def _without_secrets(finding: Finding, settings: Settings) -> Finding:
+    """Others word the errors; none is known to quote a secret."""
+    detail = finding.detail
+    for secret in settings.secrets:
+        detail = detail.replace(secret, "[secret]")
+    return Finding(finding.level, finding.name, detail, finding.cure)
+
+
+class Doctor:
+    """The checks, and the answers of the database that several of them read."""
+
+    def __init__(
+        self, settings: Settings, database: Database, twilio: TwilioSms, model: Replies
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._twilio = twilio
+        self._model = model
+        self._setup = asyncio.create_task(database.get_sms_setup())
+        self._health = asyncio.create_task(database.get_sms_health())
+        self._numbers = asyncio.create_task(database.list_sms_numbers())
+        self.checks: tuple[Callable[[], Findings], ...] = (
+            self.check_settings,
+            self.check_web,
+            self.check_secret_key,
+            self.check_publishable_key,
+            self.check_schema,
+            self.check_realtime,
+            self.check_twilio_token,
+            self.check_twilio_api_key,
+            self.check_numbers,
+            self.check_registration,
+            self.check_models,
+            self.check_worker,
+            self.check_connections,
+        )
+
+    # Ours
+
+    async def check_settings(self) -> Findings:
+        yield ok("settings", f"complete; PUBLIC_URL is {self._settings.public_url}")
+
+    async def check_web(self) -> Findings:
+        """A status post, signed as Twilio would, about a text that nobody has: nothing is stored.
+
+        https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
+        """
+        url = self._settings.status_url
+        form = {
+            "AccountSid": self._settings.twilio_account_sid,
+            "MessageSid": "SM" + "0" * 32,
+            "MessageStatus": "sent",
+            "To": "+15005550006",
+        }
+        headers = sms.sign(self._settings, url, form)
+        try:
+            async with httpx.AsyncClient(timeout=READ_SECONDS) as http:
+                answer = await http.post(url, data=form, headers=headers)
+        except httpx.HTTPError as error:
+            yield fault(
+                "web",
+                f"nobody answers at {self._settings.public_url} ({type(error).__name__})",
+                "start the web process there, or correct PUBLIC_URL",
+            )
+            return
+        yield _seen_of_web(answer.status_code, self._settings.public_url)
+
+    # Supabase
+
+    async def check_secret_key(self) -> Findings:
+        yield await self._seen_of_secret_key("secret key")
+
+    async def _seen_of_secret_key(self, name: str) -> Finding:
+        where = "set SUPABASE_SECRET_KEY: dashboard, Project Settings > API Keys > Secret keys"
+        key = self._settings.supabase_secret_key
+        try:
+            status, answer = await self._database.call_with_key("get_sms_health", key)
+        except Unavailable as error:
+            return fault(
+                name,
+                f"{self._settings.supabase_url} does not answer as Supabase does: {error}",
+                "see SUPABASE_URL; a paused project is restored in the dashboard",
+            )
+        code = _code(answer)
+        if status == 200 or code == "PGRST202":
+            return ok(name, f"{self._settings.supabase_url} takes it")
+        if code == "42501":
+            return await self._seen_of_weak_key(name, where)
+        if status in (401, 403):
+            return fault(name, f"Supabase refuses it (HTTP {status})", where)
+        return fault(
+            name, f"the Data API is not well: HTTP {status} {code}", "see status.supabase.com"
+        )
+
+    async def _seen_of_weak_key(self, name: str, where: str) -> Finding:
+        """The grant of one function may be missing; the publishable key has none."""
+        key = self._settings.supabase_secret_key
+        status, _ = await self._database.call_with_key("get_sms_setup", key)
+        if status == 200:
+            return ok(name, f"{self._settings.supabase_url} takes it")
+        return fault(
+            name, "it may call no function of the gateway: it is not the secret key", where
+        )
+
+    async def check_publishable_key(self) -> Findings:
+        """Valid, and harmless: browsers see it."""
+        key = self._settings.supabase_publishable_key
+        where = (
+            "set SUPABASE_PUBLISHABLE_KEY: dashboard, Project Settings > API Keys > Publishable key"
+        )
+        try:
+            status, answer = await self._database.call_with_key("get_sms_setup", key)
+        except Unavailable as error:
+            yield warning("publishable key", f"not looked at: {error}", "mend the FAULT first")
+            return
+        if status == 200:
+            yield fault("publishable key", "it is a secret key, which browsers would see", where)
+        elif _code(answer) in ("42501", "PGRST202"):
+            yield ok("publishable key", f"{self._settings.supabase_url} takes it")
+        else:
+            yield fault("publishable key", f"Supabase refuses it (HTTP {status})", where)
+
+    async def check_schema(self) -> Findings:
+        try:
+            setup = await self._setup
+        except Unavailable as error:
+            if error.code != "PGRST202":
+                raise
+            yield fault(
+                "schema", "the gateway's functions are not in the database", APPLY_MIGRATIONS
+            )
+            return
+        except Refused as error:
+            if error.code != "42501":
+                raise
+            yield fault("grants", "missing: execute on get_sms_setup()", _grant("get_sms_setup()"))
+            return
+        yield _seen_of_version(setup["schema_version"], setup["postgres_version"])
+        for finding in _seen_of_grants(setup["missing_grants"]):
+            yield finding
+        if not setup["realtime"]:
+            yield fault(
+                "realtime.send",
+                "the database has no realtime.send(): nobody is woken",
+                "restart the project in the dashboard, which updates Realtime",
+            )
+
+    async def check_realtime(self) -> Findings:
+        reason = await realtime.join(self._settings, JOIN_SECONDS)
+        if reason is None:
+            yield ok("realtime", f"joined {realtime.TOPIC}")
+        else:
+            yield fault(
+                "realtime",
+                f"{realtime.TOPIC} was not joined: {reason}",
+                "texts wait for the worker's next look, up to 10 s; see the secret key, "
+                "Realtime > Settings in the dashboard, status.supabase.com",
+            )
+
+    # Twilio
+
+    async def check_twilio_token(self) -> Findings:
+        try:
+            account = await self._twilio.fetch_account()
+        except TwilioFailed as failure:
+            cure = "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN: Twilio console, Account Info"
+            yield _seen_of_failure("twilio token", failure, f"set {cure}")
+            return
+        if account.status != "active":
+            yield fault(
+                "twilio token", f"the account is {account.status}", "see console.twilio.com"
+            )
+        elif account.kind == "Trial":
+            yield warning(
+                "twilio token",
+                "a trial account texts verified numbers only, with a sentence before each text",
+                "upgrade it at console.twilio.com",
+            )
+        else:
+            yield ok("twilio token", f"account {account.sid}, active")
+
+    async def check_twilio_api_key(self) -> Findings:
+        if not self._settings.twilio_api_key:
+            yield ok("twilio api key", "none: calls use the auth token")
+            return
+        try:
+            await self._twilio.find_number(self._settings.twilio_phone_number or "+15005550006")
+        except TwilioFailed as failure:
+            yield _seen_of_failure(
+                "twilio api key",
+                failure,
+                f"make one in the account {self._settings.twilio_account_sid} (Twilio console, "
+                "Account > API keys) and set TWILIO_API_KEY and TWILIO_API_KEY_SECRET",
+            )
+            return
+        yield ok("twilio api key", f"{self._settings.twilio_api_key} belongs to the account")
+
+    async def check_numbers(self) -> Findings:
+        numbers = await self._numbers
+        if not numbers:
+            yield fault("numbers", "none is configured", "sms-gateway number add --owner E-MAIL")
+        found = await asyncio.gather(*(self._seen_of_number(number) for number in numbers))
+        for finding in found:
+            yield finding
+
+    async def _seen_of_number(self, number: Number) -> Finding:
+        name = f"number {number.phone_number}"
+        if not number.phone_number.startswith("+"):
+            return warning(name, "a short code is not looked at", "see it in the Twilio console")
+        try:
+            at_twilio = await self._twilio.find_number(number.phone_number)
+        except TwilioFailed as failure:
+            return warning(name, f"not looked at: {failure}", SEE_TWILIO)
+        if at_twilio is None:
+            return fault(
+                name,
+                f"the account {self._settings.twilio_account_sid} does not have it",
+                "buy it there, or delete its row of sms_configs",
+            )
+        add = f"sms-gateway number add {number.phone_number} --owner {number.owner} --yes"
+        return self._seen_of_webhook(name, at_twilio, add)
+
+    def _seen_of_webhook(self, name: str, number: PhoneNumber, add: str) -> Finding:
+        if not self._twilio.points_here(number):
+            here = sms.hide_query(self._settings.webhook_url)
+            return fault(name, f"its texts go to {number.destination}, not to {here}", add)
+        if number.sms_method != "POST":
+            return fault(name, f"Twilio uses {number.sms_method} for its texts, not POST", add)
+        if "#" + number.sms_url.partition("#")[2] != WEBHOOK_OVERRIDES:
+            return warning(
+                name, "its webhook does not ask Twilio to retry as it should (#rc, rp, ct, rt)", add
+            )
+        return ok(name, "webhook, method and retries are set; each text names its status callback")
+
+    async def check_registration(self) -> Findings:
+        count = (await self._setup)["unregistered_24h"]
+        if count:
+            yield warning(
+                "registration", f"carriers refused {count} texts in 24 h (30032, 30034)", REGISTER
+            )
+        else:
+            yield ok("registration", "no text was refused for it in 24 h (30032, 30034)")
+
+    # OpenAI
+
+    async def check_models(self) -> Findings:
+        try:
+            models = await self._model.models()
+        except replies.FAILURES as error:
+            what, _, cure = str(replies.failure_of(error, "")).partition(": ")
+            yield fault("openai key", what, cure)
+            return
+        yield ok("openai key", f"it may use {len(models)} models")
+        fallback = self._settings.openai_fallback_model
+        for name in sorted({number.openai_model for number in await self._numbers}):
+            choose = f"set openai_model in sms_configs to one that stays, such as {fallback}"
+            yield _seen_of_model(f"model {name}", name, models, choose)
+        if fallback not in models:
+            yield warning(
+                "fallback model",
+                f"OpenAI does not have {fallback} for this key",
+                "set OPENAI_FALLBACK_MODEL",
+            )
+        else:
+            choose = "set OPENAI_FALLBACK_MODEL to one that stays"
+            yield _seen_of_model("fallback model", fallback, models, choose)
+
+    # The worker and its work
+
+    async def check_worker(self) -> Findings:
+        health = await self._health
+        for finding in (
+            *_seen_of_workers(_alive(health)),
+            _seen_of_backlog(health),
+            *_seen_of_parking(health["numbers"]),
+            *_seen_of_backfill(health["numbers"]),
+            *_seen_of_texts(health),
+        ):
+            yield finding
+
+    async def check_connections(self) -> Findings:
+        """The Data API queues what its pool cannot take, and says PGRST003 when that lasts."""
+        health, setup = await self._health, await self._setup
+        workers, web = max(1, len(_alive(health))), self._settings.web_concurrency
+        lanes, limit = self._settings.sms_worker_lanes, setup["max_connections"]
+        at_once = workers * lanes + web * CALLS_OF_A_WEB_PROCESS
+        detail = (
+            f"up to {at_once} calls at once (web {web} x {CALLS_OF_A_WEB_PROCESS}, "
+            f"worker {workers} x {lanes}), Postgres takes {limit}"
+        )
+        if at_once > limit:
+            yield warning(
+                "connections",
+                detail,
+                "fewer SMS_WORKER_LANES or WEB_CONCURRENCY, or a larger compute size",
+            )
+        else:
+            yield ok("connections", detail)
+
+
+def _code(answer: Any) -> str:
+    return str(answer.get("code") or "") if isinstance(answer, dict) else ""
+
+
+def _grant(function: str) -> str:
+    return f"grant execute on function public.{function} to service_role; or {APPLY_MIGRATIONS}"
+
+
+def _seen_of_web(status: int, public_url: str) -> Finding:
+    if status == 200:
+        return ok("web", f"{public_url} takes what Twilio signs, status callbacks too")
+    if status == 403:
+        return fault(
+            "web",
+            f"{public_url} refuses what TWILIO_AUTH_TOKEN signs (HTTP 403)",
+            "the web process must have the same PUBLIC_URL, TWILIO_ACCOUNT_SID, "
+            "TWILIO_AUTH_TOKEN and SMS_WEBHOOK_SECRET as this command",
+        )
+    if status == 503:
+        return fault(
+            "web", f"{public_url} cannot store texts (HTTP 503)", "see the lines of Supabase"
+        )
+    return fault(
+        "web",
+        f"{public_url} is not the gateway (HTTP {status})",
+        "PUBLIC_URL must be its final https address, with the path it is mounted under",
+    )
+
+
+def _seen_of_version(version: str, postgres: str) -> Finding:
+    if version < SCHEMA_VERSION:
+        return fault(
+            "schema", f"it is at {version}, the gateway needs {SCHEMA_VERSION}", APPLY_MIGRATIONS
+        )
+    if version > SCHEMA_VERSION:
+        return warning(
+            "schema",
+            f"it is at {version}, newer than the gateway's {SCHEMA_VERSION}",
+            "deploy the current gateway",
+        )
+    return ok("schema", f"{version}, Postgres {postgres}")
+
+
+def _seen_of_grants(missing: list[str]) -> list[Finding]:
+    if not missing:
+        return [ok("grants", "the service role may do what it has to")]
+    shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+    return [
+        fault(
+            "grants",
+            f"missing for service_role: {shown}",
+            "run `grant … to service_role` for each in the SQL Editor",
+        )
+    ]
+
+
+def _seen_of_failure(name: str, failure: TwilioFailed, cure: str) -> Finding:
+    if failure.status in (401, 403, 404):
+        return fault(name, f"Twilio refuses it: {failure}", cure)
+    return fault(name, str(failure), "see the network, TWILIO_BASE_URL, status.twilio.com")
+
+
+def _seen_of_model(name: str, model: str, models: dict[str, date | None], choose: str) -> Finding:
+    if model not in models:
+        return fault(name, "OpenAI does not have it for this key: the fallback answers", choose)
+    ends = models[model]
+    if ends is None:
+        return ok(name, "no shutdown is announced")
+    if ends < datetime.now(UTC).date():
+        return fault(name, f"OpenAI shut it down on {ends}: the fallback answers", choose)
+    return warning(name, f"OpenAI shuts it down on {ends}", choose)
+
+
+def _alive(health: dict[str, Any]) -> list[dict[str, Any]]:
+    return [worker for worker in health["workers"] if worker["seen_seconds_ago"] < LATE_SECONDS]
+
+
+def _seen_of_workers(workers: list[dict[str, Any]]) -> list[Finding]:
+    if not workers:
+        return [
+            fault(
+                "worker",
+                f"none was seen for {LATE_SECONDS} s: nothing is answered",
+                "start one: python -m gateway worker",
+            )
+        ]
+    findings = [ok("worker", f"{len(workers)} at work")]
+    for worker in workers:
+        name = f"worker {worker['name']}"
+        if worker["version"] != __version__:
+            detail = f"it runs {worker['version']}, this is {__version__}"
+            findings.append(warning(name, detail, "restart it after a deploy"))
+        if worker["realtime_ready_at"] is None:
+            detail = "it has not joined Realtime: texts wait up to 10 s"
+            cure = "usual in its first 20 s; else see the realtime line and its log"
+            findings.append(warning(name, detail, cure))
+    notices = {item for worker in workers for item in worker["notices"].items()}
+    findings += [
+        warning("worker", f"{subject}: {reason}", "see the lines of OpenAI")
+        for subject, reason in sorted(notices)
+    ]
+    return findings
+
+
+def _seen_of_backlog(health: dict[str, Any]) -> Finding:
+    late = health["oldest_due_seconds"] or 0
+    if late > LATE_SECONDS:
+        return fault(
+            "backlog",
+            f"{health['overdue']} conversations wait, the oldest for {late:.0f} s",
+            "see the worker's log; start more workers if it is only busy",
+        )
+    return ok("backlog", f"{health['owed']} conversations in work, none is late")
+
+
+def _seen_of_parking(numbers: list[dict[str, Any]]) -> list[Finding]:
+    parked = [number for number in numbers if number["parked_until"]]
+    return [
+        fault(
+            "parked",
+            f"the number {number['number']} rests: {number['parked_reason']}",
+            f"mend that; it is tried again by itself at {number['parked_until']}",
+        )
+        for number in parked
+    ] or [ok("parked", "no number rests")]
+
+
+def _seen_of_backfill(numbers: list[dict[str, Any]]) -> list[Finding]:
+    return [
+        warning(
+            "backfill",
+            f"the number {number['number']} was not compared with Twilio for "
+            f"{number['backfill_seconds_ago']:.0f} s",
+            "see its number line and the worker's log",
+        )
+        for number in numbers
+        if number["backfill_seconds_ago"] > OLD_BACKFILL_SECONDS
+    ]
+
+
+def _seen_of_texts(health: dict[str, Any]) -> list[Finding]:
+    return [
+        warning("texts", f"{health[count]} {words}", cure)
+        for count, words, cure in TEXTS
+        if health[count]
+    ] or [ok("texts", "none is unsettled, failed, doubled, refused or without a number")]
