@@ -3,6 +3,9 @@
 -- Every file that follows is one topic: its tables with constraints, indexes, row level security
 -- and grants, then its functions. Grants are stated whole (revoke all, then grant what is meant),
 -- so that they are right whether or not the project exposes new objects by default.
+--
+-- Functions on a text's way are plpgsql even where one expression is all: one with a search_path
+-- of its own is never inlined, and as language sql it would be parsed and planned at every call.
 
 create schema if not exists private;
 revoke all on schema private from public;
@@ -52,12 +55,17 @@ create policy sms_timing_read on private.sms_timing for select to service_role u
 
 create function private.sms_timing()
 returns private.sms_timing
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select t from private.sms_timing as t;
+declare
+  v_timing private.sms_timing;
+begin
+  select t.* into v_timing from private.sms_timing as t;
+  return v_timing;
+end;
 $$;
 comment on function private.sms_timing() is 'The one row of private.sms_timing.';
 revoke all on function private.sms_timing() from public, anon, authenticated, service_role;

@@ -21,6 +21,10 @@ create table public.sms_configs (
   number_replies_per_day integer not null default 1000,
   first_reply_notice text,
   fallback_reply text not null default 'Thanks for your message. We cannot answer automatically right now; a person will get back to you. / Gracias por tu mensaje. Ahora no podemos responder; una persona te contestara.',
+  opt_out_reply text,
+  person_reply text,
+  bot_reply text,
+  cap_reply text,
   quiet_from time,
   quiet_until time,
   time_zone text not null default 'UTC',
@@ -52,6 +56,10 @@ create table public.sms_configs (
     check (least(replies_per_hour, replies_per_day, number_replies_per_day) >= 0),
   constraint sms_configs_fallback_reply_check check (length(fallback_reply) between 1 and 640),
   constraint sms_configs_first_reply_notice_check check (length(first_reply_notice) <= 320),
+  constraint sms_configs_fixed_replies_check check (
+    least(length(opt_out_reply), length(person_reply), length(bot_reply), length(cap_reply)) >= 1
+    and greatest(length(opt_out_reply), length(person_reply), length(bot_reply), length(cap_reply)) <= 640
+  ),
   constraint sms_configs_quiet_check check ((quiet_from is null) = (quiet_until is null))
 );
 create index sms_configs_user_id_idx on public.sms_configs (user_id);
@@ -69,6 +77,10 @@ comment on column public.sms_configs.replies_per_hour is 'AI replies per contact
 comment on column public.sms_configs.replies_per_day is 'AI replies per contact and 24 hours.';
 comment on column public.sms_configs.number_replies_per_day is 'AI replies of this number per UTC day.';
 comment on column public.sms_configs.first_reply_notice is 'Put before the first automatic answer of a conversation, such as who is answering.';
+comment on column public.sms_configs.opt_out_reply is 'Confirms an opt-out that Twilio did not confirm itself. Null, here and below: sms_fixed_texts has the words.';
+comment on column public.sms_configs.person_reply is 'Said once to a contact who asks for a person; the AI goes on answering until one writes.';
+comment on column public.sms_configs.bot_reply is 'The honest answer to "are you a bot?".';
+comment on column public.sms_configs.cap_reply is 'Said once in 24 hours to a contact whose automatic answers are used up.';
 comment on column public.sms_configs.quiet_from is 'Start of the quiet hours in time_zone; answers owed wait until quiet_until.';
 comment on column public.sms_configs.parked_until is 'The account, key or quota was refused (parked_reason): nothing is tried before this.';
 comment on column public.sms_configs.backfilled_until is 'Every text Twilio received for this number up to here is stored.';
@@ -80,7 +92,8 @@ grant select on table public.sms_configs to authenticated;
 grant update (
   system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
   auto_reply, reply_delay, takeover_pause, answer_within, replies_per_hour, replies_per_day,
-  number_replies_per_day, first_reply_notice, fallback_reply, quiet_from, quiet_until, time_zone
+  number_replies_per_day, first_reply_notice, fallback_reply, opt_out_reply, person_reply,
+  bot_reply, cap_reply, quiet_from, quiet_until, time_zone
 ) on table public.sms_configs to authenticated;
 grant select, insert, update, delete on table public.sms_configs to service_role;
 

@@ -55,8 +55,9 @@ create index sms_conversations_due_idx on public.sms_conversations (least(reply_
   where least(reply_due_at, send_due_at) is not null;
 create unique index sms_conversations_lease_id_idx on public.sms_conversations (lease_id)
   where lease_id is not null;
+-- The inbox, also of one status: as the last column it is compared without visiting the row.
 create index sms_conversations_user_id_idx
-  on public.sms_conversations (user_id, last_message_at desc, id);
+  on public.sms_conversations (user_id, last_message_at desc, id, status);
 
 comment on table public.sms_conversations is 'One contact''s conversation with one number. The owner reads it, closes it (status), pauses the AI (auto_reply, paused_until) and marks it as read (read_up_to_id); texts open it, nobody else.';
 comment on column public.sms_conversations.auto_reply is 'Off: the AI is silent in this conversation until it is turned on again.';

@@ -12,6 +12,7 @@ create table public.sms_messages (
   status text not null default 'queued',
   in_reply_to bigint,
   client_ref uuid,
+  fixed_text text,
   media jsonb not null default '[]',
   encoding text,
   segments smallint,
@@ -67,6 +68,14 @@ create table public.sms_messages (
   constraint sms_messages_send_at_check check (
     (send_at is not null) = (status in ('queued', 'sending', 'unknown'))
   ),
+  constraint sms_messages_fixed_text_check check (fixed_text is null or author = 'system' and fixed_text in (
+    'stop',   -- confirms an opt-out; the one text that goes to who opted out
+    'start',  -- confirms an opt-in
+    'person', -- a person will get back
+    'bot',    -- says that an automated assistant answers
+    'cap',    -- no more automatic answers for now
+    'keyword' -- the owner's answer to a keyword
+  )),
   constraint sms_messages_message_content_check check (length(message_content) <= 65536),
   constraint sms_messages_encoding_check check (encoding in ('GSM-7', 'UCS-2'))
 ) with (fillfactor = 85);
@@ -78,6 +87,7 @@ create unique index sms_messages_client_ref_idx on public.sms_messages (user_id,
 create index sms_messages_conversation_id_idx
   on public.sms_messages (conversation_id, id desc);
 create index sms_messages_user_id_idx on public.sms_messages (user_id, id desc);
+create index sms_messages_cap_idx on public.sms_messages (created_at) where fixed_text = 'cap';
 -- is_open is the only state an index may name: with status in a predicate no change of it is HOT.
 create index sms_messages_open_idx on public.sms_messages (conversation_id, id) where is_open;
 
@@ -86,6 +96,7 @@ comment on column public.sms_messages.author is 'contact, ai, human (a row of it
 comment on column public.sms_messages.message_sid is 'Twilio''s MessageSid; null until Twilio has the text.';
 comment on column public.sms_messages.in_reply_to is 'The newest incoming text this answer covers.';
 comment on column public.sms_messages.client_ref is 'Made up by the client, unique per user: a double click is one text.';
+comment on column public.sms_messages.fixed_text is 'System rows: which text that needs no model; null: the fallback.';
 comment on column public.sms_messages.media is '[{"url", "content_type"}] of an MMS, kept at Twilio.';
 comment on column public.sms_messages.response_seconds is 'For an answer: seconds since the oldest text it answers.';
 comment on column public.sms_messages.send_at is 'Open rows: when it is next to be sent or looked up.';
@@ -110,15 +121,17 @@ create policy sms_messages_owner_inserts on public.sms_messages
 
 create function private.sms_status_rank(p_status text)
 returns integer
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select array_position(array[
+begin
+  return array_position(array[
     'queued', 'sending', 'unknown', 'accepted', 'sent', 'canceled', 'failed', 'undelivered',
     'partially_delivered', 'delivered', 'read'
   ], p_status);
+end;
 $$;
 comment on function private.sms_status_rank(text) is 'States only move up: Twilio''s callbacks come in any order.';
 revoke all on function private.sms_status_rank(text) from public, anon, authenticated, service_role;
@@ -126,17 +139,19 @@ grant execute on function private.sms_status_rank(text) to service_role;
 
 create function private.sms_status_of(p_twilio_status text)
 returns text
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select case
+begin
+  return case
     when p_twilio_status in ('accepted', 'scheduled', 'queued', 'sending') then 'accepted'
     when p_twilio_status in (
       'sent', 'canceled', 'failed', 'undelivered', 'partially_delivered', 'delivered', 'read'
     ) then p_twilio_status
   end;
+end;
 $$;
 comment on function private.sms_status_of(text) is 'Our word for one of Twilio''s; null for one we do not know. Its "queued" and "sending" mean that Twilio has the text; ours mean that it has not.';
 revoke all on function private.sms_status_of(text) from public, anon, authenticated, service_role;
@@ -144,12 +159,13 @@ grant execute on function private.sms_status_of(text) to service_role;
 
 create function private.sms_send_due(p_conversation_id uuid)
 returns timestamptz
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select least(
+begin
+  return least(
     (
       select m.send_at from public.sms_messages as m
       where m.conversation_id = p_conversation_id and m.is_open and m.status = 'queued'
@@ -161,6 +177,7 @@ as $$
       where m.conversation_id = p_conversation_id and m.is_open and m.status <> 'queued'
     )
   );
+end;
 $$;
 comment on function private.sms_send_due(uuid) is 'send_due_at from the open rows: the first queued one, because they leave in order, or the next look at an unsettled one.';
 revoke all on function private.sms_send_due(uuid) from public, anon, authenticated, service_role;
@@ -168,21 +185,25 @@ grant execute on function private.sms_send_due(uuid) to service_role;
 
 create function private.sms_response_seconds(p_conversation_id uuid)
 returns numeric
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select extract(epoch from clock_timestamp() - min(m.created_at))
-  from public.sms_messages as m
-  where m.conversation_id = p_conversation_id
-    and m.direction = 'incoming'
-    and m.id > coalesce((
-      select o.id from public.sms_messages as o
-      where o.conversation_id = p_conversation_id and o.author in ('ai', 'human')
-      order by o.id desc
-      limit 1
-    ), 0);
+begin
+  return (
+    select extract(epoch from clock_timestamp() - min(m.created_at))
+    from public.sms_messages as m
+    where m.conversation_id = p_conversation_id
+      and m.direction = 'incoming'
+      and m.id > coalesce((
+        select o.id from public.sms_messages as o
+        where o.conversation_id = p_conversation_id and (o.author in ('ai', 'human') or o.fixed_text is not null)
+        order by o.id desc
+        limit 1
+      ), 0)
+  );
+end;
 $$;
 comment on function private.sms_response_seconds(uuid) is 'How long the oldest text that no answer followed has waited; null: none.';
 revoke all on function private.sms_response_seconds(uuid) from public, anon, authenticated, service_role;

@@ -35,7 +35,7 @@ create table public.sms_daily_stats (
   constraint sms_daily_stats_config_id_fkey foreign key (config_id, user_id)
     references public.sms_configs (id, user_id) on delete cascade
 ) with (fillfactor = 50);
-create index sms_daily_stats_config_id_idx on public.sms_daily_stats (config_id, day);
+create index sms_daily_stats_config_id_idx on public.sms_daily_stats (config_id, user_id);
 create index sms_daily_stats_slot_idx on public.sms_daily_stats (day) where slot > 0;
 
 comment on table public.sms_daily_stats is 'Counters per owner, UTC day and number: select a range of days and sum over slot. Deleting conversations does not count down.';
@@ -68,10 +68,11 @@ create table public.sms_hourly_stats (
   constraint sms_hourly_stats_config_id_fkey foreign key (config_id, user_id)
     references public.sms_configs (id, user_id) on delete cascade
 ) with (fillfactor = 50);
-create index sms_hourly_stats_config_id_idx on public.sms_hourly_stats (config_id, hour);
+create index sms_hourly_stats_config_id_idx on public.sms_hourly_stats (config_id, user_id);
 create index sms_hourly_stats_hour_idx on public.sms_hourly_stats (hour);
+create index sms_hourly_stats_slot_idx on public.sms_hourly_stats (hour) where slot > 0;
 
-comment on table public.sms_hourly_stats is 'The last eight days by hour, for what is counted over the last 24 hours or 7 days: sum over slot.';
+comment on table public.sms_hourly_stats is 'The last eight days by hour (UTC), for what is counted over the last 24 hours or 7 days: sum over slot.';
 comment on column public.sms_hourly_stats.conversations is 'Conversations opened.';
 comment on column public.sms_hourly_stats.messages is 'Texts in and out.';
 comment on column public.sms_hourly_stats.last_seen is 'Contacts whose newest text is of this hour.';
@@ -216,15 +217,14 @@ begin
   if found then
     return v_seen;
   end if;
-  select m.created_at into v_seen
-  from public.sms_conversations as c
-  join public.sms_messages as m on m.id = c.last_incoming_id
-  where c.config_id = p_conversation.config_id
-    and c.contact_number = p_conversation.contact_number
-    and c.id <> p_conversation.id
-    and m.id < p_message_id
-  order by m.id desc
-  limit 1;
+  select m.created_at into v_seen from public.sms_messages as m
+  where m.id = (
+    select max(c.last_incoming_id) from public.sms_conversations as c
+    where c.config_id = p_conversation.config_id
+      and c.contact_number = p_conversation.contact_number
+      and c.id <> p_conversation.id
+      and c.last_incoming_id < p_message_id
+  );
   return v_seen;
 end;
 $$;
@@ -354,7 +354,7 @@ comment on function private.sms_count_changed_message() is 'Counts what became o
 revoke all on function private.sms_count_changed_message() from public, anon, authenticated, service_role;
 
 create constraint trigger sms_messages_count_update
-  after update on public.sms_messages
+  after update of status, segments, price on public.sms_messages
   deferrable initially deferred
   for each row
   when (
@@ -406,7 +406,7 @@ create constraint trigger sms_conversations_count_insert
   for each row execute function private.sms_count_conversation();
 
 create constraint trigger sms_conversations_count_close
-  after update on public.sms_conversations
+  after update of status on public.sms_conversations
   deferrable initially deferred
   for each row when (old.status = 'active' and new.status = 'closed')
   execute function private.sms_count_conversation();
@@ -419,7 +419,7 @@ create constraint trigger sms_conversations_count_delete
 
 -- Folding.
 
-create function private.sms_fold_counters(p_limit integer default 10000)
+create function private.sms_fold_days(p_limit integer)
 returns integer
 language plpgsql
 volatile
@@ -427,7 +427,6 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_today date := (now() at time zone 'UTC')::date;
   v_row public.sms_daily_stats;
   v_rows integer := 0;
 begin
@@ -435,7 +434,7 @@ begin
     delete from public.sms_daily_stats as s
     where s.ctid = any (array(
       select d.ctid from public.sms_daily_stats as d
-      where d.slot > 0 and d.day < v_today - 2
+      where d.slot > 0 and d.day < (now() at time zone 'UTC')::date - 2
       order by d.day
       limit p_limit
       for update skip locked
@@ -446,10 +445,72 @@ begin
     perform private.sms_add_day(v_row);
     v_rows := v_rows + 1;
   end loop;
-  delete from public.sms_hourly_stats as h where h.hour < now() - interval '9 days';
   return v_rows;
 end;
 $$;
-comment on function private.sms_fold_counters(integer) is 'Folds the slots of days gone by into one and drops hours older than nine days. Returns how many rows were folded. tidy_sms calls it.';
+comment on function private.sms_fold_days(integer) is 'Folds the slots of days gone by into one.';
+revoke all on function private.sms_fold_days(integer) from public, anon, authenticated, service_role;
+grant execute on function private.sms_fold_days(integer) to service_role;
+
+create function private.sms_fold_hours(p_limit integer)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_rows integer;
+begin
+  with folded as (
+    delete from public.sms_hourly_stats as s
+    where s.ctid = any (array(
+      select h.ctid from public.sms_hourly_stats as h
+      where h.slot > 0 and h.hour < now() - interval '3 hours'
+      order by h.hour
+      limit p_limit
+      for update skip locked
+    ))
+    returning s.*
+  ), added as (
+    insert into public.sms_hourly_stats as s
+      (user_id, hour, config_id, slot, conversations, messages, last_seen)
+    select f.user_id, f.hour, f.config_id, 0,
+      sum(f.conversations), sum(f.messages), sum(f.last_seen)
+    from folded as f
+    group by f.user_id, f.hour, f.config_id
+    order by f.user_id, f.hour, f.config_id
+    on conflict (user_id, hour, config_id, slot) do update set
+      conversations = s.conversations + excluded.conversations,
+      messages = s.messages + excluded.messages,
+      last_seen = s.last_seen + excluded.last_seen
+  )
+  select count(*) into v_rows from folded;
+  return v_rows;
+end;
+$$;
+comment on function private.sms_fold_hours(integer) is 'Folds the slots of hours gone by into one.';
+revoke all on function private.sms_fold_hours(integer) from public, anon, authenticated, service_role;
+grant execute on function private.sms_fold_hours(integer) to service_role;
+
+create function private.sms_fold_counters(p_limit integer default 10000)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  delete from public.sms_hourly_stats as h
+  where h.ctid = any (array(
+    select o.ctid from public.sms_hourly_stats as o
+    where o.hour < now() - interval '9 days'
+    limit p_limit
+    for update skip locked
+  ));
+  return private.sms_fold_hours(p_limit) + private.sms_fold_days(p_limit);
+end;
+$$;
+comment on function private.sms_fold_counters(integer) is 'Makes few rows of the counters'' slots once nobody writes them, and drops hours older than nine days: at most p_limit rows of each. Returns how many were folded; tidy_sms calls it.';
 revoke all on function private.sms_fold_counters(integer) from public, anon, authenticated, service_role;
 grant execute on function private.sms_fold_counters(integer) to service_role;

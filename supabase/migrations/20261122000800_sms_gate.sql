@@ -24,7 +24,7 @@ begin
     join public.sms_messages as m on m.conversation_id = c.id
     where c.config_id = p_conversation.config_id
       and c.contact_number = p_conversation.contact_number
-      and m.author = 'ai'
+      and (m.author = 'ai' or m.fixed_text in ('bot', 'keyword'))
       and m.status not in ('canceled', 'blocked')
       and m.created_at > p_now - interval '1 day'
       and c.last_message_at > p_now - interval '1 day'
@@ -45,23 +45,48 @@ grant execute on function private.sms_replies_used_up(public.sms_conversations, 
 
 create function private.sms_is_looping(p_conversation_id uuid, p_now timestamptz)
 returns boolean
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select count(*) = 3 and count(distinct t.message_content) = 1
-    and min(t.created_at) > p_now - interval '1 hour'
-  from (
-    select m.message_content, m.created_at from public.sms_messages as m
-    where m.conversation_id = p_conversation_id and m.direction = 'incoming'
-    order by m.id desc
-    limit 3
-  ) as t;
+begin
+  return (
+    select count(*) = 3 and count(distinct t.message_content) = 1
+      and min(t.created_at) > p_now - interval '1 hour'
+      and length(min(t.message_content)) > 3 -- people say "yes" and "ok" three times
+    from (
+      select m.message_content, m.created_at from public.sms_messages as m
+      where m.conversation_id = p_conversation_id and m.direction = 'incoming'
+      order by m.id desc
+      limit 3
+    ) as t
+  );
+end;
 $$;
 comment on function private.sms_is_looping(uuid, timestamptz) is 'Three identical texts in an hour: another machine is answering.';
 revoke all on function private.sms_is_looping(uuid, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function private.sms_is_looping(uuid, timestamptz) to service_role;
+
+create function private.sms_gate_author(p_message public.sms_messages)
+returns text
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  return case
+    when p_message.author = 'human' then 'human'
+    when p_message.fixed_text = 'stop' then 'confirmation'
+    when p_message.fixed_text in ('start', 'cap') then 'system'
+    else 'ai'
+  end;
+end;
+$$;
+comment on function private.sms_gate_author(public.sms_messages) is 'Under whose rules a queued text passes the gate: a fixed answer under the AI''s, what has to be said anyway under none.';
+revoke all on function private.sms_gate_author(public.sms_messages) from public, anon, authenticated, service_role;
+grant execute on function private.sms_gate_author(public.sms_messages) to service_role;
 
 create function private.sms_send_verdict(
   p_conversation public.sms_conversations, p_author text, p_now timestamptz,
@@ -78,7 +103,7 @@ declare
 begin
   select f.* into v_config from public.sms_configs as f where f.id = p_conversation.config_id;
   return case
-    when private.sms_is_opted_out(
+    when p_author <> 'confirmation' and private.sms_is_opted_out(
       p_conversation.user_id, p_conversation.contact_number, v_config.phone_number
     ) then 'opted_out'
     when p_conversation.status = 'closed' then 'closed'
@@ -91,6 +116,6 @@ begin
   end;
 end;
 $$;
-comment on function private.sms_send_verdict(public.sms_conversations, text, timestamptz, integer) is 'Null: it may leave. Else the rule that forbids it: opted_out, closed, parked (for now), and for answers of the AI paused, loop or cap. p_own: 1 for a row that is there already.';
+comment on function private.sms_send_verdict(public.sms_conversations, text, timestamptz, integer) is 'Null: it may leave. Else the rule that forbids it: opted_out, closed, parked (for now), and for answers of the AI paused, loop or cap. p_author: ai, human, system (neither paused nor capped) or confirmation (of an opt-out: goes to who opted out). p_own: 1 for a row that is there already.';
 revoke all on function private.sms_send_verdict(public.sms_conversations, text, timestamptz, integer) from public, anon, authenticated, service_role;
 grant execute on function private.sms_send_verdict(public.sms_conversations, text, timestamptz, integer) to service_role;

@@ -75,15 +75,17 @@ create trigger sms_messages_before_insert
 
 create function private.sms_has_sending(p_conversation_id uuid)
 returns boolean
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select exists (
+begin
+  return exists (
     select from public.sms_messages as m
     where m.conversation_id = p_conversation_id and m.is_open and m.status = 'sending'
   );
+end;
 $$;
 comment on function private.sms_has_sending(uuid) is 'Is a text of this conversation being handed to Twilio? Then its lease stays.';
 revoke all on function private.sms_has_sending(uuid) from public, anon, authenticated, service_role;

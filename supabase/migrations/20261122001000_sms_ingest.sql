@@ -35,52 +35,73 @@ comment on function private.sms_open_conversation(public.sms_configs, text, time
 revoke all on function private.sms_open_conversation(public.sms_configs, text, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function private.sms_open_conversation(public.sms_configs, text, timestamptz) to service_role;
 
-create function private.sms_opt_meaning(p_payload jsonb)
-returns text
-language sql
+create function private.sms_wish(
+  p_conversation public.sms_conversations, p_phone_number text, p_payload jsonb
+)
+returns jsonb
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select coalesce(
-    lower(nullif(p_payload ->> 'opt_out_type', '')),
-    (
-      select w.meaning from public.sms_opt_out_words as w
-      where w.phrase = private.sms_normalize(p_payload ->> 'body')
-    )
+declare
+  v_type text := lower(p_payload ->> 'opt_out_type');
+  v_phrase public.sms_opt_out_words;
+  v_by_twilio boolean;
+begin
+  if v_type in ('stop', 'start', 'help') then
+    return jsonb_build_object('meaning', v_type, 'by_twilio', true);
+  end if;
+  v_phrase := private.sms_read_wish(p_payload ->> 'body');
+  -- Twilio acts on its own words alone, and not for a short code.
+  v_by_twilio := v_phrase.is_twilios and p_phone_number ~ '^\+'
+    and lower(btrim(p_payload ->> 'body', E' \t\r\n')) = v_phrase.phrase;
+  if v_phrase.phrase is null or v_phrase.meaning = 'around'
+    or v_phrase.meaning = 'help' and not v_by_twilio
+    or v_phrase.meaning = 'start' and (not v_by_twilio or v_phrase.phrase = 'yes')
+      and not private.sms_is_opted_out(
+        p_conversation.user_id, p_conversation.contact_number, p_phone_number
+      ) then
+    return null;
+  end if;
+  return jsonb_build_object(
+    'meaning', v_phrase.meaning, 'by_twilio', v_by_twilio, 'language', v_phrase.language
   );
+end;
 $$;
-comment on function private.sms_opt_meaning(jsonb) is 'stop, start or help when the whole text is an opt word or Twilio says so (OptOutType); else null.';
-revoke all on function private.sms_opt_meaning(jsonb) from public, anon, authenticated, service_role;
-grant execute on function private.sms_opt_meaning(jsonb) to service_role;
+comment on function private.sms_wish(public.sms_conversations, text, jsonb) is 'What a text asks for, if it is one of the fixed wishes: {meaning: stop | start | help | person | bot, by_twilio: Twilio acts on it and confirms it, language}; null: an ordinary text. "Yes" is one unless the contact had opted out.';
+revoke all on function private.sms_wish(public.sms_conversations, text, jsonb) from public, anon, authenticated, service_role;
+grant execute on function private.sms_wish(public.sms_conversations, text, jsonb) to service_role;
 
 create function private.sms_note_opt_word(
   p_conversation public.sms_conversations, p_phone_number text, p_meaning text, p_at timestamptz
 )
-returns void
+returns boolean
 language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+declare
+  v_was_out boolean := private.sms_is_opted_out(
+    p_conversation.user_id, p_conversation.contact_number, p_phone_number
+  );
+  v_is_out boolean;
 begin
-  if p_meaning = 'start' then
-    perform private.sms_note_opt_out(
-      p_conversation.user_id, p_conversation.contact_number, p_phone_number, false, 'text', p_at
-    );
-  elsif p_meaning = 'stop' then
-    perform private.sms_note_opt_out(
-      p_conversation.user_id, p_conversation.contact_number, '*', true, 'text', p_at
-    );
-    if private.sms_is_opted_out(
-      p_conversation.user_id, p_conversation.contact_number, p_phone_number
-    ) then
-      perform private.sms_silence(p_conversation.id);
-    end if;
+  perform private.sms_note_opt_out(
+    p_conversation.user_id, p_conversation.contact_number,
+    case p_meaning when 'stop' then '*' else p_phone_number end, p_meaning = 'stop', 'text', p_at
+  );
+  v_is_out := private.sms_is_opted_out(
+    p_conversation.user_id, p_conversation.contact_number, p_phone_number
+  );
+  if v_is_out and p_meaning = 'stop' then
+    perform private.sms_silence(p_conversation.id);
   end if;
+  return v_was_out <> v_is_out;
 end;
 $$;
-comment on function private.sms_note_opt_word(public.sms_conversations, text, text, timestamptz) is 'STOP speaks of all the owner''s numbers and silences a generating answer, unless a later START is known; START of the number it was sent to.';
+comment on function private.sms_note_opt_word(public.sms_conversations, text, text, timestamptz) is 'STOP speaks of all the owner''s numbers and silences a generating answer, unless a later START is known; START of the number it was sent to. True: it changed whether this number may text.';
 revoke all on function private.sms_note_opt_word(public.sms_conversations, text, text, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function private.sms_note_opt_word(public.sms_conversations, text, text, timestamptz) to service_role;
 
@@ -96,8 +117,7 @@ set search_path = ''
 as $$
 begin
   return case
-    when p_meaning in ('stop', 'help') then 'opt_word'
-    when p_meaning = 'start' then 'opt_word'
+    when p_meaning in ('stop', 'start', 'help') then 'opt_word'
     when p_conversation.contact_number !~ '^\+[1-9][0-9]{6,14}$' then 'sender'
     when p_occurred_at < p_now - p_config.answer_within
       or p_occurred_at < p_config.created_at then 'old'
@@ -108,29 +128,56 @@ begin
         and m.author = 'human' and m.created_at > p_occurred_at
     ) then 'person_wrote'
     when private.sms_is_reaction(p_payload ->> 'body') then 'reaction'
+    when private.sms_is_auto_reply(p_payload ->> 'body') then 'auto_reply'
   end;
 end;
 $$;
 comment on function private.sms_not_owed_because(public.sms_conversations, public.sms_configs, jsonb, text, timestamptz, timestamptz) is 'Null: the text is owed an answer. Else why not.';
+revoke all on function private.sms_not_owed_because(public.sms_conversations, public.sms_configs, jsonb, text, timestamptz, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_not_owed_because(public.sms_conversations, public.sms_configs, jsonb, text, timestamptz, timestamptz) to service_role;
 
 create function private.sms_is_reaction(p_body text)
 returns boolean
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select p_body ~ '^(Liked|Loved|Disliked|Laughed at|Emphasized|Questioned|Removed an? \w+ from|Reacted \S+ to|Le gustó|Le encantó|No le gustó|Se rio de|Enfatizó|Reaccionó con \S+ a) [“"«].*[”"»]$';
+begin
+  return p_body ~ '^(Liked|Loved|Disliked|Laughed at|Emphasi[sz]ed|Questioned|Removed (an? )?\S+( mark)? from|Reacted \S+ to|(A \S+ )?(Le|Me|No le|No me) (gusta|gustó|encanta|encantó|dio risa|divirtió)( a)?|Se r(io|ió) (de|con)|Enfatizó|Resaltó|Destacó|Cuestionó|Exclamó por|Preguntó por|Reaccionó (con \S+ )?a|(Quitó|Eliminó) .{1,40} (a|de)|A (aimé|adoré|ri à|réagi (avec|par) \S+ à)|(Não )?(Gostou|Curtiu|Amou|Riu) de|Reagiu (com \S+ )?a) ([“"«].*[”"»]|(an?|una?|une?) (image|photo|picture|video|movie|imagen|foto|photo|imagem|película))$'
+    -- Android: the emoji alone, between invisible characters.
+    or p_body ~ '^[^A-Za-zÀ-ÿ0-9"“«?!.,]{1,16}(to|removed from|a|de|à|para) ?[\u200a\u200b-\u200d]*[“"«].*[”"»][\u200a\u200b-\u200d]*$';
+end;
 $$;
-comment on function private.sms_is_reaction(text) is 'An iPhone''s reaction arrives as a text: Liked “…”.';
+comment on function private.sms_is_reaction(text) is 'A phone''s reaction arrives as a text: Liked “…”, Reacted 🎉 to “…”, 👍 to “…”.';
 revoke all on function private.sms_is_reaction(text) from public, anon, authenticated, service_role;
 grant execute on function private.sms_is_reaction(text) to service_role;
-revoke all on function private.sms_not_owed_because(public.sms_conversations, public.sms_configs, jsonb, text, timestamptz, timestamptz) from public, anon, authenticated, service_role;
-grant execute on function private.sms_not_owed_because(public.sms_conversations, public.sms_configs, jsonb, text, timestamptz, timestamptz) to service_role;
+
+create function private.sms_is_auto_reply(p_body text)
+returns boolean
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  return position('?' in p_body) = 0 and private.sms_normalize(left(p_body, 500)) ~ (
+    '^(auto ?reply|auto ?response|autoreply|automat(ic|ed) (reply|response|message)|respuesta automatica|mensaje automatico|contestador automatico|reponse automatique|message automatique|resposta automatica|mensagem automatica)\M'
+    || '|\m(this is an automat(ic|ed) (reply|response|message|text)|(este es un mensaje|esta es una respuesta) automatic[oa]|(ceci est une? )(message|reponse) automatique|esta e uma (mensagem|resposta) automatica|(number|inbox|line|mailbox) is (not monitored|unmonitored)|(do not|please dont) reply to this (message|text|number)|no (responda|responder|conteste|contestar) a? ?este (mensaje|numero)|ne pas repondre a ce message|nao responda (a )?esta mensagem|do not disturb while driving|im not receiving notifications|no (estoy recibiendo|recibo) notificaciones)\M'
+    || '|^(i am an automated assistant|soy un asistente automatico|je suis un assistant automatique|sou um assistente automatico)\M'
+    || '|^(sorry )?(im|i am)( currently)? driving( right now| now)?( and)?( (i will|ill|cant|i cant) (get back|see your|reply|respond|call you|text you|answer|talk).*)?$'
+    || '|^(lo siento )?(estoy|voy) (conduciendo|manejando)( ahora| en este momento)?( (te|le|no puedo|luego) (llamo|escribo|contesto|respondo|responder|contestar|hablar).*)?$'
+    || '|\m(out of (the )?office|fuera de (la )?oficina|absente? du bureau|fora do escritorio)\M.*\m(respond|reply|get back|return your|limited access|respondere|contestare|responderemos|repondrai|responderei)\M'
+  );
+end;
+$$;
+comment on function private.sms_is_auto_reply(text) is 'Another machine, by what such texts say. Never one that asks something; what this does not know is stopped by the caps.';
+revoke all on function private.sms_is_auto_reply(text) from public, anon, authenticated, service_role;
+grant execute on function private.sms_is_auto_reply(text) to service_role;
 
 create function private.sms_owe(
   p_conversation public.sms_conversations, p_config public.sms_configs,
-  p_message_id bigint, p_is_owed boolean, p_now timestamptz
+  p_message_id bigint, p_reason text, p_now timestamptz
 )
 returns void
 language plpgsql
@@ -139,14 +186,16 @@ security invoker
 set search_path = ''
 as $$
 declare
+  v_is_owed boolean := p_reason is null;
   v_since timestamptz := coalesce(p_conversation.owed_since, p_now);
 begin
   update public.sms_conversations as c
   set last_message_at = greatest(c.last_message_at, p_now),
     last_incoming_id = p_message_id,
-    owed_since = case when p_is_owed then v_since else c.owed_since end,
+    owed_since = case when v_is_owed then v_since else c.owed_since end,
+    reply_error = case p_reason when 'auto_reply' then p_reason else c.reply_error end,
     reply_due_at = case
-      when p_is_owed then least(
+      when v_is_owed then least(
         p_now + p_config.reply_delay, v_since + (private.sms_timing()).reply_wait_max
       )
       else c.reply_due_at
@@ -154,9 +203,140 @@ begin
   where c.id = p_conversation.id;
 end;
 $$;
-comment on function private.sms_owe(public.sms_conversations, public.sms_configs, bigint, boolean, timestamptz) is 'Notes the newest text and, if it is owed an answer, when: after reply_delay without another one, at most ten seconds after the first.';
-revoke all on function private.sms_owe(public.sms_conversations, public.sms_configs, bigint, boolean, timestamptz) from public, anon, authenticated, service_role;
-grant execute on function private.sms_owe(public.sms_conversations, public.sms_configs, bigint, boolean, timestamptz) to service_role;
+comment on function private.sms_owe(public.sms_conversations, public.sms_configs, bigint, text, timestamptz) is 'Notes the newest text and, if it is owed an answer (p_reason: why not), when: after reply_delay without another one, at most ten seconds after the first.';
+revoke all on function private.sms_owe(public.sms_conversations, public.sms_configs, bigint, text, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_owe(public.sms_conversations, public.sms_configs, bigint, text, timestamptz) to service_role;
+
+create function private.sms_keyword_answer(p_config_id uuid, p_body text)
+returns text
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  v_keyword text;
+begin
+  if length(p_body) > 200
+    or not exists (select from public.sms_keyword_answers as k where k.config_id = p_config_id) then
+    return null;
+  end if;
+  v_keyword := private.sms_normalize(p_body);
+  return (
+    select k.answer from public.sms_keyword_answers as k
+    where k.config_id = p_config_id and k.normalized = v_keyword
+  );
+end;
+$$;
+comment on function private.sms_keyword_answer(uuid, text) is 'The owner''s answer to exactly this text; null: there is none.';
+revoke all on function private.sms_keyword_answer(uuid, text) from public, anon, authenticated, service_role;
+grant execute on function private.sms_keyword_answer(uuid, text) to service_role;
+
+create function private.sms_fixed_answer(
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_payload jsonb, p_wish jsonb, p_now timestamptz
+)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  v_name text := p_wish ->> 'meaning';
+  v_content text;
+begin
+  if v_name = 'person' and p_conversation.wants_person then
+    return null; -- acknowledged before: now the AI says something
+  elsif v_name in ('person', 'bot') then
+    v_content := private.sms_fixed_content(p_config, v_name, p_wish ->> 'language');
+  elsif p_conversation.owed_since is null then
+    v_name := 'keyword';
+    v_content := private.sms_keyword_answer(p_config.id, p_payload ->> 'body');
+  end if;
+  if v_content is null or private.sms_send_verdict(p_conversation, 'ai', p_now) is not null then
+    return null;
+  end if;
+  return jsonb_build_object('name', v_name, 'content', v_content);
+end;
+$$;
+comment on function private.sms_fixed_answer(public.sms_conversations, public.sms_configs, jsonb, jsonb, timestamptz) is 'The answer that needs no model, {name, content}; null: the model answers, or at claim the gate says why nobody does. A keyword behind texts that wait for an answer is one of them.';
+revoke all on function private.sms_fixed_answer(public.sms_conversations, public.sms_configs, jsonb, jsonb, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_fixed_answer(public.sms_conversations, public.sms_configs, jsonb, jsonb, timestamptz) to service_role;
+
+create function private.sms_heed_opt_word(
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_wish jsonb, p_occurred_at timestamptz, p_now timestamptz
+)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_meaning text := p_wish ->> 'meaning';
+begin
+  if private.sms_note_opt_word(
+      p_conversation, p_config.phone_number, v_meaning, p_occurred_at
+    )
+    and not (p_wish ->> 'by_twilio')::boolean
+    and p_conversation.status = 'active'
+    and p_conversation.contact_number ~ '^\+'
+    and p_occurred_at > p_now - p_config.answer_within then
+    perform private.sms_say(p_conversation, v_meaning,
+      private.sms_fixed_content(p_config, v_meaning, p_wish ->> 'language'));
+  end if;
+end;
+$$;
+comment on function private.sms_heed_opt_word(public.sms_conversations, public.sms_configs, jsonb, timestamptz, timestamptz) is 'Records an opt-out or opt-in and confirms it, once, unless Twilio did.';
+revoke all on function private.sms_heed_opt_word(public.sms_conversations, public.sms_configs, jsonb, timestamptz, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_heed_opt_word(public.sms_conversations, public.sms_configs, jsonb, timestamptz, timestamptz) to service_role;
+
+create function private.sms_react(
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_message_id bigint, p_payload jsonb, p_occurred_at timestamptz
+)
+returns text
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_wish jsonb := private.sms_wish(p_conversation, p_config.phone_number, p_payload);
+  v_meaning text := v_wish ->> 'meaning';
+  v_answer jsonb;
+  v_reason text := private.sms_not_owed_because(
+    p_conversation, p_config, p_payload, v_meaning, p_occurred_at, v_now
+  );
+begin
+  if v_reason is null then
+    v_answer := private.sms_fixed_answer(p_conversation, p_config, p_payload, v_wish, v_now);
+    v_reason := v_answer ->> 'name';
+  end if;
+  perform private.sms_owe(p_conversation, p_config, p_message_id, v_reason, v_now);
+  if v_meaning in ('stop', 'start') then
+    perform private.sms_heed_opt_word(p_conversation, p_config, v_wish, p_occurred_at, v_now);
+  elsif v_meaning = 'person' and coalesce(v_reason, 'person') = 'person' then
+    update public.sms_conversations as c set wants_person = true
+    where c.id = p_conversation.id and not c.wants_person;
+  end if;
+  if v_answer is not null then
+    perform private.sms_say(
+      p_conversation, v_answer ->> 'name', v_answer ->> 'content',
+      -- An answer that is owed already will cover this text as well.
+      case when p_conversation.owed_since is null then p_message_id end,
+      private.sms_quiet_until(p_config, v_now)
+    );
+  end if;
+  return v_reason;
+end;
+$$;
+comment on function private.sms_react(public.sms_conversations, public.sms_configs, bigint, jsonb, timestamptz) is 'What follows from a new text: an answer is owed, a fixed one is queued, an opt word is heeded. Returns why the model does not answer; null: it does.';
+revoke all on function private.sms_react(public.sms_conversations, public.sms_configs, bigint, jsonb, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_react(public.sms_conversations, public.sms_configs, bigint, jsonb, timestamptz) to service_role;
 
 create function private.sms_store_incoming(
   p_conversation_id uuid, p_payload jsonb, p_occurred_at timestamptz
@@ -194,18 +374,24 @@ set search_path = ''
 as $$
 declare
   v_message public.sms_messages;
+  v_is_forgotten boolean;
 begin
-  update public.sms_messages as m
-  set media = p_payload -> 'media'
-  where m.message_sid = p_payload ->> 'sid'
-    and m.media = '[]' and coalesce(p_payload -> 'media', '[]') <> '[]';
   select m.* into v_message from public.sms_messages as m
   where m.message_sid = p_payload ->> 'sid';
-  return jsonb_build_object('outcome', 'duplicate', 'message_id', v_message.id,
-    'conversation_id', v_message.conversation_id);
+  select c.contact_number like 'forgotten:%' into v_is_forgotten
+  from public.sms_conversations as c where c.id = v_message.conversation_id;
+  update public.sms_messages as m
+  set media = p_payload -> 'media'
+  where m.id = v_message.id and not v_is_forgotten
+    and m.media = '[]' and coalesce(p_payload -> 'media', '[]') <> '[]';
+  return private.sms_log_post(
+    case when v_is_forgotten then jsonb_build_object('sid', v_message.message_sid) else p_payload end,
+    jsonb_build_object('outcome', 'duplicate', 'message_id', v_message.id,
+      'conversation_id', v_message.conversation_id)
+  );
 end;
 $$;
-comment on function private.sms_note_duplicate(jsonb) is 'A MessageSid that is stored already changes nothing; only missing media is filled in.';
+comment on function private.sms_note_duplicate(jsonb) is 'A MessageSid that is stored already changes nothing; only missing media is filled in. Of a forgotten contact not even that.';
 revoke all on function private.sms_note_duplicate(jsonb) from public, anon, authenticated, service_role;
 grant execute on function private.sms_note_duplicate(jsonb) to service_role;
 
@@ -221,9 +407,7 @@ declare
   v_config public.sms_configs;
   v_conversation public.sms_conversations;
   v_message_id bigint;
-  v_now timestamptz;
   v_occurred_at timestamptz := coalesce(p_occurred_at, clock_timestamp());
-  v_meaning text;
   v_reason text;
 begin
   select f.* into v_config from public.sms_configs as f where f.phone_number = p_payload ->> 'to';
@@ -232,7 +416,7 @@ begin
   elsif exists (
     select from public.sms_messages as m where m.message_sid = p_payload ->> 'sid'
   ) then
-    return private.sms_log_post(p_payload, private.sms_note_duplicate(p_payload));
+    return private.sms_note_duplicate(p_payload);
   end if;
 
   v_conversation := private.sms_open_conversation(v_config, p_payload ->> 'from', v_occurred_at);
@@ -241,23 +425,19 @@ begin
     delete from public.sms_conversations as c
     where c.id = v_conversation.id and c.last_incoming_id is null
       and not exists (select from public.sms_messages as m where m.conversation_id = c.id);
-    return private.sms_log_post(p_payload, private.sms_note_duplicate(p_payload));
+    return private.sms_note_duplicate(p_payload);
   end if;
 
-  v_now := clock_timestamp();
-  v_meaning := private.sms_opt_meaning(p_payload);
-  v_reason := private.sms_not_owed_because(
-    v_conversation, v_config, p_payload, v_meaning, v_occurred_at, v_now
+  v_reason := private.sms_react(
+    v_conversation, v_config, v_message_id, p_payload, v_occurred_at
   );
-  perform private.sms_owe(v_conversation, v_config, v_message_id, v_reason is null, v_now);
-  perform private.sms_note_opt_word(v_conversation, v_config.phone_number, v_meaning, v_occurred_at);
   return private.sms_log_post(p_payload, jsonb_build_object(
     'outcome', 'stored', 'message_id', v_message_id, 'conversation_id', v_conversation.id,
     'not_owed_because', v_reason
   ));
 end;
 $$;
-comment on function public.ingest_sms(jsonb, timestamptz) is 'Stores one incoming text and owes its conversation an answer, once, however often it is posted. p_payload: {sid, from, to, service_sid, body, media, opt_out_type, form}; p_occurred_at: when it happened at Twilio, null from the webhook. Returns {outcome: stored | duplicate | unconfigured, message_id, conversation_id, not_owed_because}.';
+comment on function public.ingest_sms(jsonb, timestamptz) is 'Stores one incoming text and owes its conversation an answer, once, however often it is posted. p_payload: {sid, from, to, service_sid, body, media, opt_out_type, form}; p_occurred_at: when it happened at Twilio, null from the webhook. Returns {outcome: stored | duplicate | unconfigured, message_id, conversation_id, not_owed_because: null when the model answers}.';
 revoke all on function public.ingest_sms(jsonb, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function public.ingest_sms(jsonb, timestamptz) to service_role;
 

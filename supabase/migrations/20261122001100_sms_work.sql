@@ -3,21 +3,25 @@
 
 create function private.sms_busy_config(p_now timestamptz)
 returns uuid
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select l.config_id
-  from (
-    select c.config_id, count(*) as held, sum(count(*)) over () as live
-    from public.sms_conversations as c
-    where c.lease_id is not null and c.leased_until > p_now
-    group by c.config_id
-  ) as l
-  where l.live >= 8 and l.held * 2 >= l.live
-  order by l.held desc
-  limit 1;
+begin
+  return (
+    select l.config_id
+    from (
+      select c.config_id, count(*) as held, sum(count(*)) over () as live
+      from public.sms_conversations as c
+      where c.lease_id is not null and c.leased_until > p_now
+      group by c.config_id
+    ) as l
+    where l.live >= 8 and l.held * 2 >= l.live
+    order by l.held desc
+    limit 1
+  );
+end;
 $$;
 comment on function private.sms_busy_config(timestamptz) is 'The number that holds half of the live leases: others'' due work goes first.';
 revoke all on function private.sms_busy_config(timestamptz) from public, anon, authenticated, service_role;
@@ -42,6 +46,7 @@ begin
       select from public.sms_conversations as o
       where o.config_id = c.config_id and o.contact_number = c.contact_number
         and o.id <> c.id and o.leased_until > p_now
+      offset 0 -- keeps it a lookup per row: as a join it read all conversations
     )
   order by least(c.reply_due_at, c.send_due_at)
   limit 1
@@ -114,33 +119,38 @@ grant execute on function private.sms_next_conversation(timestamptz) to service_
 
 create function private.sms_seconds_until_work(p_now timestamptz)
 returns numeric
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select extract(epoch from greatest(n.at, p_now) - p_now)
-  from (
-    select least(
-      (
-        select least(c.reply_due_at, c.send_due_at) from public.sms_conversations as c
-        where least(c.reply_due_at, c.send_due_at) is not null
-          and (c.lease_id is null or c.leased_until <= p_now)
-          and not exists (
-            select from public.sms_conversations as o
-            where o.config_id = c.config_id and o.contact_number = c.contact_number
-              and o.id <> c.id and o.leased_until > p_now
-          )
-        order by least(c.reply_due_at, c.send_due_at)
-        limit 1
-      ),
-      (
-        select min(c.leased_until) from public.sms_conversations as c
-        where c.lease_id is not null and c.leased_until > p_now
-      )
-    ) as at
-  ) as n
-  where n.at is not null;
+begin
+  return (
+    select extract(epoch from greatest(n.at, p_now) - p_now)
+    from (
+      select least(
+        (
+          select least(c.reply_due_at, c.send_due_at) from public.sms_conversations as c
+          where least(c.reply_due_at, c.send_due_at) is not null
+            and (c.lease_id is null or c.leased_until <= p_now)
+            and not exists (
+              select from public.sms_conversations as o
+              where o.config_id = c.config_id and o.contact_number = c.contact_number
+                and o.id <> c.id and o.leased_until > p_now
+              offset 0 -- as above
+            )
+          order by least(c.reply_due_at, c.send_due_at)
+          limit 1
+        ),
+        (
+          select min(c.leased_until) from public.sms_conversations as c
+          where c.lease_id is not null and c.leased_until > p_now
+        )
+      ) as at
+    ) as n
+    where n.at is not null
+  );
+end;
 $$;
 comment on function private.sms_seconds_until_work(timestamptz) is 'Seconds until work that is free is due or a lease ends; null: there is none.';
 revoke all on function private.sms_seconds_until_work(timestamptz) from public, anon, authenticated, service_role;
@@ -150,88 +160,146 @@ grant execute on function private.sms_seconds_until_work(timestamptz) to service
 
 create function private.sms_text_job(p_kind text, p_conversation public.sms_conversations, p_message public.sms_messages)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select jsonb_build_object(
-    'kind', p_kind,
-    'lease_id', p_conversation.lease_id,
-    'conversation_id', p_conversation.id,
-    'message_id', p_message.id,
-    'from', f.phone_number,
-    'to', p_conversation.contact_number,
-    'service_sid', f.messaging_service_sid,
-    'content', p_message.message_content,
-    'sent_after', p_message.sending_at - interval '2 minutes'
-  )
-  from public.sms_configs as f where f.id = p_conversation.config_id;
+begin
+  return (
+    select jsonb_build_object(
+      'kind', p_kind,
+      'lease_id', p_conversation.lease_id,
+      'conversation_id', p_conversation.id,
+      'message_id', p_message.id,
+      'from', f.phone_number,
+      'to', p_conversation.contact_number,
+      'service_sid', f.messaging_service_sid,
+      'content', p_message.message_content,
+      'sent_after', p_message.sending_at - interval '2 minutes'
+    )
+    from public.sms_configs as f where f.id = p_conversation.config_id
+  );
+end;
 $$;
 comment on function private.sms_text_job(text, public.sms_conversations, public.sms_messages) is 'A job of kind send or reconcile.';
 revoke all on function private.sms_text_job(text, public.sms_conversations, public.sms_messages) from public, anon, authenticated, service_role;
 grant execute on function private.sms_text_job(text, public.sms_conversations, public.sms_messages) to service_role;
 
-create function private.sms_history(p_conversation public.sms_conversations, p_limit integer)
-returns jsonb
-language sql
+create function private.sms_was_said(p_message public.sms_messages)
+returns boolean
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  return p_message.message_sid is not null
+    or p_message.status not in ('blocked', 'canceled', 'failed', 'queued');
+end;
+$$;
+comment on function private.sms_was_said(public.sms_messages) is 'False for a text that never was at Twilio: what it answers, the next answer covers. A carrier''s later "failed" may still be contradicted.';
+revoke all on function private.sms_was_said(public.sms_messages) from public, anon, authenticated, service_role;
+grant execute on function private.sms_was_said(public.sms_messages) to service_role;
+
+create function private.sms_unanswered(p_conversation public.sms_conversations)
+returns bigint
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select coalesce(
-    jsonb_agg(jsonb_build_object('role', h.role, 'content', h.content) order by h.place, h.id), '[]'
-  )
-  from (
-    select m.id, coalesce(m.in_reply_to, m.id) as place,
-      case m.direction when 'incoming' then 'user' else 'assistant' end as role,
-      concat_ws(' ', nullif(m.message_content, ''), (
-        select string_agg(format('[%s]', a ->> 'content_type'), ' ')
-        from jsonb_array_elements(m.media) as a
-      )) as content
-    from public.sms_messages as m
+begin
+  return (
+    select least(count(*), 100) from public.sms_messages as m
     where m.conversation_id = p_conversation.id
-      and (
-        m.id <= p_conversation.last_incoming_id
-        or m.in_reply_to < p_conversation.last_incoming_id
-      )
-      and m.status not in ('blocked', 'canceled', 'failed', 'queued')
-    order by m.id desc
-    limit p_limit
-  ) as h;
+      and m.direction = 'incoming'
+      and m.id <= p_conversation.last_incoming_id
+      and m.id > coalesce((
+        select coalesce(o.in_reply_to, o.id) from public.sms_messages as o
+        where o.conversation_id = p_conversation.id
+          and o.direction = 'outgoing' and private.sms_was_said(o)
+        order by o.id desc
+        limit 1
+      ), 0)
+  );
+end;
 $$;
-comment on function private.sms_history(public.sms_conversations, integer) is 'The last texts, oldest first, up to the newest incoming one: [{role, content}]. An answer stands after the text it answers, also when a newer text overtook it. A picture is named by its type.';
+comment on function private.sms_unanswered(public.sms_conversations) is 'How many texts the next answer has to cover, at most 100: the model is shown all of them.';
+revoke all on function private.sms_unanswered(public.sms_conversations) from public, anon, authenticated, service_role;
+grant execute on function private.sms_unanswered(public.sms_conversations) to service_role;
+
+create function private.sms_history(p_conversation public.sms_conversations, p_limit integer)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  return (
+    select coalesce(
+      jsonb_agg(jsonb_build_object('role', h.role, 'content', h.content) order by h.place, h.id), '[]'
+    )
+    from (
+      select m.id, coalesce(m.in_reply_to, m.id) as place,
+        case m.direction when 'incoming' then 'user' else 'assistant' end as role,
+        concat_ws(' ', nullif(m.message_content, ''), (
+          select format('[sent %s not shown here: %s]', case count(*)
+            when 1 then 'an attachment' else count(*) || ' attachments' end,
+            string_agg(a ->> 'content_type', ', '))
+          from jsonb_array_elements(m.media) as a
+          having count(*) > 0
+        )) as content
+      from public.sms_messages as m
+      where m.conversation_id = p_conversation.id
+        and (
+          m.id <= p_conversation.last_incoming_id
+          or m.in_reply_to < p_conversation.last_incoming_id
+        )
+        and private.sms_was_said(m)
+      order by m.id desc
+      limit greatest(p_limit, private.sms_unanswered(p_conversation))
+    ) as h
+  );
+end;
+$$;
+comment on function private.sms_history(public.sms_conversations, integer) is 'The last texts, oldest first, up to the newest incoming one: [{role, content}]; more than p_limit when so many wait for the answer. An answer stands after the text it answers, also when a newer text overtook it. A picture is named by its type, which the model cannot see.';
 revoke all on function private.sms_history(public.sms_conversations, integer) from public, anon, authenticated, service_role;
 grant execute on function private.sms_history(public.sms_conversations, integer) to service_role;
 
 create function private.sms_reply_job(p_conversation public.sms_conversations)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select jsonb_build_object(
-    'kind', 'reply',
-    'lease_id', p_conversation.lease_id,
-    'conversation_id', p_conversation.id,
-    'message_id', p_conversation.last_incoming_id,
-    'attempt', p_conversation.reply_attempts,
-    'config_id', f.id,
-    'contact_number', p_conversation.contact_number,
-    'system_prompt', f.system_prompt,
-    'openai_model', f.openai_model,
-    'max_tokens', f.max_tokens,
-    'temperature', f.temperature,
-    'max_segments', f.max_segments,
-    'fold_accents', f.fold_accents,
-    'history', private.sms_history(p_conversation, f.history_limit),
-    'notice', case when not exists (
-      select from public.sms_messages as m
-      where m.conversation_id = p_conversation.id and m.author in ('ai', 'system')
-    ) then f.first_reply_notice end
-  )
-  from public.sms_configs as f where f.id = p_conversation.config_id;
+begin
+  return (
+    select jsonb_build_object(
+      'kind', 'reply',
+      'lease_id', p_conversation.lease_id,
+      'conversation_id', p_conversation.id,
+      'message_id', p_conversation.last_incoming_id,
+      'attempt', p_conversation.reply_attempts,
+      'config_id', f.id,
+      'contact_number', p_conversation.contact_number,
+      'system_prompt', f.system_prompt,
+      'openai_model', f.openai_model,
+      'max_tokens', f.max_tokens,
+      'temperature', f.temperature,
+      'max_segments', f.max_segments,
+      'fold_accents', f.fold_accents,
+      'history', private.sms_history(p_conversation, f.history_limit),
+      'notice', case when not exists (
+        select from public.sms_messages as m
+        where m.conversation_id = p_conversation.id and m.author in ('ai', 'system') and m.fixed_text is null
+      ) then f.first_reply_notice end
+    )
+    from public.sms_configs as f where f.id = p_conversation.config_id
+  );
+end;
 $$;
 comment on function private.sms_reply_job(public.sms_conversations) is 'A job of kind reply.';
 revoke all on function private.sms_reply_job(public.sms_conversations) from public, anon, authenticated, service_role;
@@ -239,21 +307,25 @@ grant execute on function private.sms_reply_job(public.sms_conversations) to ser
 
 create function private.sms_fallback_job(p_conversation public.sms_conversations)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select jsonb_build_object(
-    'kind', 'fallback',
-    'lease_id', p_conversation.lease_id,
-    'conversation_id', p_conversation.id,
-    'message_id', p_conversation.last_incoming_id,
-    'content', f.fallback_reply,
-    'fold_accents', f.fold_accents,
-    'max_segments', f.max_segments
-  )
-  from public.sms_configs as f where f.id = p_conversation.config_id;
+begin
+  return (
+    select jsonb_build_object(
+      'kind', 'fallback',
+      'lease_id', p_conversation.lease_id,
+      'conversation_id', p_conversation.id,
+      'message_id', p_conversation.last_incoming_id,
+      'content', f.fallback_reply,
+      'fold_accents', f.fold_accents,
+      'max_segments', f.max_segments
+    )
+    from public.sms_configs as f where f.id = p_conversation.config_id
+  );
+end;
 $$;
 comment on function private.sms_fallback_job(public.sms_conversations) is 'A job of kind fallback.';
 revoke all on function private.sms_fallback_job(public.sms_conversations) from public, anon, authenticated, service_role;
@@ -377,14 +449,15 @@ begin
       return null;
     end if;
     if v_message.in_reply_to < p_conversation.last_incoming_id
-      and p_conversation.reply_due_at is not null then
+      and p_conversation.reply_due_at is not null
+      and coalesce(v_message.fixed_text, 'keyword') = 'keyword' then
       v_verdict := 'overtaken'; -- the newer text's answer covers both
     elsif v_message.send_at > p_now then
       return null;
     else
       v_verdict := private.sms_send_verdict(
-        p_conversation, case v_message.author when 'human' then 'human' else 'ai' end, p_now,
-        (v_message.author = 'ai')::integer
+        p_conversation, private.sms_gate_author(v_message), p_now,
+        (v_message.author = 'ai' or v_message.fixed_text in ('bot', 'keyword'))::integer
       );
     end if;
     exit when v_verdict is null;
@@ -414,27 +487,32 @@ begin
   set reply_due_at = null, owed_since = null, reply_attempts = 0, overtaken = 0,
     reply_error = p_reason
   where c.id = p_conversation_id;
+  if p_reason = 'cap' then
+    perform private.sms_say_cap(p_conversation_id);
+  end if;
 end;
 $$;
-comment on function private.sms_drop_owed(uuid, text) is 'The owed answer is not given, and reply_error says why.';
+comment on function private.sms_drop_owed(uuid, text) is 'The owed answer is not given, and reply_error says why; at the cap the contact is told.';
 revoke all on function private.sms_drop_owed(uuid, text) from public, anon, authenticated, service_role;
 grant execute on function private.sms_drop_owed(uuid, text) to service_role;
 
 create function private.sms_fallback_is_due(p_conversation public.sms_conversations, p_now timestamptz)
 returns boolean
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select not exists (
+begin
+  return not exists (
     select from public.sms_conversations as c
     join public.sms_messages as m on m.conversation_id = c.id
     where c.config_id = p_conversation.config_id
       and c.contact_number = p_conversation.contact_number
-      and m.author = 'system' and m.in_reply_to is not null
+      and m.author = 'system' and m.fixed_text is null and m.in_reply_to is not null
       and m.created_at > p_now - (private.sms_timing()).fallback_every
   );
+end;
 $$;
 comment on function private.sms_fallback_is_due(public.sms_conversations, timestamptz) is 'Has the contact had no fallback text within the hour?';
 revoke all on function private.sms_fallback_is_due(public.sms_conversations, timestamptz) from public, anon, authenticated, service_role;
@@ -476,7 +554,23 @@ comment on function private.sms_claim_reply(public.sms_conversations, uuid, time
 revoke all on function private.sms_claim_reply(public.sms_conversations, uuid, timestamptz, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function private.sms_claim_reply(public.sms_conversations, uuid, timestamptz, timestamptz) to service_role;
 
-create function private.sms_claim_conversation(
+create function private.sms_holds_answer(p_message public.sms_messages, p_now timestamptz)
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  return p_message.status = 'unknown' and p_message.in_reply_to is not null
+    and p_message.created_at > p_now - (private.sms_timing()).resend_within;
+end;
+$$;
+comment on function private.sms_holds_answer(public.sms_messages, timestamptz) is 'While nobody knows whether Twilio has an answer, the next one cannot know what it has to cover: too little leaves texts unanswered, too much answers them twice. It waits, but not for ever; a person''s text does not.';
+revoke all on function private.sms_holds_answer(public.sms_messages, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_holds_answer(public.sms_messages, timestamptz) to service_role;
+
+create function private.sms_claim_open(
   p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
 )
 returns jsonb
@@ -497,16 +591,57 @@ begin
   ) then
     v_job := private.sms_lease(p_conversation.id, p_lease_id, p_until, 'reconcile');
   end if;
+  return v_job;
+end;
+$$;
+comment on function private.sms_claim_open(public.sms_conversations, uuid, timestamptz, timestamptz) is 'A queued text to send, else an unknown one to look up; null: none now.';
+revoke all on function private.sms_claim_open(public.sms_conversations, uuid, timestamptz, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_claim_open(public.sms_conversations, uuid, timestamptz, timestamptz) to service_role;
+
+create function private.sms_answer_waits(p_conversation public.sms_conversations, p_now timestamptz)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  update public.sms_conversations as c set reply_due_at = q.send_at
+  from (
+    select m.send_at from public.sms_messages as m
+    where m.conversation_id = p_conversation.id and m.is_open and (
+      m.status = 'queued' -- behind the texts that wait: they leave in order
+      or private.sms_holds_answer(m, p_now)
+    )
+    order by m.id
+    limit 1
+  ) as q
+  where c.id = p_conversation.id;
+  return found;
+end;
+$$;
+comment on function private.sms_answer_waits(public.sms_conversations, timestamptz) is 'Puts the owed answer behind the open texts it has to wait for. False: it need not wait.';
+revoke all on function private.sms_answer_waits(public.sms_conversations, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_answer_waits(public.sms_conversations, timestamptz) to service_role;
+
+create function private.sms_claim_conversation(
+  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_has_open boolean := p_conversation.send_due_at is not null;
+  v_job jsonb;
+begin
+  if v_has_open then
+    v_job := private.sms_claim_open(p_conversation, p_lease_id, p_until, p_now);
+  end if;
   if v_job is null and p_conversation.reply_due_at <= p_now then
-    update public.sms_conversations as c set reply_due_at = q.send_at
-    from (
-      select m.send_at from public.sms_messages as m
-      where m.conversation_id = p_conversation.id and m.is_open and m.status = 'queued'
-      order by m.id
-      limit 1
-    ) as q
-    where c.id = p_conversation.id; -- behind the texts that wait: they leave in order
-    if not found then
+    if not (v_has_open and private.sms_answer_waits(p_conversation, p_now)) then
       v_job := private.sms_claim_reply(p_conversation, p_lease_id, p_until, p_now);
     end if;
   end if;
@@ -539,11 +674,13 @@ begin
   select c.* into v_conversation from public.sms_conversations as c
   where c.lease_id = p_lease_id
   for no key update;
-  if found and v_conversation.leased_until > v_now then
-    v_job := private.sms_job(v_conversation);
-  end if;
-  if v_job is null then
-    perform private.sms_end_lease(v_conversation.id, p_lease_id);
+  if found then
+    if v_conversation.leased_until > v_now then
+      v_job := private.sms_job(v_conversation);
+    end if;
+    if v_job is null then
+      perform private.sms_end_lease(v_conversation.id, p_lease_id);
+    end if;
   end if;
   for v_try in 1 .. 50 loop
     exit when v_job is not null;
@@ -613,15 +750,19 @@ grant execute on function public.release_sms_work(uuid) to service_role;
 
 create function private.sms_is_overtaken(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
 returns boolean
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select p_conversation.last_incoming_id <> p_message_id
-    and p_conversation.overtaken < t.overtaken_max
-    and p_now < p_conversation.owed_since + t.overtaken_for
-  from private.sms_timing() as t;
+begin
+  return (
+    select p_conversation.last_incoming_id <> p_message_id
+      and p_conversation.overtaken < t.overtaken_max
+      and p_now < p_conversation.owed_since + t.overtaken_for
+    from private.sms_timing() as t
+  );
+end;
 $$;
 comment on function private.sms_is_overtaken(public.sms_conversations, bigint, timestamptz) is 'A newer text came while the answer was generated, and waiting for the next answer is still fair: not twice dropped already, not 30 s old.';
 revoke all on function private.sms_is_overtaken(public.sms_conversations, bigint, timestamptz) from public, anon, authenticated, service_role;
@@ -793,15 +934,19 @@ grant execute on function public.fail_reply(uuid, text, boolean) to service_role
 
 create function private.sms_backoff(p_attempts integer)
 returns interval
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select least(
-    t.retry_after * (2 ^ least(greatest(p_attempts, 1) - 1, 10)), greatest(interval '1 minute', t.retry_after)
-  ) * (0.75 + 0.5 * random())
-  from private.sms_timing() as t;
+begin
+  return (
+    select least(
+      t.retry_after * (2 ^ least(greatest(p_attempts, 1) - 1, 10)), greatest(interval '1 minute', t.retry_after)
+    ) * (0.75 + 0.5 * random())
+    from private.sms_timing() as t
+  );
+end;
 $$;
 comment on function private.sms_backoff(integer) is 'The pause after the n-th failed attempt: 5, 10, 20, 40, 60 seconds, give or take a quarter.';
 revoke all on function private.sms_backoff(integer) from public, anon, authenticated, service_role;

@@ -91,10 +91,16 @@ begin
     set message_sid = p_message_sid, status = 'accepted', send_at = null,
       error_code = null, error_message = null
     where m.id = p_message.id;
-    update public.sms_conversations as c set send_due_at = private.sms_send_due(c.id)
+    update public.sms_conversations as c
+    set send_due_at = private.sms_send_due(c.id),
+      -- The next answer waited for this one and need not any more.
+      reply_due_at = case when c.reply_due_at = p_message.send_at then clock_timestamp()
+        else c.reply_due_at end
     where c.id = p_message.conversation_id;
   end if;
-  perform private.sms_forward(p_message.id, p_status, null, null);
+  if p_status <> 'accepted' then
+    perform private.sms_forward(p_message.id, p_status, null, null);
+  end if;
   return 'recorded';
 end;
 $$;
@@ -122,11 +128,12 @@ begin
   v_outcome := private.sms_attach_sid(
     v_message, p_message_sid, coalesce(private.sms_status_of(p_status), 'accepted')
   );
-  update public.sms_messages as m
-  set segments = coalesce(p_segments, m.segments), encoding = coalesce(p_encoding, m.encoding)
-  where m.id = p_message_id
-    and (m.segments, m.encoding) is distinct from
-      (coalesce(p_segments, m.segments), coalesce(p_encoding, m.encoding));
+  if p_segments <> v_message.segments or p_encoding <> v_message.encoding
+    or v_message.segments is null or v_message.encoding is null then
+    update public.sms_messages as m
+    set segments = coalesce(p_segments, m.segments), encoding = coalesce(p_encoding, m.encoding)
+    where m.id = p_message_id;
+  end if;
   perform private.sms_end_lease(v_message.conversation_id, p_lease_id);
   return jsonb_build_object('outcome', v_outcome);
 end;

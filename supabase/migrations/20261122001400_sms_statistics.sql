@@ -30,30 +30,34 @@ begin
       sum(s.cost) as cost, sum(s.response_seconds) / nullif(sum(s.responses), 0) as seconds
     from public.sms_daily_stats as s
     where p_user_id is null or s.user_id = p_user_id
-  ), day as (
-    select sum(s.conversations) as opened, sum(s.messages) as messages, sum(s.last_seen) as seen
-    from public.sms_hourly_stats as s
-    where (p_user_id is null or s.user_id = p_user_id)
-      and s.hour >= date_trunc('hour', now() - interval '24 hours', 'UTC')
   ), week as (
-    select sum(s.last_seen) as seen from public.sms_hourly_stats as s
+    select sum(s.last_seen) as seen, sum(s.last_seen) filter (where s.hour >= t.day_ago) as seen_24h,
+      sum(s.conversations) filter (where s.hour >= t.day_ago) as opened_24h,
+      sum(s.messages) filter (where s.hour >= t.day_ago) as messages_24h
+    from public.sms_hourly_stats as s,
+      date_trunc('hour', now() - interval '24 hours', 'UTC') as t (day_ago)
     where (p_user_id is null or s.user_id = p_user_id)
       and s.hour >= date_trunc('hour', now() - interval '7 days', 'UTC')
   ), wishes as (
-    select distinct on (o.user_id, o.contact_number) o.opted_out from public.sms_opt_outs as o
+    select coalesce(
+      max(o.changed_at) filter (where o.opted_out)
+        >= max(o.changed_at) filter (where not o.opted_out),
+      bool_or(o.opted_out)
+    ) as opted_out
+    from public.sms_opt_outs as o
     where p_user_id is null or o.user_id = p_user_id
-    order by o.user_id, o.contact_number, o.changed_at desc
+    group by o.user_id, o.contact_number
   )
   select
     coalesce(e.opened, 0), coalesce(e.opened - e.closed, 0), coalesce(e.received + e.sent, 0),
     coalesce(e.received, 0), coalesce(e.sent, 0),
     round((e.received + e.sent) / nullif(e.opened, 0)::numeric, 2),
-    coalesce(d.opened, 0), coalesce(d.messages, 0), round(e.seconds, 1),
-    coalesce(e.seen, 0), coalesce(d.seen, 0), coalesce(w.seen, 0),
+    coalesce(w.opened_24h, 0), coalesce(w.messages_24h, 0), round(e.seconds, 1),
+    coalesce(e.seen, 0), coalesce(w.seen_24h, 0), coalesce(w.seen, 0),
     coalesce(e.ai, 0), coalesce(e.human, 0), coalesce(e.failed, 0),
     (select count(*) from wishes where wishes.opted_out),
     coalesce(e.segments, 0), coalesce(e.tokens, 0), coalesce(e.cost, 0)
-  from ever as e, day as d, week as w;
+  from ever as e, week as w;
 end;
 $$;
 comment on function public.get_user_sms_stats(uuid) is 'One row of a user''s totals, as get_sms_stats. PT404: no such user, or not the caller; the service role may ask for any.';
@@ -99,8 +103,6 @@ stable
 security invoker
 set search_path = ''
 as $$
-declare
-  v_from date := (now() at time zone 'UTC')::date - p_days + 1;
 begin
   if coalesce(p_days, 0) not between 1 and 3660 then
     raise exception using errcode = 'PT422', message = 'p_days is not a number of days',
@@ -112,7 +114,8 @@ begin
       sum(s.with_person) as with_person, sum(s.messages_in + s.messages_out) as messages,
       sum(s.ai_replies) as ai, sum(s.human_replies) as human,
       sum(s.response_seconds) / nullif(sum(s.responses), 0) as seconds
-    from public.sms_daily_stats as s where s.day >= v_from
+    from public.sms_daily_stats as s
+    where s.day > (now() at time zone 'UTC')::date - p_days
   )
   select
     t.total_users, coalesce(d.seen, 0), t.active_users_24h, t.active_users_7d,

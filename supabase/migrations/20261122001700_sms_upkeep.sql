@@ -117,6 +117,10 @@ as $$
       select count(*) from public.sms_webhook_logs as l
       where l.outcome = 'refused' and l.received_at > now() - interval '1 day'
     ),
+    'capped_24h', (
+      select count(*) from public.sms_messages as m
+      where m.fixed_text = 'cap' and m.created_at > now() - interval '1 day'
+    ),
     'repaired', (select u.repaired from private.sms_upkeep as u),
     'oldest_transaction_seconds', (
       select round(extract(epoch from now() - min(a.xact_start)), 1)
@@ -126,7 +130,7 @@ as $$
     'workers', private.sms_worker_health()
   );
 $$;
-comment on function public.get_sms_health() is 'What an operator watches: owed and overdue work, unsettled, failed, doubled, refused and unconfigured texts, rows repaired, numbers, workers.';
+comment on function public.get_sms_health() is 'What an operator watches: owed and overdue work, unsettled, failed, doubled, refused and unconfigured texts, contacts at their cap of automatic answers, rows repaired, numbers, workers.';
 revoke all on function public.get_sms_health() from public, anon, authenticated, service_role;
 grant execute on function public.get_sms_health() to service_role;
 
@@ -245,14 +249,44 @@ begin
     'outcome', 'tidied',
     'logs_expired', private.sms_expire_logs(),
     'repaired', private.sms_repair(),
+    'counters_folded', private.sms_fold_counters(),
     'conversations_erased', case when v_kept is not null
-      then public.cleanup_old_sms_conversations(extract(day from v_kept)::integer) else 0 end
+      then public.cleanup_old_sms_conversations((extract(epoch from v_kept) / 86400)::integer) else 0 end
   );
 end;
 $$;
 comment on function public.tidy_sms(interval) is 'Retention and repair, once per p_every whoever calls. Any worker calls it; nothing depends on pg_cron.';
 revoke all on function public.tidy_sms(interval) from public, anon, authenticated, service_role;
 grant execute on function public.tidy_sms(interval) to service_role;
+
+create function private.sms_forget_payloads(
+  p_user_id uuid, p_contact_number text, p_conversation_ids uuid[]
+)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  update public.sms_delivery_events as e set payload = null
+  where e.message_id in (
+    select m.id from public.sms_messages as m where m.conversation_id = any(p_conversation_ids)
+  );
+  -- Also what was posted for a number that nobody had configured, or twice. What the contact
+  -- texted to somebody else's number is not this owner's to erase.
+  update public.sms_webhook_logs as l set payload = '{}'
+  where coalesce(l.payload ->> 'From', l.payload ->> 'from') = p_contact_number
+    and not exists (
+      select from public.sms_configs as f
+      where f.phone_number = coalesce(l.payload ->> 'To', l.payload ->> 'to')
+        and f.user_id <> p_user_id
+    );
+end;
+$$;
+comment on function private.sms_forget_payloads(uuid, text, uuid[]) is 'Empties what Twilio posted from and about a contact.';
+revoke all on function private.sms_forget_payloads(uuid, text, uuid[]) from public, anon, authenticated, service_role;
+grant execute on function private.sms_forget_payloads(uuid, text, uuid[]) to service_role;
 
 create function public.forget_sms_contact(p_user_id uuid, p_contact_number text)
 returns integer
@@ -263,7 +297,6 @@ set search_path = ''
 as $$
 declare
   v_conversation_ids uuid[];
-  v_sids text[];
   v_forgotten integer;
 begin
   perform from public.sms_conversations as c
@@ -274,16 +307,17 @@ begin
   where c.user_id = p_user_id and c.contact_number = p_contact_number and c.status = 'active';
   select coalesce(array_agg(c.id), '{}') into v_conversation_ids from public.sms_conversations as c
   where c.user_id = p_user_id and c.contact_number = p_contact_number;
+
   update public.sms_messages as m
-  set message_content = '', media = '[]', error_message = null
+  set message_content = '', media = '[]', error_message = null,
+    -- Without its words nothing can be found at Twilio; a SID that is reported is still attached.
+    status = case when m.is_open then 'failed' else m.status end, send_at = null
   where m.conversation_id = any(v_conversation_ids);
   get diagnostics v_forgotten = row_count;
-  select coalesce(array_agg(m.message_sid), '{}') into v_sids from public.sms_messages as m
-  where m.conversation_id = any(v_conversation_ids) and m.message_sid is not null;
-  update public.sms_webhook_logs as l set payload = '{}' where l.message_sid = any(v_sids);
-  update public.sms_delivery_events as e set payload = null where e.message_sid = any(v_sids);
+  perform private.sms_forget_payloads(p_user_id, p_contact_number, v_conversation_ids);
   update public.sms_conversations as c
-  set contact_number = 'forgotten:' || c.id::text
+  set contact_number = 'forgotten:' || c.id::text, reply_error = null,
+    send_due_at = private.sms_send_due(c.id)
   where c.id = any(v_conversation_ids);
   return v_forgotten;
 end;
@@ -307,13 +341,19 @@ as $$
     where t.relnamespace = 'public'::regnamespace and t.relkind = 'r' and t.relname like 'sms\_%'
       and not has_table_privilege('service_role', t.oid, v.privilege)
     union all
-    select format('execute on %s', p.oid::regprocedure)
+    select format('execute on function %s', p.oid::regprocedure)
     from pg_catalog.pg_proc as p
-    where p.pronamespace = 'public'::regnamespace and p.proname like '%sms%'
+    where p.pronamespace = 'public'::regnamespace
+      and (p.proname like '%sms%' or p.proname in (
+        'queue_reply', 'fail_reply', 'finish_send', 'fail_send', 'record_delivery'
+      ))
       and not has_function_privilege('service_role', p.oid, 'execute')
+    union all
+    select 'usage on schema private'
+    where not has_schema_privilege('service_role', 'private', 'usage')
   ) as g;
 $$;
-comment on function private.sms_missing_grants() is 'What the service role should be allowed on our tables and functions and is not.';
+comment on function private.sms_missing_grants() is 'What the service role should be allowed on our tables and functions and is not, each as it stands between grant and to.';
 revoke all on function private.sms_missing_grants() from public, anon, authenticated, service_role;
 grant execute on function private.sms_missing_grants() to service_role;
 
@@ -327,10 +367,15 @@ as $$
   select jsonb_build_object(
     'schema_version', '20261122001700',
     'postgres_version', current_setting('server_version'),
+    'max_connections', current_setting('max_connections')::integer,
     'missing_grants', private.sms_missing_grants(),
-    'realtime', to_regprocedure('realtime.send(jsonb, text, text, boolean)') is not null
+    'realtime', to_regprocedure('realtime.send(jsonb, text, text, boolean)') is not null,
+    'unregistered_24h', (
+      select count(distinct e.message_sid) from public.sms_delivery_events as e
+      where e.error_code in (30032, 30034) and e.received_at > now() - interval '1 day'
+    )
   );
 $$;
-comment on function public.get_sms_setup() is 'For sms-gateway doctor. schema_version is the timestamp of the newest migration file; a later migration replaces this function.';
+comment on function public.get_sms_setup() is 'For sms-gateway doctor. schema_version is the timestamp of the newest migration file; a later migration replaces this function. unregistered_24h: texts that carriers refused because the number is not registered.';
 revoke all on function public.get_sms_setup() from public, anon, authenticated, service_role;
 grant execute on function public.get_sms_setup() to service_role;

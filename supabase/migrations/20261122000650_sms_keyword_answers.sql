@@ -1,0 +1,42 @@
+-- What is asked often is answered in the owner's own words, without a model: "horario", "address".
+
+create table public.sms_keyword_answers (
+  id uuid not null default gen_random_uuid(),
+  user_id uuid not null default auth.uid(),
+  config_id uuid not null,
+  keyword text not null,
+  normalized text not null generated always as (private.sms_normalize(keyword)) stored,
+  answer text not null,
+  created_at timestamptz not null default now(),
+  constraint sms_keyword_answers_pkey primary key (id),
+  constraint sms_keyword_answers_config_id_fkey foreign key (config_id, user_id)
+    references public.sms_configs (id, user_id) on delete cascade,
+  constraint sms_keyword_answers_keyword_key unique (config_id, normalized),
+  constraint sms_keyword_answers_keyword_check
+    check (length(keyword) <= 100 and normalized <> ''),
+  constraint sms_keyword_answers_answer_check
+    check (btrim(answer) <> '' and length(answer) <= 1600)
+);
+create index sms_keyword_answers_config_id_idx
+  on public.sms_keyword_answers (config_id, user_id);
+create index sms_keyword_answers_user_id_idx on public.sms_keyword_answers (user_id);
+
+comment on table public.sms_keyword_answers is 'A text that is exactly a keyword of its number gets this answer, sent as typed, at once and without a model; case, accents and punctuation do not count. Opt words and what Twilio answers itself (HELP, INFO) come first.';
+comment on column public.sms_keyword_answers.normalized is 'The keyword as it is compared.';
+
+alter table public.sms_keyword_answers enable row level security;
+revoke all on table public.sms_keyword_answers from public, anon, authenticated, service_role;
+grant select, delete on table public.sms_keyword_answers to authenticated;
+grant insert (config_id, keyword, answer) on table public.sms_keyword_answers to authenticated;
+grant update (keyword, answer) on table public.sms_keyword_answers to authenticated;
+grant select, insert, update, delete on table public.sms_keyword_answers to service_role;
+
+create policy sms_keyword_answers_owner_reads on public.sms_keyword_answers
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy sms_keyword_answers_owner_inserts on public.sms_keyword_answers
+  for insert to authenticated with check (user_id = (select auth.uid()));
+create policy sms_keyword_answers_owner_updates on public.sms_keyword_answers
+  for update to authenticated
+  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+create policy sms_keyword_answers_owner_deletes on public.sms_keyword_answers
+  for delete to authenticated using (user_id = (select auth.uid()));

@@ -1,0 +1,139 @@
+-- The play: Ada owns a number and a conversation, Bob owns another number, somebody has no session,
+-- and the gateway has the secret key. Each line is one command on what is Ada's, with what each of
+-- them gets: how many rows, or the error (42501: not allowed at all).
+
+begin;
+select plan(4 * 57 + 1);
+
+insert into auth.users (id, email) values
+  ('aaaaaaaa-0000-4000-8000-00000000000a', 'ada@example.com'),
+  ('aaaaaaaa-0000-4000-8000-00000000000b', 'bob@example.com');
+insert into public.sms_configs (id, user_id, phone_number) values
+  ('cccccccc-0000-4000-8000-00000000000a', 'aaaaaaaa-0000-4000-8000-00000000000a', '+15550001111'),
+  ('cccccccc-0000-4000-8000-00000000000b', 'aaaaaaaa-0000-4000-8000-00000000000b', '+15550002222');
+insert into public.sms_conversations (id, user_id, config_id, contact_number) values
+  ('dddddddd-0000-4000-8000-00000000000a', 'aaaaaaaa-0000-4000-8000-00000000000a',
+   'cccccccc-0000-4000-8000-00000000000a', '+15557770001');
+insert into public.sms_messages
+  (conversation_id, direction, author, status, message_content, message_sid)
+values ('dddddddd-0000-4000-8000-00000000000a', 'incoming', 'contact', 'received', 'Hola', 'SM1');
+insert into public.sms_opt_outs (user_id, contact_number, source, changed_at)
+values ('aaaaaaaa-0000-4000-8000-00000000000a', '+15557770002', 'text', now());
+insert into public.sms_keyword_answers (user_id, config_id, keyword, answer)
+values ('aaaaaaaa-0000-4000-8000-00000000000a', 'cccccccc-0000-4000-8000-00000000000a', 'horario', '9 a 18');
+insert into public.sms_webhook_logs (message_sid, payload, outcome) values ('SM1', '{}', 'stored');
+insert into public.sms_delivery_events (message_sid, status) values ('SM1', 'sent');
+insert into public.sms_workers (name, version, seen_at) values ('w', '1', now());
+set constraints all immediate; -- the counters are counted at commit
+
+create function pg_temp.verdict(p_who text, p_statement text)
+returns text
+language plpgsql
+as $$
+declare
+  v_rows bigint;
+  v_verdict text;
+begin
+  perform set_config('request.jwt.claims', case p_who
+    when 'Ada' then '{"sub": "aaaaaaaa-0000-4000-8000-00000000000a", "role": "authenticated"}'
+    when 'Bob' then '{"sub": "aaaaaaaa-0000-4000-8000-00000000000b", "role": "authenticated"}'
+    else '{}' end, true);
+  perform set_config('role', case
+    when p_who in ('Ada', 'Bob') then 'authenticated'
+    when p_who = 'nobody' then 'anon' else 'service_role' end, true);
+  begin
+    execute p_statement;
+    get diagnostics v_rows = row_count;
+    raise sqlstate 'UNDO1'; -- every line finds the same rows
+  exception when others then
+    v_verdict := case sqlstate when 'UNDO1' then v_rows::text else sqlstate end;
+  end;
+  perform set_config('role', 'none', true);
+  return v_verdict;
+end;
+$$;
+
+create temporary table play (statement text, ada text, bob text, nobody text, gateway text);
+insert into play values
+  ('select from public.sms_configs where phone_number = ''+15550001111''', '1', '0', '42501', '1'),
+  ('insert into public.sms_configs (user_id, phone_number) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''+15550003333'')', '42501', '42501', '42501', '1'),
+  ('update public.sms_configs set system_prompt = ''x'' where phone_number = ''+15550001111''', '1', '0', '42501', '1'),
+  ('update public.sms_configs set phone_number = ''+15550009999'' where phone_number = ''+15550001111''', '42501', '42501', '42501', '1'),
+  ('update public.sms_configs set user_id = user_id where phone_number = ''+15550001111''', '42501', '42501', '42501', '1'),
+  ('update public.sms_configs set messaging_service_sid = null where phone_number = ''+15550001111''', '42501', '42501', '42501', '1'),
+  ('delete from public.sms_configs where phone_number = ''+15550001111''', '42501', '42501', '42501', '1'),
+
+  ('select from public.sms_keyword_answers', '1', '0', '42501', '1'),
+  ('insert into public.sms_keyword_answers (config_id, keyword, answer) values (''cccccccc-0000-4000-8000-00000000000a'', ''precio'', ''10'')', '1', '23503', '42501', '23502'),
+  ('insert into public.sms_keyword_answers (user_id, config_id, keyword, answer) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''cccccccc-0000-4000-8000-00000000000a'', ''precio'', ''10'')', '42501', '42501', '42501', '1'),
+  ('update public.sms_keyword_answers set answer = ''x'' where true', '1', '0', '42501', '1'),
+  ('update public.sms_keyword_answers set config_id = config_id where true', '42501', '42501', '42501', '1'),
+  ('delete from public.sms_keyword_answers where true', '1', '0', '42501', '1'),
+
+  ('select from public.sms_conversations', '1', '0', '42501', '1'),
+  ('select from public.sms_inbox', '1', '0', '42501', '1'),
+  ('insert into public.sms_conversations (user_id, config_id, contact_number) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''cccccccc-0000-4000-8000-00000000000a'', ''+15557770009'')', '42501', '42501', '42501', '1'),
+  ('update public.sms_conversations set auto_reply = false where true', '1', '0', '42501', '1'),
+  ('update public.sms_conversations set paused_until = now() where true', '1', '0', '42501', '1'),
+  ('update public.sms_conversations set wants_person = true where true', '1', '0', '42501', '1'),
+  ('update public.sms_conversations set read_up_to_id = 1 where true', '1', '0', '42501', '1'),
+  ('update public.sms_conversations set status = ''closed'' where true', '1', '0', '42501', '1'),
+  ('update public.sms_conversations set contact_number = ''+15557770009'' where true', '42501', '42501', '42501', '1'),
+  ('update public.sms_conversations set reply_due_at = now(), owed_since = now() where true', '42501', '42501', '42501', '1'),
+  ('update public.sms_inbox set auto_reply = false where true', '55000', '55000', '55000', '55000'),
+  ('delete from public.sms_conversations where true', '42501', '42501', '42501', '1'),
+
+  ('select from public.sms_messages', '1', '0', '42501', '1'),
+  ('insert into public.sms_messages (conversation_id, message_content) values (''dddddddd-0000-4000-8000-00000000000a'', ''Hi'')', '1', 'PT404', '42501', '1'),
+  ('insert into public.sms_messages (conversation_id, message_content, status) values (''dddddddd-0000-4000-8000-00000000000a'', ''Hi'', ''queued'')', '42501', '42501', '42501', '1'),
+  ('insert into public.sms_messages (conversation_id, message_content, author) values (''dddddddd-0000-4000-8000-00000000000a'', ''Hi'', ''human'')', '42501', '42501', '42501', '1'),
+  ('insert into public.sms_messages (conversation_id, message_content, direction) values (''dddddddd-0000-4000-8000-00000000000a'', ''Hi'', ''outgoing'')', '42501', '42501', '42501', '1'),
+  ('insert into public.sms_messages (conversation_id, message_content, message_sid) values (''dddddddd-0000-4000-8000-00000000000a'', ''Hi'', null)', '42501', '42501', '42501', '1'),
+  ('insert into public.sms_messages (conversation_id, message_content, user_id) values (''dddddddd-0000-4000-8000-00000000000a'', ''Hi'', ''aaaaaaaa-0000-4000-8000-00000000000a'')', '42501', '42501', '42501', '1'),
+  ('update public.sms_messages set message_content = ''x'' where true', '42501', '42501', '42501', '1'),
+  ('delete from public.sms_messages where true', '42501', '42501', '42501', '1'),
+
+  ('select from public.sms_daily_stats', '1', '0', '42501', '1'),
+  ('insert into public.sms_daily_stats (user_id, day, config_id, slot) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''2020-01-01'', ''cccccccc-0000-4000-8000-00000000000a'', 0)', '42501', '42501', '42501', '1'),
+  ('update public.sms_daily_stats set messages_in = 0 where true', '42501', '42501', '42501', '1'),
+  ('delete from public.sms_daily_stats where true', '42501', '42501', '42501', '1'),
+  ('select from public.sms_hourly_stats', '1', '0', '42501', '1'),
+  ('update public.sms_hourly_stats set messages = 0 where true', '42501', '42501', '42501', '1'),
+
+  ('select from public.sms_opt_outs', '1', '0', '42501', '1'),
+  ('insert into public.sms_opt_outs (user_id, contact_number, source, changed_at) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''+15557770003'', ''operator'', now())', '42501', '42501', '42501', '1'),
+  ('update public.sms_opt_outs set opted_out = false where true', '42501', '42501', '42501', '1'),
+  ('delete from public.sms_opt_outs where true', '42501', '42501', '42501', '1'),
+  ('select from public.sms_opt_out_words where phrase = ''stop''', '1', '1', '42501', '1'),
+  ('delete from public.sms_opt_out_words where phrase = ''stop''', '42501', '42501', '42501', '1'),
+  ('select from public.sms_opt_out_synonyms limit 1', '1', '1', '42501', '1'),
+  ('select from public.sms_fixed_texts limit 1', '1', '1', '42501', '1'),
+  ('update public.sms_fixed_texts set content = ''x'' where name = ''none''', '42501', '42501', '42501', '0'),
+  ('select from public.sms_error_codes where code = 30007', '1', '1', '42501', '1'),
+  ('update public.sms_error_codes set hint = hint where code = 30007', '42501', '42501', '42501', '1'),
+
+  ('select from public.sms_webhook_logs', '42501', '42501', '42501', '1'),
+  ('select from public.sms_delivery_events', '42501', '42501', '42501', '1'),
+  ('select from public.sms_workers', '42501', '42501', '42501', '1'),
+  ('delete from public.sms_webhook_logs where true', '42501', '42501', '42501', '1'),
+  ('select from private.sms_contact_digits', '42501', '42501', '42501', '42501'),
+  ('truncate public.sms_messages cascade', '42501', '42501', '42501', '42501');
+
+select is(
+  pg_temp.verdict(who, statement),
+  case who when 'Ada' then ada when 'Bob' then bob when 'nobody' then nobody else gateway end,
+  who || ': ' || left(statement, 90)
+)
+from play cross join unnest(array['Ada', 'Bob', 'nobody', 'the gateway']) as who;
+
+select is_empty(
+  $$select c.relname from pg_class as c
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v', 'm', 'p', 'f')
+      and not exists (
+        select from play where statement ~ ('^select from public[.]' || c.relname || '\M')
+      )$$,
+  'every table and view has its line'
+);
+
+select * from finish();
+rollback;

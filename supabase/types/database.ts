@@ -1,0 +1,643 @@
+
+export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[]
+
+export type Database = {
+  
+  "public": {
+          Tables: {
+            "sms_configs": {
+                  Row: {
+                    "answer_within": string,"auto_reply": boolean,"backfill_due_at": string,"backfilled_until": string,"bot_reply": string | null,"cap_reply": string | null,"created_at": string,"fallback_reply": string,"first_reply_notice": string | null,"fold_accents": boolean,"history_limit": number,"id": string,"max_segments": number,"max_tokens": number,"messaging_service_sid": string | null,"number_replies_per_day": number,"openai_model": string,"opt_out_reply": string | null,"parked_reason": string | null,"parked_until": string | null,"person_reply": string | null,"phone_number": string,"quiet_from": string | null,"quiet_until": string | null,"replies_per_day": number,"replies_per_hour": number,"reply_delay": string,"system_prompt": string,"takeover_pause": string,"temperature": number | null,"time_zone": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"cap_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"parked_reason"?: string | null,"parked_until"?: string | null,"person_reply"?: string | null,"phone_number": string,"quiet_from"?: string | null,"quiet_until"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id": string
+                  }
+                  Update: {
+                    "answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"cap_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"parked_reason"?: string | null,"parked_until"?: string | null,"person_reply"?: string | null,"phone_number"?: string,"quiet_from"?: string | null,"quiet_until"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"sms_conversations": {
+                  Row: {
+                    "auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_incoming_id": number | null,"last_message_at": string,"lease_id": string | null,"leased_for": string | null,"leased_until": string | null,"overtaken": number,"owed_since": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_attempts": number,"reply_due_at": string | null,"reply_error": string | null,"send_due_at": string | null,"status": string,"user_id": string,"wants_person": boolean
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "auto_reply"?: boolean,"closed_at"?: string | null,"config_id": string,"contact_number": string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_for"?: string | null,"leased_until"?: string | null,"overtaken"?: number,"owed_since"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"user_id": string,"wants_person"?: boolean
+                  }
+                  Update: {
+                    "auto_reply"?: boolean,"closed_at"?: string | null,"config_id"?: string,"contact_number"?: string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_for"?: string | null,"leased_until"?: string | null,"overtaken"?: number,"owed_since"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"user_id"?: string,"wants_person"?: boolean
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_conversations_config_id_fkey"
+      columns: ["config_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_configs"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
+                },"sms_daily_stats": {
+                  Row: {
+                    "ai_replies": number,"closed": number,"completion_tokens": number,"config_id": string,"conversations": number,"cost": number,"day": string,"failed": number,"human_replies": number,"last_seen": number,"messages_in": number,"messages_out": number,"prompt_tokens": number,"response_seconds": number,"responses": number,"segments": number,"slot": number,"user_id": string,"with_person": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "ai_replies"?: number,"closed"?: number,"completion_tokens"?: number,"config_id": string,"conversations"?: number,"cost"?: number,"day": string,"failed"?: number,"human_replies"?: number,"last_seen"?: number,"messages_in"?: number,"messages_out"?: number,"prompt_tokens"?: number,"response_seconds"?: number,"responses"?: number,"segments"?: number,"slot": number,"user_id": string,"with_person"?: number
+                  }
+                  Update: {
+                    "ai_replies"?: number,"closed"?: number,"completion_tokens"?: number,"config_id"?: string,"conversations"?: number,"cost"?: number,"day"?: string,"failed"?: number,"human_replies"?: number,"last_seen"?: number,"messages_in"?: number,"messages_out"?: number,"prompt_tokens"?: number,"response_seconds"?: number,"responses"?: number,"segments"?: number,"slot"?: number,"user_id"?: string,"with_person"?: number
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_daily_stats_config_id_fkey"
+      columns: ["config_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_configs"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
+                },"sms_delivery_events": {
+                  Row: {
+                    "error_code": number | null,"id": number,"message_id": number | null,"message_sid": string,"payload": Json | null,"received_at": string,"status": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "error_code"?: number | null,"id"?: never,"message_id"?: number | null,"message_sid": string,"payload"?: Json | null,"received_at"?: string,"status": string
+                  }
+                  Update: {
+                    "error_code"?: number | null,"id"?: never,"message_id"?: number | null,"message_sid"?: string,"payload"?: Json | null,"received_at"?: string,"status"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_delivery_events_message_id_fkey"
+      columns: ["message_id"]
+isOneToOne: false
+      referencedRelation: "sms_inbox"
+      referencedColumns: ["message_id"]
+    },{
+      foreignKeyName: "sms_delivery_events_message_id_fkey"
+      columns: ["message_id"]
+isOneToOne: false
+      referencedRelation: "sms_messages"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"sms_error_codes": {
+                  Row: {
+                    "action": string,"code": number,"hint": string,"meaning": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "action": string,"code": number,"hint": string,"meaning": string
+                  }
+                  Update: {
+                    "action"?: string,"code"?: number,"hint"?: string,"meaning"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"sms_fixed_texts": {
+                  Row: {
+                    "content": string,"language": string,"name": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "content": string,"language": string,"name": string
+                  }
+                  Update: {
+                    "content"?: string,"language"?: string,"name"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"sms_hourly_stats": {
+                  Row: {
+                    "config_id": string,"conversations": number,"hour": string,"last_seen": number,"messages": number,"slot": number,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "config_id": string,"conversations"?: number,"hour": string,"last_seen"?: number,"messages"?: number,"slot": number,"user_id": string
+                  }
+                  Update: {
+                    "config_id"?: string,"conversations"?: number,"hour"?: string,"last_seen"?: number,"messages"?: number,"slot"?: number,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_hourly_stats_config_id_fkey"
+      columns: ["config_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_configs"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
+                },"sms_keyword_answers": {
+                  Row: {
+                    "answer": string,"config_id": string,"created_at": string,"id": string,"keyword": string,"normalized": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "answer": string,"config_id": string,"created_at"?: string,"id"?: string,"keyword": string,"normalized"?: never,"user_id"?: string
+                  }
+                  Update: {
+                    "answer"?: string,"config_id"?: string,"created_at"?: string,"id"?: string,"keyword"?: string,"normalized"?: never,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_keyword_answers_config_id_fkey"
+      columns: ["config_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_configs"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
+                },"sms_messages": {
+                  Row: {
+                    "attempts": number,"author": string,"client_ref": string | null,"completion_tokens": number | null,"conversation_id": string,"created_at": string,"delivered_at": string | null,"direction": string,"encoding": string | null,"error_code": number | null,"error_message": string | null,"fixed_text": string | null,"generation_ms": number | null,"id": number,"in_reply_to": number | null,"is_open": boolean,"listed_empty_at": string | null,"media": NonNullable<Json>,"message_content": string,"message_sid": string | null,"model": string | null,"occurred_at": string,"price": number | null,"price_unit": string | null,"prompt_tokens": number | null,"resent_at": string | null,"response_seconds": number | null,"segments": number | null,"send_at": string | null,"sending_at": string | null,"status": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "attempts"?: number,"author"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"conversation_id": string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"fixed_text"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content": string,"message_sid"?: string | null,"model"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"status"?: string,"user_id"?: string
+                  }
+                  Update: {
+                    "attempts"?: number,"author"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"conversation_id"?: string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"fixed_text"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content"?: string,"message_sid"?: string | null,"model"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"status"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_messages_conversation_id_fkey"
+      columns: ["conversation_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_conversations"
+      referencedColumns: ["id","user_id"]
+    },{
+      foreignKeyName: "sms_messages_conversation_id_fkey"
+      columns: ["conversation_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_inbox"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
+                },"sms_opt_out_synonyms": {
+                  Row: {
+                    "language": string,"stands_for": string,"word": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "language": string,"stands_for": string,"word": string
+                  }
+                  Update: {
+                    "language"?: string,"stands_for"?: string,"word"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"sms_opt_out_words": {
+                  Row: {
+                    "is_twilios": boolean,"language": string,"meaning": string,"phrase": string,"stands_alone": boolean
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "is_twilios"?: boolean,"language": string,"meaning": string,"phrase": string,"stands_alone"?: boolean
+                  }
+                  Update: {
+                    "is_twilios"?: boolean,"language"?: string,"meaning"?: string,"phrase"?: string,"stands_alone"?: boolean
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"sms_opt_outs": {
+                  Row: {
+                    "changed_at": string,"contact_number": string,"opted_out": boolean,"phone_number": string,"source": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "changed_at": string,"contact_number": string,"opted_out"?: boolean,"phone_number"?: string,"source": string,"user_id": string
+                  }
+                  Update: {
+                    "changed_at"?: string,"contact_number"?: string,"opted_out"?: boolean,"phone_number"?: string,"source"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"sms_webhook_logs": {
+                  Row: {
+                    "id": number,"message_sid": string | null,"outcome": string,"payload": NonNullable<Json>,"received_at": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "id"?: never,"message_sid"?: string | null,"outcome": string,"payload": NonNullable<Json>,"received_at"?: string
+                  }
+                  Update: {
+                    "id"?: never,"message_sid"?: string | null,"outcome"?: string,"payload"?: NonNullable<Json>,"received_at"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"sms_workers": {
+                  Row: {
+                    "name": string,"notices": NonNullable<Json>,"realtime_ready_at": string | null,"seen_at": string,"version": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "name": string,"notices"?: NonNullable<Json>,"realtime_ready_at"?: string | null,"seen_at": string,"version": string
+                  }
+                  Update: {
+                    "name"?: string,"notices"?: NonNullable<Json>,"realtime_ready_at"?: string | null,"seen_at"?: string,"version"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                }
+          }
+          Views: {
+            "sms_inbox": {
+                  Row: {
+                    "auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_message_at": string,"message_author": string | null,"message_content": string | null,"message_created_at": string | null,"message_direction": string | null,"message_id": number | null,"message_status": string | null,"paused_until": string | null,"read_up_to_id": number,"status": string,"unread_count": number | null,"user_id": string,"wants_person": boolean
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_conversations_config_id_fkey"
+      columns: ["config_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_configs"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
+                }
+          }
+          Functions: {
+            "add_sms_number":
+{ Args: { "p_messaging_service_sid"?: string,"p_owner": string,"p_phone_number": string }; Returns: Json
+                           },
+"claim_sms_backfill":
+{ Args: { "p_every"?: string,"p_lease"?: string }; Returns: Json
+                           },
+"claim_sms_work":
+{ Args: { "p_lease"?: string,"p_lease_id": string,"p_worker": string }; Returns: Json
+                           },
+"cleanup_old_sms_conversations":
+{ Args: { "p_days"?: number }; Returns: number
+                           },
+"close_sms_conversation":
+{ Args: { "p_conversation_id": string }; Returns: {
+              "auto_reply": boolean,
+"closed_at": string | null,
+"config_id": string,
+"contact_number": string,
+"created_at": string,
+"id": string,
+"last_incoming_id": number | null,
+"last_message_at": string,
+"lease_id": string | null,
+"leased_for": string | null,
+"leased_until": string | null,
+"overtaken": number,
+"owed_since": string | null,
+"paused_until": string | null,
+"read_up_to_id": number,
+"reply_attempts": number,
+"reply_due_at": string | null,
+"reply_error": string | null,
+"send_due_at": string | null,
+"status": string,
+"user_id": string,
+"wants_person": boolean
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "sms_conversations"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"drop_sms_backlog":
+{ Args: Record<PropertyKey, never>; Returns: number
+                           },
+"fail_reply":
+{ Args: { "p_error": string,"p_lease_id": string,"p_parks"?: boolean }; Returns: Json
+                           },
+"fail_send":
+{ Args: { "p_error_code"?: number,"p_error_message": string,"p_lease_id": string,"p_message_id": number,"p_outcome": string,"p_retry_after"?: number }; Returns: Json
+                           },
+"finish_send":
+{ Args: { "p_encoding"?: string,"p_lease_id": string,"p_message_id": number,"p_message_sid": string,"p_segments"?: number,"p_status": string }; Returns: Json
+                           },
+"finish_sms_backfill":
+{ Args: { "p_config_id": string,"p_every"?: string,"p_until"?: string }; Returns: undefined
+                           },
+"forget_sms_contact":
+{ Args: { "p_contact_number": string,"p_user_id": string }; Returns: number
+                           },
+"get_sms_conversation_history":
+{ Args: { "p_before_id"?: number,"p_conversation_id": string,"p_limit"?: number }; Returns: {
+              "attempts": number,
+"author": string,
+"client_ref": string | null,
+"completion_tokens": number | null,
+"conversation_id": string,
+"created_at": string,
+"delivered_at": string | null,
+"direction": string,
+"encoding": string | null,
+"error_code": number | null,
+"error_message": string | null,
+"fixed_text": string | null,
+"generation_ms": number | null,
+"id": number,
+"in_reply_to": number | null,
+"is_open": boolean,
+"listed_empty_at": string | null,
+"media": NonNullable<Json>,
+"message_content": string,
+"message_sid": string | null,
+"model": string | null,
+"occurred_at": string,
+"price": number | null,
+"price_unit": string | null,
+"prompt_tokens": number | null,
+"resent_at": string | null,
+"response_seconds": number | null,
+"segments": number | null,
+"send_at": string | null,
+"sending_at": string | null,
+"status": string,
+"user_id": string
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "sms_messages"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"get_sms_engagement_metrics":
+{ Args: { "p_days"?: number }; Returns: {
+              "active_users": number,"active_users_24h": number,"active_users_7d": number,"avg_messages_per_user": number,"avg_response_time_minutes": number,"share_resolved_without_person": number,"total_ai_responses": number,"total_conversations": number,"total_human_responses": number,"total_messages": number,"total_users": number
+            }[]
+                           },
+"get_sms_health":
+{ Args: Record<PropertyKey, never>; Returns: Json
+                           },
+"get_sms_message":
+{ Args: { "p_message_id": number }; Returns: Json
+                           },
+"get_sms_setup":
+{ Args: Record<PropertyKey, never>; Returns: Json
+                           },
+"get_sms_stats":
+{ Args: Record<PropertyKey, never>; Returns: {
+              "active_conversations": number,"active_users_24h": number,"active_users_7d": number,"ai_replies": number,"avg_messages_per_conversation": number,"avg_response_time_seconds": number,"conversations_24h": number,"cost": number,"failed": number,"human_replies": number,"messages_24h": number,"messages_in": number,"messages_out": number,"opted_out": number,"segments": number,"tokens": number,"total_conversations": number,"total_messages": number,"total_users": number
+            }[]
+                           },
+"get_user_sms_stats":
+{ Args: { "p_user_id"?: string }; Returns: {
+              "active_conversations": number,"active_users_24h": number,"active_users_7d": number,"ai_replies": number,"avg_messages_per_conversation": number,"avg_response_time_seconds": number,"conversations_24h": number,"cost": number,"failed": number,"human_replies": number,"messages_24h": number,"messages_in": number,"messages_out": number,"opted_out": number,"segments": number,"tokens": number,"total_conversations": number,"total_messages": number,"total_users": number
+            }[]
+                           },
+"ingest_sms":
+{ Args: { "p_occurred_at"?: string,"p_payload": Json }; Returns: Json
+                           },
+"list_sms_numbers":
+{ Args: Record<PropertyKey, never>; Returns: Json
+                           },
+"mark_sms_read":
+{ Args: { "p_conversation_id": string,"p_up_to_id"?: number }; Returns: number
+                           },
+"missing_sms":
+{ Args: { "p_sids": (string)[] }; Returns: (string)[]
+                           },
+"note_sms_refused":
+{ Args: { "p_reason": string,"p_sid": string }; Returns: undefined
+                           },
+"note_sms_worker":
+{ Args: { "p_name": string,"p_notices"?: Json,"p_realtime_ready_at"?: string,"p_version": string }; Returns: undefined
+                           },
+"queue_reply":
+{ Args: { "p_completion_tokens"?: number,"p_content": string,"p_encoding": string,"p_generation_ms"?: number,"p_lease_id": string,"p_message_id": number,"p_model"?: string,"p_prompt_tokens"?: number,"p_segments": number }; Returns: Json
+                           },
+"record_delivery":
+{ Args: { "p_payload": Json }; Returns: Json
+                           },
+"record_sms_sweep":
+{ Args: { "p_messages": Json }; Returns: number
+                           },
+"release_sms_work":
+{ Args: { "p_lease_id": string }; Returns: boolean
+                           },
+"resend_sms":
+{ Args: { "p_message_id": number }; Returns: number
+                           },
+"search_sms":
+{ Args: { "p_before_id"?: number,"p_limit"?: number,"p_query": string }; Returns: {
+              "attempts": number,
+"author": string,
+"client_ref": string | null,
+"completion_tokens": number | null,
+"conversation_id": string,
+"created_at": string,
+"delivered_at": string | null,
+"direction": string,
+"encoding": string | null,
+"error_code": number | null,
+"error_message": string | null,
+"fixed_text": string | null,
+"generation_ms": number | null,
+"id": number,
+"in_reply_to": number | null,
+"is_open": boolean,
+"listed_empty_at": string | null,
+"media": NonNullable<Json>,
+"message_content": string,
+"message_sid": string | null,
+"model": string | null,
+"occurred_at": string,
+"price": number | null,
+"price_unit": string | null,
+"prompt_tokens": number | null,
+"resent_at": string | null,
+"response_seconds": number | null,
+"segments": number | null,
+"send_at": string | null,
+"sending_at": string | null,
+"status": string,
+"user_id": string
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "sms_messages"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"send_sms":
+{ Args: { "p_client_ref"?: string,"p_content": string,"p_conversation_id": string }; Returns: {
+              "attempts": number,
+"author": string,
+"client_ref": string | null,
+"completion_tokens": number | null,
+"conversation_id": string,
+"created_at": string,
+"delivered_at": string | null,
+"direction": string,
+"encoding": string | null,
+"error_code": number | null,
+"error_message": string | null,
+"fixed_text": string | null,
+"generation_ms": number | null,
+"id": number,
+"in_reply_to": number | null,
+"is_open": boolean,
+"listed_empty_at": string | null,
+"media": NonNullable<Json>,
+"message_content": string,
+"message_sid": string | null,
+"model": string | null,
+"occurred_at": string,
+"price": number | null,
+"price_unit": string | null,
+"prompt_tokens": number | null,
+"resent_at": string | null,
+"response_seconds": number | null,
+"segments": number | null,
+"send_at": string | null,
+"sending_at": string | null,
+"status": string,
+"user_id": string
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "sms_messages"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"set_sms_opt_out":
+{ Args: { "p_contact_number": string,"p_opted_out"?: boolean,"p_phone_number"?: string,"p_user_id": string }; Returns: undefined
+                           },
+"settle_sms":
+{ Args: { "p_found": Json,"p_lease_id"?: string,"p_message_id": number }; Returns: Json
+                           },
+"tidy_sms":
+{ Args: { "p_every"?: string }; Returns: Json
+                           }
+          }
+          Enums: {
+            [_ in never]: never
+          }
+          CompositeTypes: {
+            [_ in never]: never
+          }
+        }
+}
+
+type DatabaseWithoutInternals = Omit<Database, '__InternalSupabase'>
+
+type DefaultSchema = DatabaseWithoutInternals[Extract<keyof Database, "public">]
+
+export type Tables<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof (DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"] &
+        DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"])
+    : never = never
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? (DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"] &
+      DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"])[TableName] extends {
+      Row: infer R
+    }
+    ? R
+    : never
+  : DefaultSchemaTableNameOrOptions extends keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+  ? (DefaultSchema["Tables"] & DefaultSchema["Views"])[DefaultSchemaTableNameOrOptions] extends {
+      Row: infer R
+    }
+    ? R
+    : never
+  : never
+
+export type TablesInsert<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends {
+      Insert: infer I
+    }
+    ? I
+    : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+  ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Insert: infer I
+    }
+    ? I
+    : never
+  : never
+
+export type TablesUpdate<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends {
+      Update: infer U
+    }
+    ? U
+    : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+  ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Update: infer U
+    }
+    ? U
+    : never
+  : never
+
+export type Enums<
+  DefaultSchemaEnumNameOrOptions extends
+    | keyof DefaultSchema["Enums"]
+    | { schema: keyof DatabaseWithoutInternals },
+  EnumName extends DefaultSchemaEnumNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"]
+    : never = never
+> = DefaultSchemaEnumNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"][EnumName]
+  : DefaultSchemaEnumNameOrOptions extends keyof DefaultSchema["Enums"]
+  ? DefaultSchema["Enums"][DefaultSchemaEnumNameOrOptions]
+  : never
+
+export type CompositeTypes<
+  PublicCompositeTypeNameOrOptions extends
+    | keyof DefaultSchema["CompositeTypes"]
+    | { schema: keyof DatabaseWithoutInternals },
+  CompositeTypeName extends PublicCompositeTypeNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"]
+    : never = never
+> = PublicCompositeTypeNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"][CompositeTypeName]
+  : PublicCompositeTypeNameOrOptions extends keyof DefaultSchema["CompositeTypes"]
+  ? DefaultSchema["CompositeTypes"][PublicCompositeTypeNameOrOptions]
+  : never
+
+export const Constants = {
+  "public": {
+          Enums: {
+            
+          }
+        }
+} as const

@@ -1,0 +1,240 @@
+"""What React calls, on fifty thousand messages: plans, answers and counters."""
+
+# ruff: noqa: S608 - every value in these statements is a constant of this repository
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import statistics
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from gateway.local.stack import Stack
+from tests.bench import data
+from tests.sql import Db, Session, new_contact, scratch_database
+
+NEWEST = "(select id from public.sms_inbox order by last_message_at desc limit 1)"
+MIDDLE = "(select max(id) / 2 from public.sms_messages)"
+
+QUERIES = {
+    "statistics": "select * from public.get_sms_stats()",
+    "a user's statistics": "select * from public.get_user_sms_stats()",
+    "metrics": "select * from public.get_sms_engagement_metrics(30)",
+    "days": "select * from public.sms_daily_stats where day > now() - interval '30 days'",
+    "inbox": "select * from public.sms_inbox order by last_message_at desc limit 50",
+    "inbox, later": "select * from public.sms_inbox where last_message_at"
+    " < now() - interval '60 days' order by last_message_at desc limit 50",
+    "inbox, active": "select * from public.sms_inbox where status = 'active'"
+    " order by last_message_at desc limit 50",
+    "one conversation": f"select * from public.sms_inbox where id = {NEWEST}",
+    "history": f"select * from public.get_sms_conversation_history({NEWEST})",
+    "history, later": f"select * from public.get_sms_conversation_history({NEWEST}, 50, {MIDDLE})",
+    "catching up": f"select * from public.sms_messages where id > {MIDDLE} order by id limit 100",
+    "search, often": f"select * from public.search_sms('{data.OFTEN}')",
+    "search, sometimes": f"select * from public.search_sms('{data.SOMETIMES}')",
+    "search, seldom": f"select * from public.search_sms('{data.SELDOM}')",
+    "search, long ago": f"select * from public.search_sms('{data.LONG_AGO}')",
+    "search, never": "select * from public.search_sms('zanahoria')",
+    "search, two words": f"select * from public.search_sms('{data.OFTEN} {data.SELDOM}')",
+    "search, later": f"select * from public.search_sms('{data.OFTEN}', 20, {MIDDLE})",
+    "search, a contact": "select * from public.search_sms('7770001')",
+    "search, many contacts": "select * from public.search_sms('+12')",
+    "reading": f"select public.mark_sms_read({NEWEST})",
+    "sending": f"select public.send_sms({NEWEST}, 'Voy', gen_random_uuid())",
+    "closing": f"select public.close_sms_conversation({NEWEST})",
+}
+
+
+@pytest.fixture(scope="module")
+async def filled(stack: Stack) -> AsyncIterator[str]:
+    """A database with data.OWNER, who has a fifth of 50,000 messages."""
+    async with scratch_database(stack.postgres_url) as url:
+        with psycopg.connect(url) as connection:
+            await asyncio.to_thread(data.fill, connection, 50_000)
+        yield url
+
+
+@pytest.fixture
+async def db(filled: str) -> AsyncIterator[Db]:
+    async with Db.connect(filled) as db:
+        yield db
+
+
+async def become_owner(session: Session) -> None:
+    claims = json.dumps({"sub": data.OWNER, "role": "authenticated"})
+    await session.rows("select set_config('request.jwt.claims', %s, false)", claims)
+    await session.rows("set role authenticated")
+
+
+READ_WHOLE = re.compile(r"Seq Scan on (sms_messages|sms_conversations|sms_daily_stats)")
+
+
+async def plans_of(db: Db, query: str, times: int = 1) -> list[str]:
+    """The plans of a query and of all that its functions ask, by auto_explain; nothing stays."""
+    plans: list[str] = []
+    await db.admin.rows("load 'auto_explain'")
+    await db.admin.rows("set auto_explain.log_min_duration = 0")
+    await db.admin.rows("set auto_explain.log_nested_statements = on")
+    await db.admin.rows("set auto_explain.log_level = notice")
+    await become_owner(db.admin)
+    db.admin.connection.add_notice_handler(lambda notice: plans.append(str(notice.message_primary)))
+    for _ in range(times):
+        async with db.admin.transaction() as undone:
+            await db.admin.rows(query)
+            raise psycopg.Rollback(undone)
+    assert any("Scan" in plan for plan in plans), "auto_explain said nothing"
+    return plans
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_every_query_finds_an_index(db: Db, name: str) -> None:
+    """So few rows are sometimes read whole because that is cheaper: then only without need."""
+    await db.admin.rows("set enable_seqscan = off")
+    plans = await plans_of(db, QUERIES[name], times=7)  # the sixth may be for any parameter
+    assert [plan for plan in plans if READ_WHOLE.search(plan)] == []
+
+
+@pytest.mark.long
+async def test_five_million_messages_are_as_quick_as_fifty_thousand(
+    stack: Stack, db: Db, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For an owner of 1,000,000: milliseconds in Postgres, the median of 21, without a client."""
+    few = await times_of(db)
+    async with scratch_database(stack.postgres_url) as url:
+        with psycopg.connect(url) as connection:
+            await asyncio.to_thread(data.fill, connection, 5_000_000)
+        async with Db.connect(url) as large:
+            many = await times_of(large)
+        for name, query in QUERIES.items():
+            async with Db.connect(url) as large:
+                plans = await plans_of(large, query)
+            assert [plan for plan in plans if READ_WHOLE.search(plan)] == [], name
+    with capsys.disabled():
+        for name in QUERIES:
+            print(f"{name:24} {few[name]:8.2f} ms {many[name]:8.2f} ms")
+    for name in QUERIES:
+        assert many[name] < (10 if name in SLOWER else 5), name
+        assert many[name] < max(3 * few[name], 0.5), name
+
+
+SLOWER = ("statistics", "a user's statistics", "metrics", "sending", "closing")
+
+
+async def times_of(db: Db) -> dict[str, float]:
+    """Milliseconds each query takes, the median of 21."""
+    await become_owner(db.admin)
+    times: dict[str, float] = {}
+    for name, query in QUERIES.items():
+        taken: list[float] = []
+        for _ in range(21):
+            async with db.admin.transaction() as undone:
+                lines = await db.admin.rows(f"explain (analyze, timing off) {query}")
+                raise psycopg.Rollback(undone)
+            taken.append(float(lines[-1]["QUERY PLAN"].split()[2]))
+        times[name] = statistics.median(taken)
+    return times
+
+
+async def found(db: Db, query: str, before: int | None = None) -> list[int]:
+    rows = await db.admin.rows("select id from public.search_sms(%s, 20, %s)", query, before)
+    return [row["id"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    "word", [data.OFTEN, data.SOMETIMES, data.SELDOM, data.HARDLY_EVER, data.LONG_AGO, "e rs"]
+)
+async def test_paging_through_a_search_finds_every_text_once(db: Db, word: str) -> None:
+    conditions = " and ".join(rf"message_content ~* '\m{part}'" for part in word.split())
+    rows = await db.admin.rows(
+        f"select id from public.sms_messages where user_id = '{data.OWNER}' and {conditions}"
+        " order by id desc limit 300"
+    )
+    await become_owner(db.admin)
+    pages: list[int] = []
+    while len(pages) < 300 and (page := await found(db, word, pages[-1] if pages else None)):
+        pages += page
+    assert pages[:300] == [row["id"] for row in rows]
+
+
+async def test_searching_a_number_finds_its_conversations_newest_text(db: Db) -> None:
+    row = (
+        await db.admin.rows(
+            "select id, contact_number from public.sms_conversations"
+            f" where user_id = '{data.OWNER}' order by created_at limit 1"
+        )
+    )[0]
+    newest = await db.admin.value(
+        "select max(id) from public.sms_messages where conversation_id = %s", row["id"]
+    )
+    await become_owner(db.admin)
+    digits = row["contact_number"]
+    assert newest in await found(db, digits)
+    assert newest in await found(db, f"{digits[:5]} {digits[5:8]}-{digits[8:]}")
+    assert newest in await found(db, digits[-7:])
+
+
+async def test_nobody_finds_the_texts_of_others(db: Db) -> None:
+    await db.admin.rows(
+        f"select set_config('request.jwt.claims', '{{\"sub\": \"{data.SOMEBODY}\"}}', false)"
+    )
+    await db.admin.rows("set role authenticated")
+    rows = await db.admin.rows(f"select user_id from public.search_sms('{data.OFTEN}', 100)")
+    assert {str(row["user_id"]) for row in rows} == {data.SOMEBODY}
+
+
+async def counters(db: Db) -> dict[str, list[dict[str, Any]]]:
+    """Stored and recounted, summed over slots, without rows of nothing."""
+    summed = {}
+    for table, recount in (
+        ("sms_daily_stats", data.DAILY_RECOUNT),
+        ("sms_hourly_stats", data.HOURLY_RECOUNT),
+    ):
+        for name, source in (("stored", f"table public.{table}"), ("recounted", recount)):
+            rows = await db.admin.rows(f"select * from ({source}) as s".replace("%%", "%"))
+            summed[f"{table} {name}"] = _sum_over_slots(rows)
+    return summed
+
+
+def _sum_over_slots(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    sums: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        key = tuple(row.pop(name, None) for name in ("user_id", "day", "hour", "config_id"))
+        row.pop("slot")
+        total = sums.setdefault(key, dict.fromkeys(row, 0))
+        for name, value in row.items():
+            total[name] += value
+    return sorted(
+        ({"key": key} | total for key, total in sums.items() if any(total.values())),
+        key=lambda row: str(row["key"]),
+    )
+
+
+async def test_counters_are_what_a_recount_finds(stack: Stack) -> None:
+    async with (
+        scratch_database(stack.postgres_url) as url,
+        Db.connect(url) as db,
+    ):
+        number = await db.number()
+        gateway, owner = await db.session(), await db.person(number)
+        contacts = [new_contact() for _ in range(5)]
+        for contact in [*contacts, *contacts[:2]]:
+            stored = await gateway.ingest(number, contact)
+            sent = await gateway.answer(await gateway.claim())
+            sid = "SM" + uuid.uuid4().hex
+            await gateway.finish(sent, sid)
+            await gateway.callback(sent, sid, "failed" if contact == contacts[0] else "delivered")
+        await owner.write(stored["conversation_id"])
+        await owner.write(stored["conversation_id"])
+        await owner.close(stored["conversation_id"])
+        await gateway.ingest(number, contacts[1], "¿Sigue ahí?")
+        seen = await counters(db)
+        assert seen["sms_daily_stats stored"] == seen["sms_daily_stats recounted"]
+        assert seen["sms_hourly_stats stored"] == seen["sms_hourly_stats recounted"]
+        assert seen["sms_daily_stats stored"][0]["last_seen"] == 5
+        assert seen["sms_daily_stats stored"][0]["closed"] == 1
