@@ -22,7 +22,7 @@ async def test_answers_in_flight_leave_before_both_processes_end(
     web = await stack.start_process("web", environ, log="web.shutdown")
     await stack.wait_for_web(web, port)
     worker = await start_worker(stack)
-    idle, keeps_open = await asyncio.open_connection("127.0.0.1", port)
+    _, keeps_open = await asyncio.open_connection("127.0.0.1", port)
     contacts = await _sixteen_texts(world, stack)
 
     await asyncio.gather(web.stop(patience=PATIENCE), worker.stop(patience=PATIENCE))
