@@ -148,7 +148,7 @@ begin
     select c.id, c.user_id from public.sms_conversations as c
     where c.status = 'closed'
       and c.last_message_at < now() - make_interval(days => p_days)
-      and c.lease_id is null and c.reply_due_at is null and c.send_due_at is null
+      and (c.lease_id is null or c.leased_until < now()) and c.reply_due_at is null and c.send_due_at is null
     order by c.last_message_at, c.id
     limit 500
     for update skip locked
@@ -210,7 +210,7 @@ declare
 begin
   with lost as materialized (
     select c.id from public.sms_conversations as c
-    where c.lease_id is null
+    where (c.lease_id is null or c.leased_until < now())
       and c.id in (select m.conversation_id from public.sms_messages as m where m.is_open)
       and c.send_due_at is distinct from private.sms_send_due(c.id)
     order by c.id
@@ -220,7 +220,7 @@ begin
   update public.sms_conversations as c
   set send_due_at = private.sms_send_due(c.id)
   from lost
-  where c.id = lost.id and c.lease_id is null
+  where c.id = lost.id and (c.lease_id is null or c.leased_until < now())
     and c.send_due_at is distinct from private.sms_send_due(c.id);
   get diagnostics v_repaired = row_count;
   update private.sms_upkeep as u set repaired = u.repaired + v_repaired where v_repaired > 0;
