@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TextIO
 
@@ -262,14 +262,12 @@ class Stack:
     def _whereabouts(self, name: str, number: int) -> str:
         return self.environ["PUBLIC_URL"] if (name, number) == ("web", 0) else "started"
 
-    async def wait_for_web(self, child: Child, port: int | None = None) -> None:
-        """Wait until a web process listens, on the stack's own port; raises StackError."""
-        port = port or int(self.environ["PORT"])
+    async def wait_for_web(self, child: Child) -> None:
+        """Wait until a web process listens itself; raises StackError, such as for a port in use."""
+        says_so = re.compile(rf"Listening at: \S+ \({child.process.pid}\)")
         give_up = time.monotonic() + 30
         while child.runs and time.monotonic() < give_up:
-            with suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
+            if says_so.search(child.log.read_text()):
                 return
             await asyncio.sleep(0.05)
         raise StackError(f"web did not start, see {child.log}:\n{child.last_words()}")

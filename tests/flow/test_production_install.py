@@ -54,7 +54,12 @@ async def honcho(
             "WEB_CONCURRENCY": "2",
         },
     )
-    await stack.wait_for_web(child, port)
+
+    async def listens() -> bool:
+        assert child.runs, child.last_words()
+        return child.log.read_text().count("ASGI server listening") == 2
+
+    await eventually(listens)
     yield child
     await child.stop()
 

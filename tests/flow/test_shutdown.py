@@ -20,7 +20,7 @@ async def test_answers_in_flight_leave_before_both_processes_end(
     port = world.own_port()
     environ = {"PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}"}
     web = await stack.start_process("web", environ, log="web.shutdown")
-    await stack.wait_for_web(web, port)
+    await stack.wait_for_web(web)
     worker = await start_worker(stack)
     _, keeps_open = await asyncio.open_connection("127.0.0.1", port)
     contacts = await _sixteen_texts(world, stack)
