@@ -7,11 +7,11 @@ two exceptions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import httpx
 from postgrest.exceptions import APIError
@@ -36,9 +36,15 @@ from gateway.messages import (
 from gateway.settings import Settings
 from gateway.telemetry import mask_numbers
 
+T = TypeVar("T")
+
 # The newest migration this gateway knows; get_sms_setup says what the database has.
 SCHEMA_VERSION = "20261122001700"
 
+CONNECTIONS = 20  # and calls at once; more than these wait their turn
+# No longer: whoever gets a turn must have time left to hear the answer. If not, all that is done
+# after an outage is answers that come too late, and the posts they are for come again and again.
+TURN_SECONDS = 1.0
 READ_SECONDS = 8.0
 USER_READ_SECONDS = 10.0  # statements of signed-in users are ended by the database after 8 s
 
@@ -136,8 +142,10 @@ class Database:
         self._http = httpx.AsyncClient(
             http2=True,
             timeout=httpx.Timeout(read_seconds, connect=3, pool=3),
-            limits=httpx.Limits(max_connections=20, keepalive_expiry=120),
+            limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=120),
         )
+        self._free = asyncio.Semaphore(CONNECTIONS)
+        self._calls: set[asyncio.Task[Any]] = set()
         self._supabase = AsyncClient(
             settings.supabase_url,
             settings.supabase_secret_key,
@@ -162,6 +170,7 @@ class Database:
             await database.close()
 
     async def close(self) -> None:
+        await asyncio.gather(*self._calls, return_exceptions=True)
         await self._http.aclose()
 
     # Incoming posts
@@ -369,8 +378,8 @@ class Database:
         headers = {"apikey": key, "authorization": f"Bearer {jwt}"}
         try:
             async with asyncio.timeout(USER_READ_SECONDS + 3):
-                response = await self._http.post(
-                    url, json=params, headers=headers, timeout=USER_READ_SECONDS
+                response = await self._to_its_end(
+                    self._http.post(url, json=params, headers=headers, timeout=USER_READ_SECONDS)
                 )
                 return response.status_code, response.json() if response.content else None
         except (httpx.HTTPError, OSError) as error:
@@ -390,11 +399,37 @@ class Database:
     async def _call(self, name: str, params: dict[str, Any]) -> Any:
         try:
             async with asyncio.timeout(self._call_seconds):
-                return (await self._supabase.rpc(name, params).execute()).data
+                call = self._supabase.rpc(name, params).execute()
+                return (await self._to_its_end(call)).data
         except APIError as error:
             raise _failure(error) from error
         except (httpx.HTTPError, OSError) as error:
             raise Unavailable(f"no answer: {type(error).__name__}") from error
+
+    async def _to_its_end(self, call: Coroutine[Any, Any, T]) -> T:
+        """Wait for the call; it goes on by itself when the caller gives up.
+
+        The pool loses the connection of a request that is cancelled, or that ends while it waits
+        inside the pool, for ever; when all are lost nothing but a restart helps. So none is
+        cancelled but by its own time limit, and no more are made than there are connections.
+        https://github.com/encode/httpcore/issues/1093
+        """
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._free.acquire()
+        except BaseException:
+            call.close()
+            raise
+        task = asyncio.create_task(call)
+        self._calls.add(task)
+        task.add_done_callback(self._end)
+        return await asyncio.shield(task)
+
+    def _end(self, task: asyncio.Task[Any]) -> None:
+        self._calls.discard(task)
+        self._free.release()
+        if not task.cancelled():
+            task.exception()  # looked at, or asyncio complains when nobody waited any more
 
 
 def _failure(error: APIError) -> Unavailable | Refused:
