@@ -48,6 +48,7 @@ from gateway.telemetry import log_event
 
 POLL_SECONDS = 10.0  # work is looked for at least this often, whatever Realtime says
 REST_SECONDS = 0.05  # and no oftener than this
+MOST_PLACES = 4  # lanes that claim at once during a backlog
 BEAT_SECONDS = 20.0
 BACKFILL_SECONDS = 300.0
 BACKFILL_AGAIN_SECONDS = 20.0  # after a failure: most likely what is missing came meanwhile
@@ -125,7 +126,11 @@ class Lease:
 
 
 class Worker:
-    """Several lanes that share one place at the counter: one lane claims or waits at a time."""
+    """Several lanes that share one place at the counter: one lane claims or waits at a time.
+
+    During a backlog a few claim at once: one after the other they would be as slow as the network,
+    33 a second when a call takes 30 ms.
+    """
 
     def __init__(
         self,
@@ -142,7 +147,9 @@ class Worker:
         self._replies = replies
         self._stop = stop
         self._poll_seconds = poll_seconds
-        self._counter = asyncio.Lock()
+        self._counter = asyncio.Semaphore(1)
+        self._places = 1
+        self._found_in_a_row = 0
         self._no_more_models = asyncio.Event()
         self._no_more_sends = asyncio.Event()
         self._realtime_ready_at: datetime | None = None
@@ -160,17 +167,35 @@ class Worker:
                 # The lane must outlive it. The lease ends by itself, and what may have been
                 # sent is settled then.
                 log.exception("job failed lease_id=%s", lease.id)
+            # What came while the conversation was leased was announced by nobody.
+            self.wake.set()
 
     async def _next_job(self) -> tuple[Lease, Job] | None:
         """A lane that gets a job leaves the counter, so that the next one claims at once."""
-        async with self._counter:
-            while not self._stop.is_set():
-                self.wake.clear()
-                claimed = await self._claim()
-                if not isinstance(claimed, Wait):
-                    return claimed
+        await self._counter.acquire()
+        while not self._stop.is_set():
+            self.wake.clear()
+            claimed = await self._claim()
+            if not isinstance(claimed, Wait):
+                self._found_in_a_row += 1
+                self._leave_counter()
+                return claimed
+            self._found_in_a_row = 0
+            if self._places > 1:
+                # One is enough to wait for work; the other lanes go back to the queue.
+                self._places -= 1
+                await self._counter.acquire()
+            else:
                 await self._rest(claimed.seconds)
+        self._counter.release()
         return None
+
+    def _leave_counter(self) -> None:
+        """With a job, and a second one before it: there is a backlog, and another place helps."""
+        if self._found_in_a_row > 1 and self._places < MOST_PLACES:
+            self._places += 1
+            self._counter.release()
+        self._counter.release()
 
     async def _claim(self) -> tuple[Lease, Job] | Wait:
         asked_at, lease_id = _now(), str(uuid.uuid4())
