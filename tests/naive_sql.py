@@ -136,6 +136,11 @@ FINISHING_CLEARS_WHAT_IS_OWED = (
 )
 NO_GATE = ("private.sms_send_verdict", "return case", "return null; return case")
 A_BLIND_RESEND = ("private.sms_quarantine", "set status = 'unknown'", "set status = 'queued'")
+NO_WAIT_FOR_AN_UNKNOWN_ANSWER = (
+    "private.sms_holds_answer",
+    "p_message.status = 'unknown' and",
+    "false and",
+)
 ONE_LISTING_DECIDES = (
     "private.sms_settle_missing",
     "elsif coalesce(p_message.listed_empty_at, p_now) > p_now - v_timing.settle_after then",

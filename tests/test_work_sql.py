@@ -29,6 +29,7 @@ from tests.naive_sql import (
     NO_LEASE_CHECK,
     NO_LOOK_AFTER_THE_CONTACTS_LOCK,
     NO_NEWER_TEXT_CHECK,
+    NO_WAIT_FOR_AN_UNKNOWN_ANSWER,
     ONE_LISTING_DECIDES,
     QUEUE_REPLY_AS_ONE_STATEMENT,
     TWILIOS_QUEUED_AS_OURS,
@@ -826,11 +827,11 @@ async def test_an_answer_settled_at_last_lets_the_next_one_go_at_once(db: Db) ->
     assert [turn["role"] for turn in next_job["history"]] == ["user", "assistant", "user"]
 
 
-async def test_the_next_answer_covers_what_an_answer_that_never_left_was_to_cover(db: Db) -> None:
+async def what_an_answer_that_never_left_was_to_cover_the_next_one_covers(db: Db) -> None:
     one, number, contact, job = await sending(db)
     await one.fail(job, "unknown")
     await one.ingest(number, contact, "¿Hola?")
-    assert (await one.claim())["kind"] == "wait"
+    assert (await one.claim())["kind"] == "wait", "the first text will be in no answer"
     for outcome in ("unknown", "failed"):
         await db.later(seconds=61)
         assert await one.settle(await one.claim(), []) == outcome
@@ -1092,6 +1093,11 @@ SCENES: list[tuple[Scene, Naive, str]] = [
     (what_twilio_has_queued_is_not_sent_again, TWILIOS_QUEUED_AS_OURS, "is sent again"),
     (what_a_dead_worker_may_have_sent_is_not_sent_blindly, A_BLIND_RESEND, "is sent blindly"),
     (one_empty_listing_is_not_enough, ONE_LISTING_DECIDES, "one listing decided"),
+    (
+        what_an_answer_that_never_left_was_to_cover_the_next_one_covers,
+        NO_WAIT_FOR_AN_UNKNOWN_ANSWER,
+        "in no answer",
+    ),
     (a_fact_is_recorded_though_its_lease_is_lost, A_LEASE_FENCES_FACTS, "the SID is lost"),
 ]
 

@@ -118,6 +118,15 @@ class FrontDoor:
         self.faults = Faults()
         self.calls.clear()
 
+    async def asked(self, request: Head) -> None:
+        """For who breaks things at this moment: a request is about to be passed on.
+
+        Raise Cut to lose it, or its answer in `answered`.
+        """
+
+    async def answered(self, request: Head, answer: Head) -> None:
+        """The part has done its work, and whoever asked does not know it yet."""
+
     async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client connection, request by request."""
         client, parts = Peer(reader, writer), dict[str, Peer]()
@@ -178,6 +187,7 @@ class FrontDoor:
         return part
 
     async def _pass_on(self, client: Peer, part: Peer, request: Head, rpc: str) -> bool:
+        await self.asked(request)
         if "100-continue" in request.headers.get("expect", ""):
             client.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         part.writer.write(request.raw)
@@ -185,6 +195,7 @@ class FrontDoor:
         answer = await _read_head(part)
         if answer is None:
             raise Cut
+        await self.answered(request, answer)
         lost = self.faults.dropped[rpc] > 0
         if lost:
             self.faults.dropped[rpc] -= 1

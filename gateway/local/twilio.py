@@ -252,7 +252,7 @@ class Twilio:
         self.is_trial = False
         self.replies_to_opt_words = True
         self.listing_delay = 0.0  # seconds until a text shows in listings
-        self.lists_bodies = True
+        self.lists_bodies = True  # of texts sent
         self.numbers: dict[str, Number] = {}
         self.faults = Faults(FAULTS_BEFORE | FAULTS_AFTER, seed)
         self.events = Events()
@@ -589,7 +589,8 @@ class Twilio:
 
     def _listed_resource(self, message: Message) -> dict[str, object]:
         resource = self._resource(message)
-        return resource if self.lists_bodies else {**resource, "body": ""}
+        hides = not self.lists_bodies and message.direction != "inbound"
+        return {**resource, "body": ""} if hides else resource
 
     def _resource(self, message: Message) -> dict[str, object]:
         uri = f"/2010-04-01/Accounts/{self.account_sid}/Messages/{message.sid}"
