@@ -48,6 +48,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -383,7 +384,8 @@ async def test_secret_keys_may_read_every_topic(server: RealtimeServer, uid: str
             "JwtSignatureError: Failed to validate JWT signature",
         ),
         (token("x", role=None), "InvalidJWTToken: Fields `role` and `exp` are required in JWT"),
-        (token("x", lives=-3600), "InvalidJWTToken: Token has expired 36"),
+        # Made when the tests are collected: how long ago that was is not what is asked.
+        (token("x", lives=-3600), r"InvalidJWTToken: Token has expired \d{4,} seconds ago"),
     ],
 )
 async def test_a_join_with_a_bad_token_says_why(
@@ -392,7 +394,7 @@ async def test_a_join_with_a_bad_token_says_why(
     async with client(server, SECRET) as worker:
         answer = await worker.join(WORKER, bad)
         assert answer["status"] == "error"
-        assert answer["response"]["reason"].startswith(reason)
+        assert re.match(reason, answer["response"]["reason"])
 
 
 async def test_private_messages_reach_no_public_join(
