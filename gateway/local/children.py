@@ -33,6 +33,7 @@ class Child:
     name: str
     process: asyncio.subprocess.Process
     log: Path
+    is_over: bool = False  # its number may be somebody else's by now
 
     @property
     def runs(self) -> bool:
@@ -40,12 +41,15 @@ class Child:
 
     async def stop(self, how: int = signal.SIGTERM, patience: float = 35) -> None:
         """Signal the program, wait, and kill what is left of its group after `patience` seconds."""
+        if self.is_over:
+            return
         if self.runs:
             self.process.send_signal(how)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.process.wait(), patience)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
+        self.is_over = True
         await self.process.wait()
 
     def last_words(self) -> str:
