@@ -18,6 +18,7 @@ from postgrest.exceptions import APIError
 from supabase import AsyncClient, AsyncClientOptions
 
 from gateway.messages import (
+    Claimed,
     DeliveryStatus,
     FallbackJob,
     InboundSms,
@@ -187,12 +188,12 @@ class Database:
 
     # Work
 
-    async def claim_sms_work(self, worker: str, lease_id: str) -> tuple[Job, float] | Wait:
-        """A job with the seconds its lease lasts. Asked again with one lease id: the job held."""
+    async def claim_sms_work(self, worker: str, lease_id: str) -> Claimed | Wait:
+        """Asked again with one lease id: the job held."""
         found = await self._object("claim_sms_work", {"p_worker": worker, "p_lease_id": lease_id})
         if found["kind"] == "wait":
             return Wait(found["seconds"])
-        return _job(found), float(found["lease_seconds"])
+        return Claimed(_job(found), float(found["lease_seconds"]), found["seconds"])
 
     async def release_sms_work(self, lease_id: str) -> bool:
         return bool(await self._call("release_sms_work", {"p_lease_id": lease_id}))

@@ -212,6 +212,15 @@ class Wait:
 Job = ReplyJob | FallbackJob | SendJob | ReconcileJob
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job, how long its lease lasts, and in how many seconds there is more work; None: never."""
+
+    job: Job
+    lease_seconds: float
+    next_seconds: float | None
+
+
 class SendFailed(Exception):
     """A create call that gave no MessageSid.
 

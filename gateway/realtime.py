@@ -1,7 +1,8 @@
 """The only module that talks to Realtime: wakes the worker, for ever.
 
-A hint is delivered at most once and carries no data, so the worker also looks for work on every
-(re)join and by itself every few seconds; nothing here may stop it.
+A hint is delivered at most once and says no more than in how many seconds there is work, so the
+worker also looks for work on every (re)join and by itself every few seconds; nothing here may stop
+it.
 
 realtime-py (2.34) left to itself gives up after 15 s without a server, reconnects without a pause
 when the server accepts and then closes, and stays connected but deaf after an error in a callback,
@@ -15,7 +16,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -38,17 +39,19 @@ log = logging.getLogger("gateway.realtime")
 
 async def listen(
     settings: Settings,
-    wake: Callable[[], object],
+    wake: Callable[[float], object],
     on_ready: Callable[[datetime], object],
+    on_lost: Callable[[], object],
     *,
     ready_within: float = 30.0,
     max_age: float = MAX_AGE,
     longest_pause: float = 30.0,
     healthy_after: float = 60.0,
 ) -> NoReturn:
-    """Call `wake` on each hint and each (re)join, `on_ready` with the time of each (re)join.
+    """Call `wake` with the seconds until there is work, on each hint and each (re)join; `on_ready`
+    with the time of each (re)join, `on_lost` when nothing is heard until the next one.
 
-    Both are called in the event loop and must not block. Ends only by being cancelled. Seconds:
+    All are called in the event loop and must not block. Ends only by being cancelled. Seconds:
     a connection that is not `ready_within` is replaced, as is one of `max_age`; pauses grow up to
     `longest_pause` and are short again after a connection was ready for `healthy_after`.
     """
@@ -57,6 +60,7 @@ async def listen(
     while True:
         connection = _Connection(settings, wake, on_ready)
         reason = await connection.hold(ready_within, max_age)
+        on_lost()
         if connection.ready_for >= healthy_after:
             failures = 0
         pause = _pause(failures, longest_pause)
@@ -71,7 +75,7 @@ async def listen(
 async def join(settings: Settings, within: float) -> str | None:
     """Join once and leave; None when that went well within so many seconds, else why not."""
     _quieten_libraries()
-    connection = _Connection(settings, lambda: None, lambda ready_at: None)
+    connection = _Connection(settings, lambda seconds: None, lambda ready_at: None)
     reason = await connection.hold(within, max_age=0)
     return None if connection.was_ready else reason
 
@@ -88,7 +92,7 @@ class _Connection:
     def __init__(
         self,
         settings: Settings,
-        wake: Callable[[], object],
+        wake: Callable[[float], object],
         on_ready: Callable[[datetime], object],
     ) -> None:
         self._wake = wake
@@ -116,8 +120,8 @@ class _Connection:
                 }
             },
         )
-        self._channel.on_broadcast("*", lambda _: self._tell(self._wake))
-        self._channel.on_system(lambda _: self._tell(self._wake))
+        self._channel.on_broadcast("*", lambda hint: self._tell(lambda: self._wake(_seconds(hint))))
+        self._channel.on_system(lambda _: self._tell(self._wake_now))
 
     @property
     def was_ready(self) -> bool:
@@ -157,9 +161,12 @@ class _Connection:
             self._ready_at = time.monotonic()
             log_event(log, "realtime ready")
             self._tell(lambda: self._on_ready(datetime.now(UTC)))
-            self._tell(self._wake)
+            self._tell(self._wake_now)
 
         return on_status
+
+    def _wake_now(self) -> None:
+        self._wake(0.0)
 
     def _tell(self, callback: Callable[[], object]) -> None:
         """An error that reached realtime-py would end its reading."""
@@ -200,6 +207,11 @@ class _Connection:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(closing, *self._tasks, return_exceptions=True)
+
+
+def _seconds(hint: Mapping[str, Any]) -> float:
+    """Of a hint without a time: now."""
+    return float(hint.get("payload", {}).get("seconds", 0))
 
 
 def _quieten_libraries() -> None:

@@ -91,7 +91,9 @@ async def serve(
         worker = Worker(database, twilio, replies, stop, poll_seconds)
         log_event(log, "worker started", worker=worker.name, lanes=settings.sms_worker_lanes)
         companions = [
-            asyncio.create_task(realtime.listen(settings, worker.wake.set, worker.note_ready)),
+            asyncio.create_task(
+                realtime.listen(settings, worker.look_in, worker.note_ready, worker.note_lost)
+            ),
             asyncio.create_task(worker.beat()),
             asyncio.create_task(worker.keep_complete()),
             asyncio.create_task(worker.keep_tidy()),
@@ -128,8 +130,9 @@ class Lease:
 class Worker:
     """Several lanes that share one place at the counter: one lane claims or waits at a time.
 
-    During a backlog a few claim at once: one after the other they would be as slow as the network,
-    33 a second when a call takes 30 ms.
+    Each claim and each hint says when there is more work, so that no claim is made for nothing.
+    During a backlog a few lanes claim at once: one after the other they would be as slow as the
+    network, 33 a second when a call takes 30 ms.
     """
 
     def __init__(
@@ -141,7 +144,6 @@ class Worker:
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self.name = f"{os.environ.get('DYNO') or platform.node()}:{os.getpid()}"
-        self.wake = asyncio.Event()
         self._database = database
         self._twilio = twilio
         self._replies = replies
@@ -149,13 +151,21 @@ class Worker:
         self._poll_seconds = poll_seconds
         self._counter = asyncio.Semaphore(1)
         self._places = 1
-        self._found_in_a_row = 0
+        self._look_at = 0.0  # when to claim next, in seconds of _now()
+        self._sooner = asyncio.Event()
         self._no_more_models = asyncio.Event()
         self._no_more_sends = asyncio.Event()
+        self._hears = False
         self._realtime_ready_at: datetime | None = None
         self._news = asyncio.Event()
 
     # Waking up and claiming
+
+    def look_in(self, seconds: float) -> None:
+        """There is work then, if not before."""
+        if _now() + seconds < self._look_at:
+            self._look_at = _now() + seconds
+            self._sooner.set()
 
     async def work(self) -> None:
         """One lane: a job after the other until the worker stops."""
@@ -167,55 +177,57 @@ class Worker:
                 # The lane must outlive it. The lease ends by itself, and what may have been
                 # sent is settled then.
                 log.exception("job failed lease_id=%s", lease.id)
-            # What came while the conversation was leased was announced by nobody.
-            self.wake.set()
+            if not self._hears:
+                self.look_in(0)  # what came while the conversation was leased is not announced
 
     async def _next_job(self) -> tuple[Lease, Job] | None:
-        """A lane that gets a job leaves the counter, so that the next one claims at once."""
+        """A lane that gets a job leaves the counter to the next one."""
         await self._counter.acquire()
         while not self._stop.is_set():
-            self.wake.clear()
-            claimed = await self._claim()
-            if not isinstance(claimed, Wait):
-                self._found_in_a_row += 1
-                self._leave_counter()
-                return claimed
-            self._found_in_a_row = 0
-            if self._places > 1:
+            if self._look_at <= _now():
+                if taken := await self._claim():
+                    self._leave_counter()
+                    return taken
+            elif self._places > 1:
                 # One is enough to wait for work; the other lanes go back to the queue.
                 self._places -= 1
                 await self._counter.acquire()
             else:
-                await self._rest(claimed.seconds)
+                await self._rest()
         self._counter.release()
         return None
 
     def _leave_counter(self) -> None:
-        """With a job, and a second one before it: there is a backlog, and another place helps."""
-        if self._found_in_a_row > 1 and self._places < MOST_PLACES:
+        if self._look_at <= _now() and self._places < MOST_PLACES:
+            # More is due: there is a backlog, and another place helps.
             self._places += 1
             self._counter.release()
         self._counter.release()
 
-    async def _claim(self) -> tuple[Lease, Job] | Wait:
+    async def _claim(self) -> tuple[Lease, Job] | None:
+        """None: there is nothing to do now."""
         asked_at, lease_id = _now(), str(uuid.uuid4())
+        self._look_at = asked_at + self._poll_seconds
         try:
             # The claim may be granted and its answer lost: asked again it returns the same job.
             claimed = await self._insist(self._database.claim_sms_work, self.name, lease_id)
         except Exception as error:  # the lane must outlive it; what was granted ends by itself
             log_event(log, "claim failed", level=logging.ERROR, reason=error)
-            return Wait(self._poll_seconds)
+            return None
         if isinstance(claimed, Wait):
-            return claimed
-        job, seconds = claimed
-        return Lease(lease_id, asked_at + seconds), job
+            if claimed.seconds is not None:
+                self.look_in(max(claimed.seconds, REST_SECONDS))
+            return None
+        if claimed.next_seconds is not None:
+            self.look_in(claimed.next_seconds)
+        return Lease(lease_id, asked_at + claimed.lease_seconds), claimed.job
 
-    async def _rest(self, seconds: float | None) -> None:
-        """Until a hint, the next due time, the end, or `poll_seconds`."""
-        due = self._poll_seconds if seconds is None else min(seconds, self._poll_seconds)
-        waits = [asyncio.create_task(event.wait()) for event in (self.wake, self._stop)]
+    async def _rest(self) -> None:
+        """Until it is time to look, or somebody says that it is sooner, or the worker stops."""
+        self._sooner.clear()
+        waits = [asyncio.create_task(event.wait()) for event in (self._sooner, self._stop)]
         await asyncio.wait(
-            waits, timeout=max(due, REST_SECONDS), return_when=asyncio.FIRST_COMPLETED
+            waits, timeout=self._look_at - _now(), return_when=asyncio.FIRST_COMPLETED
         )
         for wait in waits:
             wait.cancel()
@@ -381,8 +393,12 @@ class Worker:
     # Beside the lanes
 
     def note_ready(self, ready_at: datetime) -> None:
+        self._hears = True
         self._realtime_ready_at = ready_at
         self._news.set()
+
+    def note_lost(self) -> None:
+        self._hears = False
 
     async def beat(self) -> None:
         """Tell the database that this worker lives, what it heard and what it noticed."""

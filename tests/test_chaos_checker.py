@@ -56,6 +56,12 @@ def test_an_answer_accepted_twice_is_doubled_and_its_second_sid_unrecorded() -> 
     assert names(broken) == ["doubled", "unrecorded"]
 
 
+def test_a_counter_that_a_recount_contradicts_is_named() -> None:
+    broken = record()
+    broken.miscounted.append("{'messages_in': 4}")
+    assert names(broken) == ["miscounted"]
+
+
 def test_answers_that_left_in_the_wrong_order_are_swapped() -> None:
     broken = record()
     broken.sent[0], broken.sent[2] = broken.sent[2], broken.sent[0]

@@ -13,6 +13,7 @@ import pytest
 from gateway.database import BackfillJob, Database, QueuedReply, Refused, Unavailable
 from gateway.local.serving import drop, hang, serve
 from gateway.messages import (
+    Claimed,
     DeliveryStatus,
     FallbackJob,
     InboundSms,
@@ -153,8 +154,8 @@ JOBS: list[tuple[dict[str, Any], Job | Wait]] = [
 async def test_each_kind_of_work_becomes_its_noun(
     api: DataApi, database: Database, found: dict[str, Any], job: Job
 ) -> None:
-    api.answer({**found, "lease_seconds": 60.0})
-    assert await database.claim_sms_work("worker-1", LEASE) == (job, 60.0)
+    api.answer({**found, "lease_seconds": 60.0, "seconds": 2.5})
+    assert await database.claim_sms_work("worker-1", LEASE) == Claimed(job, 60.0, 2.5)
     assert api.calls[0].params == {"p_worker": "worker-1", "p_lease_id": LEASE}
 
 

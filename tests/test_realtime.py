@@ -35,22 +35,30 @@ class Listener:
 
     def __init__(self) -> None:
         self.wakes = 0
+        self.seconds = -1.0
+        self.hears = False
         self.ready: list[datetime] = []
         self.breaks = False
         self.task: asyncio.Task[None]
         self._changed = asyncio.Event()
 
-    def wake(self) -> None:
+    def wake(self, seconds: float) -> None:
         self.wakes += 1
+        self.seconds = seconds
         self._changed.set()
         if self.breaks:
             raise RuntimeError("a callback that raises")
 
     def on_ready(self, at: datetime) -> None:
         self.ready.append(at)
+        self.hears = True
         self._changed.set()
         if self.breaks:
             raise RuntimeError("a callback that raises")
+
+    def on_lost(self) -> None:
+        self.hears = False
+        self._changed.set()
 
     async def until(self, reached: Callable[[], bool], within: float = 10) -> None:
         async with asyncio.timeout(within):
@@ -96,7 +104,13 @@ async def listening(
 ) -> AsyncIterator[Listener]:
     listener = Listener()
     listener.task = asyncio.create_task(
-        listen(settings_for(server, key), listener.wake, listener.on_ready, **times or {})
+        listen(
+            settings_for(server, key),
+            listener.wake,
+            listener.on_ready,
+            listener.on_lost,
+            **times or {},
+        )
     )
     try:
         if is_ready:
@@ -110,7 +124,9 @@ async def listening(
 
 async def announce(stack: Stack) -> None:
     async with await psycopg.AsyncConnection.connect(stack.postgres_url) as connection:
-        await connection.execute("select realtime.send('{}', 'work', 'sms:worker')")
+        await connection.execute(
+            """select realtime.send('{"seconds": 1.5}', 'work', 'sms:worker')"""
+        )
 
 
 async def assert_it_hears(stack: Stack, listener: Listener) -> None:
@@ -126,8 +142,10 @@ async def test_a_hint_and_a_join_wake(stack: Stack, server: RealtimeServer) -> N
     async with listening(server, QUICK) as listener:
         await listener.until(lambda: listener.wakes == 2)  # joined; broadcasts flow
         assert began < listener.ready[0] < datetime.now(UTC)
+        assert listener.seconds == 0
         await announce(stack)
         await listener.until(lambda: listener.wakes == 3)
+        assert listener.seconds == 1.5
     assert server.joins == len(server.accepted) == 1
 
 
@@ -186,6 +204,7 @@ async def test_it_hears_again_after_an_outage(stack: Stack, server: RealtimeServ
     async with listening(server, QUICK) as listener:
         await server.stop()
         await asyncio.sleep(1)  # the outage itself; about ten attempts fail
+        assert not listener.hears
         await server.start()
         await listener.is_ready_again()
         await assert_it_hears(stack, listener)

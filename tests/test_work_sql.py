@@ -215,6 +215,41 @@ async def test_a_worker_sleeps_until_something_it_can_do_is_due(db: Db) -> None:
     assert (await one.claim())["seconds"] is None
 
 
+async def test_a_job_says_when_there_is_more_work(db: Db) -> None:
+    one, number, *_ = await talk(db)
+    await one.ingest(number, new_contact())
+    assert (await one.claim(seconds=30))["seconds"] == 0, "somebody else's text is due as well"
+    await one.ingest(await db.number(reply_delay=timedelta(seconds=4)), new_contact())
+    assert 3 < (await one.claim(seconds=30))["seconds"] <= 4
+
+
+async def hints(db: Db) -> list[float]:
+    """In how many seconds the workers were told that there is work, and forget it."""
+    told = await db.admin.rows(
+        "delete from realtime.messages where topic = 'sms:worker' returning payload"
+    )
+    return [float(hint["payload"]["seconds"]) for hint in told]
+
+
+async def test_a_hint_says_when_its_work_is_due(db: Db) -> None:
+    await hints(db)
+    one, *_ = await talk(db, reply_delay=timedelta(seconds=4))
+    [seconds] = await hints(db)
+    assert 3 < seconds <= 4
+    await db.later(seconds=4)
+    job = await one.answer(await one.claim())
+    await one.finish(job)
+    assert await hints(db) == [], "nothing came meanwhile"
+
+
+async def test_what_came_while_a_text_was_sent_is_announced_when_that_ends(db: Db) -> None:
+    one, number, contact, job = await sending(db)
+    await one.ingest(number, contact, "Otra cosa")
+    await hints(db)
+    await one.finish(job)
+    assert await hints(db) == [0]
+
+
 async def test_a_lease_that_outlives_its_work_wakes_nobody(db: Db) -> None:
     one, *_, job = await sending(db)
     await one.callback(job, new_sid(), "delivered")

@@ -42,7 +42,7 @@ DOOR_PORT, WEB_PORT, PHONE_PORT, TWILIO_PORT, OPENAI_PORT = (
     8001,
     54325,
     54326,
-)  # taken if free
+)
 
 # Of Twilio's webhooks: retry everything, soon. As `sms-gateway number` sets them.
 OVERRIDES = "#rc=5&rp=all&ct=3000&rt=4000"
@@ -195,7 +195,8 @@ class Stack:
 
     async def _start_stand_ins(self, keys: Keys) -> None:
         """Twilio, and OpenAI when nobody brought a key; then all addresses are known."""
-        web_port = free_port(WEB_PORT)
+        # Not kept for a process that may be started later: another stack may want it before.
+        web_port = free_port(WEB_PORT if self.counts["web"] else 0)
         public_url = f"http://127.0.0.1:{web_port}"
         self.twilio = create_twilio(
             keys.twilio_account_sid, keys.twilio_auth_token, numbers=[PHONE_NUMBER]

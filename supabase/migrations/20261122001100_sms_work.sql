@@ -690,11 +690,11 @@ begin
   end loop;
   return coalesce(
     v_job || jsonb_build_object('lease_seconds', extract(epoch from v_lease)),
-    jsonb_build_object('kind', 'wait', 'seconds', private.sms_seconds_until_work(v_now))
-  );
+    jsonb_build_object('kind', 'wait')
+  ) || jsonb_build_object('seconds', private.sms_seconds_until_work(v_now));
 end;
 $$;
-comment on function public.claim_sms_work(text, uuid, interval) is 'Leases the conversation whose work is due first and returns the job: {kind: reply | fallback | send | reconcile, lease_seconds, …}, or {kind: wait, seconds} until work is due or a lease ends (null: none). Asked again with the same lease id it returns the job already held.';
+comment on function public.claim_sms_work(text, uuid, interval) is 'Leases the conversation whose work is due first and returns the job: {kind: reply | fallback | send | reconcile, lease_seconds, …}, or {kind: wait}; either with seconds, until more work is due or a lease ends (null: none). Asked again with the same lease id it returns the job already held.';
 revoke all on function public.claim_sms_work(text, uuid, interval) from public, anon, authenticated, service_role;
 grant execute on function public.claim_sms_work(text, uuid, interval) to service_role;
 

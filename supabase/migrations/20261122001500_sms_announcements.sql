@@ -20,11 +20,16 @@ set search_path = ''
 set lock_timeout = '200ms'
 as $$
 begin
-  perform realtime.send('{}', 'work', 'sms:worker', true);
+  perform realtime.send(
+    jsonb_build_object('seconds', greatest(
+      extract(epoch from least(new.reply_due_at, new.send_due_at) - clock_timestamp()), 0
+    )),
+    'work', 'sms:worker', true
+  );
   return null;
 end;
 $$;
-comment on function private.sms_announce_work() is 'Wakes a worker. realtime.send turns every error into a warning, and the lock timeout keeps a locked realtime.messages from stopping a text.';
+comment on function private.sms_announce_work() is 'Tells the workers in how many seconds there is work. realtime.send turns every error into a warning, and the lock timeout keeps a locked realtime.messages from stopping a text.';
 revoke all on function private.sms_announce_work() from public, anon, authenticated, service_role;
 
 create trigger sms_conversations_announce_work_insert
@@ -32,13 +37,17 @@ create trigger sms_conversations_announce_work_insert
   for each row when (least(new.reply_due_at, new.send_due_at) is not null)
   execute function private.sms_announce_work();
 
+-- Also when a lease ends and something came meanwhile: that was announced to nobody.
 create trigger sms_conversations_announce_work_update
-  after update of reply_due_at, send_due_at on public.sms_conversations
+  after update of reply_due_at, send_due_at, lease_id on public.sms_conversations
   for each row when (
     new.lease_id is null
     and least(new.reply_due_at, new.send_due_at) is not null
-    and least(new.reply_due_at, new.send_due_at)
-      is distinct from least(old.reply_due_at, old.send_due_at)
+    and (
+      old.lease_id is not null
+      or least(new.reply_due_at, new.send_due_at)
+        is distinct from least(old.reply_due_at, old.send_due_at)
+    )
   )
   execute function private.sms_announce_work();
 

@@ -71,6 +71,7 @@ class Record:
     sids: set[str]  # of our outgoing rows
     left_open: list[str] = field(default_factory=list)
     stored_twice: int = 0
+    miscounted: list[str] = field(default_factory=list)
 
     def violations(self) -> list[str]:
         """What no run may show, each with its name; empty: every guarantee held."""
@@ -109,6 +110,8 @@ class Record:
     def _ended(self) -> Iterator[str]:
         for what in self.left_open:
             yield f"left open: {what}"
+        for what in self.miscounted:
+            yield f"miscounted: {what}"
 
 
 # What is broken, and when
@@ -388,6 +391,23 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 # The driver
 
+CONVERSATION = "select * from sms_conversations where contact_number = %s order by created_at"
+MESSAGES = """
+select m.id, m.author, m.status, m.fixed_text, m.attempts, m.in_reply_to, m.message_content,
+  m.created_at, m.sending_at, m.resent_at, m.listed_empty_at, m.error_message
+from sms_messages as m join sms_conversations as c on c.id = m.conversation_id
+where c.contact_number = %s order by m.id"""
+MISCOUNTED = """
+select config_id, sum(messages_in), sum(messages_out), sum(ai_replies), sum(failed), sum(segments)
+from sms_daily_stats where config_id = any(%s) group by config_id
+except
+select c.config_id, count(*) filter (where m.direction = 'incoming'),
+  count(*) filter (where m.direction = 'outgoing'), count(*) filter (where m.author = 'ai'),
+  count(*) filter (where m.status in ('failed', 'undelivered')),
+  coalesce(sum(m.segments) filter (where m.direction = 'outgoing'), 0)
+from sms_messages as m join sms_conversations as c on c.id = m.conversation_id
+group by c.config_id"""
+
 
 class Chaos:
     """One run: `async with Chaos.on(stack, plan) as chaos: record = await chaos.run()`."""
@@ -454,6 +474,16 @@ class Chaos:
             print(f"{times:5}  {name}")
         for problem in record.violations() + self.missed():
             print(f"FAILED {problem}")
+
+    async def tell(self, record: Record) -> None:
+        """What the database holds of each contact that a violation names."""
+        told = " ".join(record.violations())
+        named = {text.contact for text in record.texts if re.search(rf"#{text.serial}\b", told)}
+        named |= {text.contact for text in record.texts if text.contact in told}
+        for contact in sorted(named):
+            for query in (CONVERSATION, MESSAGES):
+                for row in await self.worlds[0].rows(query, contact):
+                    print({name: str(value) for name, value in row.items() if value is not None})
 
     def _lacks(self, name: str) -> bool:
         return self.hits[name] < self.plan.at_least
@@ -680,7 +710,7 @@ class Chaos:
         )
         owed = await self.worlds[0].rows(
             "select contact_number from sms_conversations where config_id = any(%s)"
-            " and (reply_due_at is not null or lease_id is not null)",
+            " and (reply_due_at is not null or leased_until > now())",
             configs,
         )
         incoming = [row for row in rows if row["direction"] == "incoming"]
@@ -697,6 +727,7 @@ class Chaos:
             + [f"{row['contact_number']} is owed an answer" for row in owed]
             + [f"{process.name} ended by itself" for process in self._processes if process.is_dead],
             stored_twice=len(stored) - len({row["message_content"] for row in incoming}),
+            miscounted=[str(row) for row in await self.worlds[0].rows(MISCOUNTED, configs)],
         )
 
     def _is_ours(self, message: Message) -> bool:
@@ -786,7 +817,8 @@ async def _main(minutes: float, seed: int) -> None:
         async with Stack(Path(folder), parts_folder=PARTS, web=0, worker=0) as stack:
             async with Chaos.on(stack, plan) as chaos:
                 record = await chaos.run()
-            chaos.report(record)
+                chaos.report(record)
+                await chaos.tell(record)
             if record.violations() or chaos.missed():
                 raise SystemExit(1)
 
