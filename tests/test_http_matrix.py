@@ -1,0 +1,344 @@
+"""Who may do what over the Data API, with real sessions: typed by hand, printed by `pytest -s`.
+
+Ada owns a number, a conversation and a text; Bob owns nothing; nobody has the publishable key and
+no session; the gateway has the secret key.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from gateway.local.stack import Stack
+from tests.sql import new_contact, new_sid
+
+WHO = ("Ada", "Bob", "nobody", "gateway")
+
+# On what is Ada's, for each of WHO: 1 if there is a row to get or change, 0 if there is none, the
+# error, '-' for "permission denied". A deletion is asked for where nothing is: 0 is "allowed".
+TABLES = """
+                      GET      POST           PATCH                     DELETE
+sms_configs           1 0 - 1  - - - 1        1 0 - 1                   - - - 0
+sms_conversations     1 0 - 1  - - - 1        1 0 - 1                   - - - 0
+sms_daily_stats       1 0 - 1  - - - 1        - - - 1                   - - - 0
+sms_delivery_events   - - - 1  - - - 1        - - - 1                   - - - 0
+sms_error_codes       1 1 - 1  - - - 1        - - - 1                   - - - 0
+sms_fixed_texts       1 1 - 1  - - - 1        - - - 1                   - - - 0
+sms_hourly_stats      1 0 - 1  - - - 1        - - - 1                   - - - 0
+sms_inbox             1 0 - 1  55000 all       55000 all                  55000 all
+sms_keyword_answers   1 0 - 1  1 23503 - 23502   1 0 - 1                   0 0 - 0
+sms_messages          1 0 - 1  1 PT404 - 1    - - - 1                   - - - 0
+sms_opt_out_synonyms  1 1 - 1  - - - 1        - - - 1                   - - - 0
+sms_opt_out_words     1 1 - 1  - - - 1        - - - 1                   - - - 0
+sms_opt_outs          1 0 - 1  - - - 1        - - - 1                   - - - 0
+sms_webhook_logs      - - - 1  - - - 1        - - - 1                   - - - 0
+sms_workers           - - - 1  - - - 1        - - - 1                   - - - 0
+"""
+
+# yes: it runs, or refuses its arguments.
+FUNCTIONS = """
+add_sms_number                 -   -   -   yes
+claim_sms_backfill             -   -   -   yes
+claim_sms_work                 -   -   -   yes
+cleanup_old_sms_conversations  -   -   -   yes
+close_sms_conversation         yes yes -   yes
+drop_sms_backlog               -   -   -   yes
+fail_reply                     -   -   -   yes
+fail_send                      -   -   -   yes
+finish_send                    -   -   -   yes
+finish_sms_backfill            -   -   -   yes
+forget_sms_contact             -   -   -   yes
+get_sms_conversation_history   yes yes -   yes
+get_sms_engagement_metrics     yes yes -   yes
+get_sms_health                 -   -   -   yes
+get_sms_message                -   -   -   yes
+get_sms_setup                  -   -   -   yes
+get_sms_stats                  yes yes -   yes
+get_user_sms_stats             yes yes -   yes
+ingest_sms                     -   -   -   yes
+list_sms_numbers               -   -   -   yes
+mark_sms_read                  yes yes -   yes
+missing_sms                    -   -   -   yes
+note_sms_refused               -   -   -   yes
+note_sms_worker                -   -   -   yes
+queue_reply                    -   -   -   yes
+record_delivery                -   -   -   yes
+record_sms_sweep               -   -   -   yes
+release_sms_work               -   -   -   yes
+resend_sms                     -   -   -   yes
+search_sms                     yes yes -   yes
+send_sms                       yes yes -   yes
+set_sms_opt_out                -   -   -   yes
+settle_sms                     -   -   -   yes
+tidy_sms                       -   -   -   yes
+"""
+
+NOBODYS = "eeeeeeee-0000-4000-8000-00000000000e"
+WHOSE = "the caller's name"
+
+Params = list[tuple[str, str | int | float | bool | None]]
+
+
+@dataclass
+class Play:
+    """`bodies`: of each table what identifies Ada's row, a new row, and a change."""
+
+    base_url: str
+    headers: dict[str, dict[str, str]]
+    bodies: dict[str, tuple[dict[str, object], dict[str, object], dict[str, object]]]
+
+    async def verdict(
+        self, who: str, method: str, path: str, body: object, where: Params | None = None
+    ) -> str:
+        headers = self.headers[who] | {"prefer": "return=representation"}
+        async with httpx.AsyncClient(base_url=self.base_url, headers=headers) as client:
+            answer = await client.request(method, path, params=where, json=body)
+        found = answer.json() if answer.content else {}
+        if answer.is_error:
+            return "-" if found["code"] == "42501" else str(found["code"])
+        return "0" if found == [] else "1"
+
+    async def of_table(self, who: str, table: str, method: str) -> str:
+        known, new, change = self.bodies[table]
+        where: Params = [(name, f"eq.{value}") for name, value in known.items()]
+        if method == "POST":
+            new = {name: who if value == WHOSE else value for name, value in new.items()}
+            return await self.verdict(who, method, f"/{table}", new)
+        if method == "DELETE":
+            where.append((where[0][0], "is.null"))  # as well: that is nothing
+        return await self.verdict(who, method, f"/{table}", change, where)
+
+
+def cells(table: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Of TABLES: (table, method, what each of WHO gets)."""
+    for line in table.strip().splitlines()[1:]:
+        name, *words = line.split()
+        for method in ("GET", "POST", "PATCH", "DELETE"):
+            if words[1] == "all":
+                verdicts, words = words[:1] * 4, words[2:]
+            else:
+                verdicts, words = words[:4], words[4:]
+            yield name, method, verdicts
+
+
+@pytest.fixture(scope="module")
+async def play(stack: Stack) -> AsyncIterator[Play]:
+    environ = stack.environ
+    publishable, secret = environ["SUPABASE_PUBLISHABLE_KEY"], environ["SUPABASE_SECRET_KEY"]
+    headers = {"nobody": {"apikey": publishable}, "gateway": {"apikey": secret}}
+    ids = {}
+    async with httpx.AsyncClient(headers=headers["nobody"]) as client:
+        for who in ("Ada", "Bob"):
+            email = f"{who}.{uuid.uuid4().hex}@example.com"
+            answer = await client.post(
+                f"{stack.door.url}/auth/v1/signup",
+                json={"email": email, "password": "a-password-of-the-tests"},
+            )
+            session = answer.json()
+            ids[who] = session["user"]["id"]
+            bearer = f"Bearer {session['access_token']}"
+            headers[who] = {"apikey": publishable, "authorization": bearer}
+    bodies = await furnish(stack, ids["Ada"])
+    yield Play(f"{stack.door.url}/rest/v1", headers, bodies)
+    async with stack.postgres.connect() as database:
+        await database.execute("delete from auth.users where id = any(%s)", (list(ids.values()),))
+        await database.execute("delete from sms_error_codes where meaning = 'matrix'")
+        await database.execute("delete from sms_fixed_texts where name = 'matrix'")
+        await database.execute("delete from sms_opt_out_words where phrase = 'matrix'")
+        await database.execute("delete from sms_opt_out_synonyms where word = 'matrix'")
+        await database.execute("delete from sms_workers where name ~ '^matrix'")
+
+
+async def furnish(
+    stack: Stack, ada: str
+) -> dict[str, tuple[dict[str, object], dict[str, object], dict[str, object]]]:
+    """Give Ada one row of each table; what names it, another one, and a change."""
+    phone, contact, sid = new_contact(), new_contact(), new_sid()
+    config, conversation = str(uuid.uuid4()), str(uuid.uuid4())
+    async with stack.postgres.connect() as database:
+        for query, values in (
+            ("sms_configs (id, user_id, phone_number)", (config, ada, phone)),
+            (
+                "sms_conversations (id, user_id, config_id, contact_number)",
+                (conversation, ada, config, contact),
+            ),
+            (
+                "sms_messages (conversation_id, direction, author, status, message_content,"
+                " message_sid)",
+                (conversation, "incoming", "contact", "received", "Hola", sid),
+            ),
+            (
+                "sms_opt_outs (user_id, contact_number, source, changed_at)",
+                (ada, contact, "text", "2026-01-01"),
+            ),
+            (
+                "sms_keyword_answers (user_id, config_id, keyword, answer)",
+                (ada, config, "horario", "9 a 18"),
+            ),
+            ("sms_webhook_logs (message_sid, payload, outcome)", (sid, "{}", "stored")),
+            ("sms_delivery_events (message_sid, status)", (sid, "sent")),
+            ("sms_workers (name, version, seen_at)", ("matrix", "1", "2026-01-01")),
+        ):
+            places = ", ".join(["%s"] * len(values))
+            statement = f"insert into {query} values ({places})"  # noqa: S608  # names are ours
+            await database.execute(statement.encode(), values)
+    other, today = new_contact(), "2026-01-01"
+    slot = {"user_id": ada, "config_id": config, "slot": 15}
+    return {
+        "sms_configs": (
+            {"id": config},
+            {"user_id": ada, "phone_number": other},
+            {"system_prompt": "x"},
+        ),
+        "sms_conversations": (
+            {"id": conversation},
+            {"user_id": ada, "config_id": config, "contact_number": other},
+            {"auto_reply": True},
+        ),
+        "sms_daily_stats": ({"user_id": ada}, {**slot, "day": today}, {"last_seen": 1}),
+        "sms_delivery_events": (
+            {"message_sid": sid, "status": "sent"},
+            {"message_sid": sid, "status": "delivered"},
+            {"status": "sent"},
+        ),
+        "sms_error_codes": (
+            {"code": 30007},
+            {"code": 1, "meaning": "matrix", "action": "operator", "hint": "x"},
+            {"code": 30007},
+        ),
+        "sms_fixed_texts": (
+            {"name": "stop", "language": "en"},
+            {"name": "matrix", "language": "en", "content": "x"},
+            {"language": "en"},
+        ),
+        "sms_hourly_stats": (
+            {"user_id": ada},
+            {**slot, "hour": "2026-01-01T00:00:00Z"},
+            {"last_seen": 1},
+        ),
+        "sms_inbox": ({"id": conversation}, {"id": conversation}, {"auto_reply": True}),
+        "sms_keyword_answers": (
+            {"keyword": "horario"},
+            {"config_id": config, "keyword": WHOSE, "answer": "10"},
+            {"answer": "10 a 18"},
+        ),
+        "sms_messages": (
+            {"message_sid": sid},
+            {"conversation_id": conversation, "message_content": "Hi"},
+            {"price": 0.01},
+        ),
+        "sms_opt_out_synonyms": (
+            {"word": "anymore", "language": "en"},
+            {"language": "en", "word": "matrix", "stands_for": "x"},
+            {"language": "en"},
+        ),
+        "sms_opt_out_words": (
+            {"phrase": "stop", "language": "en"},
+            {"language": "en", "phrase": "matrix", "meaning": "stop"},
+            {"language": "en"},
+        ),
+        "sms_opt_outs": (
+            {"source": "text"},
+            {"user_id": ada, "contact_number": other, "source": "text", "changed_at": today},
+            {"source": "text"},
+        ),
+        "sms_webhook_logs": (
+            {"message_sid": sid},
+            {"message_sid": sid, "payload": {}, "outcome": "stored"},
+            {"outcome": "stored"},
+        ),
+        "sms_workers": (
+            {"name": "matrix"},
+            {"name": "matrix 2", "version": "1", "seen_at": today},
+            {"version": "2"},
+        ),
+    }
+
+
+ARGUMENTS: dict[str, dict[str, object]] = {
+    "add_sms_number": {"p_owner": "nobody@example.com", "p_phone_number": "+15550000000"},
+    "claim_sms_backfill": {"p_lease": "1 second"},
+    "claim_sms_work": {"p_worker": "matrix", "p_lease_id": NOBODYS, "p_lease": "1 second"},
+    "close_sms_conversation": {"p_conversation_id": NOBODYS},
+    "fail_reply": {"p_lease_id": NOBODYS, "p_error": "x"},
+    "fail_send": {
+        "p_lease_id": NOBODYS,
+        "p_message_id": 0,
+        "p_outcome": "failed",
+        "p_error_message": "x",
+    },
+    "finish_send": {
+        "p_lease_id": NOBODYS,
+        "p_message_id": 0,
+        "p_message_sid": "SM0",
+        "p_status": "queued",
+    },
+    "finish_sms_backfill": {"p_config_id": NOBODYS},
+    "forget_sms_contact": {"p_user_id": NOBODYS, "p_contact_number": "+15550000000"},
+    "get_sms_conversation_history": {"p_conversation_id": NOBODYS},
+    "get_sms_message": {"p_message_id": 0},
+    "ingest_sms": {"p_payload": {}},
+    "mark_sms_read": {"p_conversation_id": NOBODYS},
+    "missing_sms": {"p_sids": []},
+    "note_sms_refused": {"p_sid": "SM0", "p_reason": "x"},
+    "note_sms_worker": {"p_name": "matrix", "p_version": "1"},
+    "queue_reply": {
+        "p_lease_id": NOBODYS,
+        "p_message_id": 0,
+        "p_content": "x",
+        "p_encoding": "GSM-7",
+        "p_segments": 1,
+    },
+    "record_delivery": {"p_payload": {}},
+    "record_sms_sweep": {"p_messages": []},
+    "release_sms_work": {"p_lease_id": NOBODYS},
+    "resend_sms": {"p_message_id": 0},
+    "search_sms": {"p_query": "x"},
+    "send_sms": {"p_conversation_id": NOBODYS, "p_content": "x"},
+    "set_sms_opt_out": {"p_user_id": NOBODYS, "p_contact_number": "+15550000000"},
+    "settle_sms": {"p_message_id": 0, "p_found": []},
+}
+
+
+async def test_tables_answer_each_role_as_the_matrix_says(play: Play) -> None:
+    found = []
+    for table, method, verdicts in cells(TABLES):
+        got = [await play.of_table(who, table, method) for who in WHO]
+        print(f"{table:21} {method:6} " + " ".join(f"{verdict:5}" for verdict in got))
+        if got != verdicts:
+            found.append((table, method, got, verdicts))
+    assert found == []
+
+
+async def test_functions_answer_each_role_as_the_matrix_says(play: Play) -> None:
+    found = []
+    for line in FUNCTIONS.strip().splitlines():
+        name, *verdicts = line.split()
+        answers = [
+            await play.verdict(who, "POST", f"/rpc/{name}", ARGUMENTS.get(name, {})) for who in WHO
+        ]
+        assert "PGRST202" not in answers, f"{name} has other parameters"
+        got = ["-" if answer == "-" else "yes" for answer in answers]
+        print(f"{name:30} " + " ".join(f"{verdict:3}" for verdict in got))
+        if got != verdicts:
+            found.append((name, got, verdicts))
+    assert found == []
+
+
+async def test_the_matrix_has_every_table_and_function(stack: Stack) -> None:
+    async with stack.postgres.connect() as database:
+        tables = await database.execute(
+            "select relname from pg_class where relnamespace = 'public'::regnamespace"
+            " and relkind in ('r', 'v', 'm', 'p', 'f') and relname ~ '^sms_'"
+        )
+        functions = await database.execute(
+            "select proname from pg_proc where pronamespace = 'public'::regnamespace"
+            " and proname ~ 'sms|send|reply|delivery'"
+        )
+        assert {row[0] for row in await tables.fetchall()} == {row[0] for row in cells(TABLES)}
+        listed = {line.split()[0] for line in FUNCTIONS.strip().splitlines()}
+        assert {row[0] for row in await functions.fetchall()} == listed
