@@ -14,6 +14,7 @@ from pathlib import Path
 from gateway.local.stack import REPOSITORY
 from tests.bench import (
     announcements,
+    cleanup,
     data_api,
     database_load,
     recovery,
@@ -34,6 +35,7 @@ SECTIONS = {
     "recovery": recovery,
     "startup": startup,
     "announcements": announcements,
+    "cleanup": cleanup,
 }
 FOLDER = REPOSITORY / ".local/bench"
 
