@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from twilio.rest import Client  # type: ignore[import-untyped]
 
 MAX_FIELDS = 200
+MAX_NAME = 255  # characters of a SID, an address or a status; an index has no room for thousands
+MAX_ID = 10**18 - 1  # a bigint
 CALL_SECONDS = 8.0  # all of one request to Twilio
 PAGE_SIZE = 1000  # the most Twilio lists in one answer
 VALIDITY_SECONDS = 600  # a reply that waits longer at Twilio is worse than none
@@ -74,7 +76,7 @@ class FormTooLarge(ValueError):
 
 
 class FormIncomplete(ValueError):
-    """A parameter that Twilio always sends is missing; the message names it."""
+    """A parameter that Twilio always sends is missing or no such thing; the message names it."""
 
 
 class TwilioFailed(Exception):
@@ -114,6 +116,8 @@ class Form(dict[str, list[str]]):
         value = self.first(name)
         if value is None:
             raise FormIncomplete(f"{name} is missing")
+        if len(value) > MAX_NAME:
+            raise FormIncomplete(f"{name} is too long")
         return value
 
     def as_json(self) -> dict[str, str | list[str]]:
@@ -206,7 +210,7 @@ def parse_status(form: Form, query: Mapping[str, str]) -> DeliveryStatus:
         sid=form.required("MessageSid"),
         status=form.required("MessageStatus"),
         to_number=form.required("To"),
-        message_id=_positive(query.get("m")),
+        message_id=_positive(query.get("m"), MAX_ID),
         error_code=_positive(form.first("ErrorCode")),
         error_message=form.first("ErrorMessage"),
         form=form.as_json(),
@@ -231,11 +235,12 @@ def storable(text: str) -> str:
     return re.sub("[\x00\ud800-\udfff]", "\ufffd", text)
 
 
-def _positive(text: str | None) -> int | None:
-    """A Postgres bigint, or None for anything else."""
+def _positive(text: str | None, most: int = 2**31 - 1) -> int | None:
+    """A whole number that a Postgres integer has room for, or None for anything else."""
     if text is None or not re.fullmatch("[0-9]{1,18}", text):
         return None
-    return int(text) or None
+    number = int(text)
+    return number if 0 < number <= most else None
 
 
 def hide_query(url: str) -> str:

@@ -22,8 +22,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tenacity import (
     AsyncRetrying,
     retry_if_exception_type,
@@ -80,7 +81,7 @@ def create_app(settings: Settings) -> Starlette:
     """
     gateway = Gateway(settings)
     conversation = "/api/sms/conversations/{conversation_id}"
-    return Starlette(
+    asgi = Starlette(
         routes=[
             Route("/webhook/sms", gateway.receive_sms, methods=["POST"]),
             Route("/webhook/sms/status", gateway.receive_status, methods=["POST"]),
@@ -90,10 +91,14 @@ def create_app(settings: Settings) -> Starlette:
             Route("/healthz", say_up),
             Route("/readyz", gateway.say_ready),
         ],
-        middleware=_cors(settings.sms_cors_origins),
+        middleware=[*_cors(settings.sms_cors_origins), Middleware(LastResort)],
         exception_handlers={ApiError: answer_api_error},
         lifespan=gateway.live,
     )
+    # Else a path with a slash too many is redirected, to whatever Host the client sent and, behind
+    # a proxy, to http://, where the text would be posted once more, in the clear.
+    asgi.router.redirect_slashes = False
+    return asgi
 
 
 class ApiError(HTTPException):
@@ -109,6 +114,54 @@ async def answer_api_error(request: Request, error: Exception) -> Response:
         "hint": None,
     }
     return JSONResponse(content, error.status_code)
+
+
+class LastResort:
+    """What nobody expected is logged, once, and the client learns nothing of it.
+
+    A handler for Exception would not do: Starlette raises it again after the answer, and the
+    server logs it a second time, with the error's own words.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        is_answered = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal is_answered
+            is_answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_on)
+        except Exception as error:
+            _log_failure(scope, error)
+            if not is_answered:
+                answer = PlainTextResponse("Internal Server Error", 500)
+                await answer(scope, receive, send)
+
+
+def _log_failure(scope: Scope, error: Exception) -> None:
+    log_event(
+        logger,
+        "request failed",
+        level=logging.ERROR,
+        method=scope["method"],
+        path=scope["path"],
+        reason=type(error).__name__,
+        error=_wordless(error),
+    )
+
+
+def _wordless(error: BaseException) -> Exception:
+    """The error's kind and traceback without its words, which may quote a text or a number."""
+    told = Exception(type(error).__name__).with_traceback(error.__traceback__)
+    told.__cause__ = error.__cause__ and _wordless(error.__cause__)
+    return told
 
 
 class Gateway:

@@ -202,6 +202,14 @@ def test_a_missing_parameter_is_named(name: str) -> None:
         parse_inbound(form_of([(k, "" if k == name else v) for k, v in PAIRS]))
 
 
+@pytest.mark.parametrize("name", ["MessageSid", "From", "To"])
+def test_what_no_index_has_room_for_is_named(name: str) -> None:
+    longest, longer = ([(k, "1" * n if k == name else v) for k, v in PAIRS] for n in (255, 256))
+    parse_inbound(form_of(longest))
+    with pytest.raises(FormIncomplete, match=f"{name} is too long"):
+        parse_inbound(form_of(longer))
+
+
 @given(st.dictionaries(ANY_TEXT, st.lists(ANY_TEXT, max_size=2)), ANY_TEXT)
 def test_whatever_is_parsed_can_be_stored(form: dict[str, list[str]], body: str) -> None:
     given = Form({**form, "MessageSid": ["SM1"], "From": ["1"], "To": ["2"], "Body": [body]})
@@ -234,6 +242,18 @@ def test_a_row_id_that_is_none_is_left_out(m: str) -> None:
     form = Form(MessageSid=["SM1"], MessageStatus=["sent"], To=[CONTACT])
     assert parse_status(form, {"m": m}).message_id is None
     assert parse_status(form, {}).message_id is None
+
+
+@pytest.mark.parametrize(("code", "read"), [("2147483647", 2**31 - 1), ("2147483648", None)])
+def test_an_error_code_no_integer_has_room_for_is_left_out(code: str, read: int | None) -> None:
+    form = Form(MessageSid=["SM1"], MessageStatus=["failed"], To=[CONTACT], ErrorCode=[code])
+    assert parse_status(form, {}).error_code == read
+
+
+def test_a_status_no_index_has_room_for_is_named() -> None:
+    form = Form(MessageSid=["SM1"], MessageStatus=["s" * 256], To=[CONTACT])
+    with pytest.raises(FormIncomplete, match="MessageStatus is too long"):
+        parse_status(form, {})
 
 
 # Calls

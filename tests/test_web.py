@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import shlex
 import signal
@@ -21,6 +22,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway.local.serving import drop, hang, serve
@@ -220,6 +224,7 @@ async def test_whatever_twilio_did_not_sign_is_refused(
         (text(AccountSid=None), 400, "AccountSid is missing"),
         ([], 400, "AccountSid is missing"),
         (text(AccountSid="AC" + "9" * 32), 403, "another account"),
+        (text(MessageSid="SM" * 128), 400, "MessageSid is too long"),
     ],
 )
 async def test_a_signed_form_that_is_no_text_of_ours_is_told_why(
@@ -228,6 +233,11 @@ async def test_a_signed_form_that_is_no_text_of_ours_is_told_why(
     answer = await web.post(pairs)
     assert (answer.status_code, answer.text) == (code, reason)
     assert api.calls == []
+
+
+async def test_a_slash_too_many_is_not_sent_elsewhere(web: Web) -> None:
+    answer = await web.post(text(), "/webhook/sms/")
+    assert (answer.status_code, "location" in answer.headers) == (404, False)
 
 
 @pytest.mark.parametrize(("method", "code"), [("GET", 405), ("PUT", 405), ("DELETE", 405)])
@@ -292,6 +302,33 @@ async def test_a_text_the_database_refuses_is_not_reported_as_stored(
     assert (await web.post(text())).status_code == 503
     line = caplog.messages[-1]
     assert line == f'sms not stored sid=SM{"a" * 32} reason="refused with 23514"'
+
+
+# What nobody expected
+
+
+async def fail_with_the_text(request: Request) -> Response:
+    try:
+        raise KeyError(CONTACT)
+    except KeyError as error:
+        raise RuntimeError(BODY) from error
+
+
+async def test_a_failure_is_logged_once_and_without_the_text(
+    given: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    sms = create_app(given)
+    sms.router.routes.append(Route("/broken", fail_with_the_text, methods=["POST"]))
+    async with serve_web(sms) as web:
+        answer = await web.client.post(f"{web.url}/broken?q={CONTACT}", headers={"host": "["})
+    assert (answer.status_code, answer.text) == (500, "Internal Server Error")
+    (failed,) = [record for record in caplog.records if record.exc_info]
+    line = logging.Formatter().format(failed)
+    assert line.startswith("request failed method=POST path=/broken reason=RuntimeError\n")
+    assert "in fail_with_the_text" in line
+    assert "KeyError" in line
+    assert "hunter2" not in line
+    assert CONTACT not in line
 
 
 # Status callbacks
@@ -586,6 +623,12 @@ async def log_until(process: asyncio.subprocess.Process, words: str) -> list[str
     return lines
 
 
+async def rest_of_log(process: asyncio.subprocess.Process) -> bytes:
+    """Up to its end; a process whose log nobody reads stands still."""
+    assert process.stderr is not None
+    return await process.stderr.read()
+
+
 async def test_the_procfiles_web_process_serves_logs_and_ends(
     api: DataApi, given: Settings
 ) -> None:
@@ -614,6 +657,54 @@ async def test_the_procfiles_web_process_serves_logs_and_ends(
     assert [line["status"] for line in refused] == [413, 403]
     for private in ("hunter2", CONTACT, OURS, SECRET, TOKEN, "sb_secret"):
         assert private not in "".join(log)
+
+
+async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, drop: bytes) -> bytes:
+    """Send a few bytes again and again until the server has enough of it: its answer, or b""."""
+    answer = asyncio.create_task(reader.read())
+    while not answer.done():
+        writer.write(drop)
+        await asyncio.wait([answer], timeout=0.1)
+    writer.transport.abort()
+    return b"" if answer.exception() else answer.result()
+
+
+async def test_slow_clients_are_cut_off_and_delay_nobody(api: DataApi, given: Settings) -> None:
+    port = free_port()
+    seconds = {"GUNICORN_CMD_ARGS": "--timeout 4"}
+    process = await start_web({**environ(given.supabase_url, port), **seconds})
+    head = f"POST /webhook/sms HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM_TYPE}\r\n"
+    body = f"{head}Content-Length: 9999\r\n\r\n"
+    slow = [
+        ("", b""),
+        ("POST /", b""),
+        ("", b"P"),
+        (head, b"X-A: b\r\n"),
+        (body, b""),
+        (body, b"B"),
+    ]
+    try:
+        await log_until(process, "ASGI server listening")
+        log = asyncio.create_task(rest_of_log(process))
+        async with asyncio.timeout(30), httpx.AsyncClient(timeout=20) as client:
+            clients = []
+            for start, drop in slow:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(start.encode())
+                clients.append(asyncio.create_task(drip(reader, writer, drop)))
+            web = Web(f"http://127.0.0.1:{port}", client)
+            served = 0
+            while not all(ended.done() for ended in clients):
+                assert (await web.post(text(), f"/webhook/sms?token={SECRET}")).status_code == 200
+                served += 1
+            answers = [await ended for ended in clients]
+        assert process.returncode is None
+    finally:
+        process.kill()
+        await process.wait()
+    assert [answer[9:12] for answer in answers] == [b"", b"", b"", b"", b"408", b"408"]
+    assert served > 10
+    assert b"Traceback" not in await log
 
 
 async def test_without_its_settings_the_web_process_stops_and_says_why() -> None:
