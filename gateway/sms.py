@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -317,8 +318,15 @@ class TwilioSms:
         self._client = client
         self._owner = owner
 
-    async def send(self, sms: OutgoingSms) -> SentSms:
-        """Create the message at Twilio, once: creating is not idempotent. Raises SendFailed."""
+    async def send(
+        self, sms: OutgoingSms, is_too_late: Callable[[], bool] = lambda: False
+    ) -> SentSms:
+        """Create the message at Twilio, once: creating is not idempotent. Raises SendFailed.
+
+        `is_too_late` is asked when the connection stands and nothing but the body is missing: a
+        process may have stood still since it was decided to send.
+        """
+        asked = _is_too_late.set(is_too_late)
         try:
             message = await self._client.messages.create_async(
                 to=sms.to_number,
@@ -336,6 +344,8 @@ class TwilioSms:
         except Exception as error:
             # Whatever went wrong after the request may have left, Twilio may have the text.
             raise SendFailed("unknown", f"unreadable answer: {type(error).__name__}") from error
+        finally:
+            _is_too_late.reset(asked)
         if not sent.sid:
             raise SendFailed("unknown", "the answer holds no SID")
         return sent
@@ -484,6 +494,16 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
+# Of the text that is being sent by the current task: twilio.rest passes nothing of ours on.
+_is_too_late: ContextVar[Callable[[], bool]] = ContextVar("is_too_late", default=lambda: False)
+
+
+async def _stop_if_too_late(event: str, info: Mapping[str, Any]) -> None:
+    """httpcore's trace extension. Without its body no server takes a request for complete."""
+    if event == "http11.send_request_body.started" and _is_too_late.get()():
+        raise TwilioFailed("too late to send it: this worker stood still", reached=False)
+
+
 class _Wire:
     """The HTTP client we give to twilio.rest.
 
@@ -511,7 +531,13 @@ class _Wire:
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 response = await self._http.request(
-                    method, uri, params=params, data=data, headers=headers, auth=auth
+                    method,
+                    uri,
+                    params=params,
+                    data=data,
+                    headers=headers,
+                    auth=auth,
+                    extensions={"trace": _stop_if_too_late},
                 )
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise TwilioFailed(f"no connection: {type(error).__name__}", reached=False) from error

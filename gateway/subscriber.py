@@ -325,7 +325,7 @@ class Worker:
             await self._release(lease, text.message_id)
             return
         try:
-            sent = await self._twilio.send(text)
+            sent = await self._twilio.send(text, lambda: lease.seconds_left < 5)
         except SendFailed as failure:
             outcome = await self._insist(
                 self._database.fail_send, lease.id, text.message_id, failure

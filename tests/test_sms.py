@@ -397,6 +397,24 @@ async def test_no_connection_means_never_sent() -> None:
     assert (failed.outcome, str(failed)) == ("refused", "no connection: ConnectError")
 
 
+async def test_a_worker_that_stood_still_leaves_the_request_incomplete() -> None:
+    """Frozen after it decided to send, it goes on when the text is somebody else's by now."""
+    received = asyncio.get_running_loop().create_future()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.set_result(await reader.read())
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1") as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with connect(settings(twilio_base_url=url)) as sms:
+            with pytest.raises(SendFailed) as caught:
+                await sms.send(text(), lambda: True)
+            head, _, body = (await received).partition(b"\r\n\r\n")
+    assert caught.value.outcome == "refused"
+    assert (head[:5], body) == (b"POST ", b"")
+
+
 async def drip(request: Request) -> Response:
     """A byte in time for every read, and no end."""
 
