@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import stat
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from dotenv import dotenv_values
 from supabase import AsyncClientOptions, acreate_client
 from websockets.asyncio.client import connect
 
@@ -279,6 +281,12 @@ async def test_a_browser_may_call_from_any_origin(stack: Stack) -> None:
             assert answer.headers["access-control-allow-headers"] == wanted
             answer = await client.post(path, json={})
             assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_the_settings_for_another_terminal_are_those_of_the_stack(stack: Stack) -> None:
+    path = stack.folder / "env"
+    assert dotenv_values(path) == {name: value for name, value in stack.environ.items() if value}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 async def test_the_data_api_leaves_the_migrations_grants_alone(echo: Stack) -> None:

@@ -147,6 +147,7 @@ class Stack:
         await self._start_realtime(keys)
         await self._start_door()
         await self._start_stand_ins(keys)
+        self._write_settings()
         await self._attach_user()
         await self._start_processes()
         await self._start_phone()
@@ -229,6 +230,13 @@ class Stack:
         url = await self._parts.enter_async_context(serve(self.openai, port=free_port(OPENAI_PORT)))
         self.say(f"openai        {url} (a stand-in)")
         return {"OPENAI_API_KEY": self.openai.api_key, "OPENAI_BASE_URL": f"{url}/v1"}
+
+    def _write_settings(self) -> None:
+        """For commands in another terminal: all that a `.env` of this stack would hold."""
+        path = self.folder / "env"
+        path.touch(mode=0o600)
+        path.write_text("".join(f"{name}={it}\n" for name, it in self.environ.items() if it))
+        self.say(f"settings      {path}")
 
     async def _attach_user(self) -> None:
         """A user to sign in as, who owns the local phone number: seed.sql attaches it by e-mail."""
