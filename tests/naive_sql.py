@@ -130,9 +130,10 @@ NO_NEWER_TEXT_CHECK = (
     "false",
 )
 FINISHING_CLEARS_WHAT_IS_OWED = (
-    "private.sms_end_lease",
-    "set lease_id = null,",
-    "set reply_due_at = null, owed_since = null, lease_id = null,",
+    "private.sms_note_sent",
+    "reply_due_at = case when c.reply_due_at = p_message.send_at then clock_timestamp()\n"
+    "      else c.reply_due_at end,",
+    "reply_due_at = null, owed_since = null,",
 )
 NO_GATE = ("private.sms_send_verdict", "return case", "return null; return case")
 A_BLIND_RESEND = ("private.sms_quarantine", "set status = 'unknown'", "set status = 'queued'")

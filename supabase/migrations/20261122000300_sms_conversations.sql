@@ -32,11 +32,12 @@ create table public.sms_conversations (
   -- One active conversation per number and contact: closed_at is null in that one alone.
   constraint sms_conversations_contact_key
     unique nulls not distinct (config_id, contact_number, closed_at),
-  constraint sms_conversations_status_check check (status in (
-    'active', -- texts are answered in it
-    'closed'  -- ended by its owner; the contact's next text opens a new one
-  )),
-  constraint sms_conversations_closed_at_check check ((status = 'closed') = (closed_at is not null)),
+  constraint sms_conversations_status_check check (
+    status = case when closed_at is null
+      then 'active'   -- texts are answered in it
+      else 'closed'   -- ended by its owner; the contact's next text opens a new one
+    end
+  ),
   constraint sms_conversations_owed_check check ((owed_since is null) = (reply_due_at is null)),
   constraint sms_conversations_lease_check check (
     (lease_id is null) = (leased_until is null) and (lease_id is null) = (leased_for is null)

@@ -38,11 +38,11 @@ create table public.sms_messages (
   constraint sms_messages_message_sid_key unique (message_sid),
   constraint sms_messages_conversation_id_fkey foreign key (conversation_id, user_id)
     references public.sms_conversations (id, user_id) on delete cascade,
-  constraint sms_messages_direction_check check (direction in ('incoming', 'outgoing')),
-  constraint sms_messages_author_check check (
-    (direction = 'incoming') = (author = 'contact')
-    and author in ('contact', 'ai', 'human', 'system')
+  -- Each insert and update of a row pays for the length of these.
+  constraint sms_messages_direction_check check (
+    direction = case author when 'contact' then 'incoming' else 'outgoing' end
   ),
+  constraint sms_messages_author_check check (author in ('contact', 'ai', 'human', 'system')),
   constraint sms_messages_status_check check (
     (direction = 'incoming') = (status = 'received')
     and status in (
@@ -63,11 +63,9 @@ create table public.sms_messages (
   ),
   -- A row that Twilio may not have carries no SID; Twilio's own "queued" is our 'accepted'.
   constraint sms_messages_sid_check check (
-    message_sid is null or status not in ('queued', 'sending', 'unknown', 'blocked')
+    message_sid is null or not is_open and status <> 'blocked'
   ),
-  constraint sms_messages_send_at_check check (
-    (send_at is not null) = (status in ('queued', 'sending', 'unknown'))
-  ),
+  constraint sms_messages_send_at_check check ((send_at is not null) = is_open),
   constraint sms_messages_fixed_text_check check (fixed_text is null or author = 'system' and fixed_text in (
     'stop',   -- confirms an opt-out; the one text that goes to who opted out
     'start',  -- confirms an opt-in
@@ -87,6 +85,9 @@ create unique index sms_messages_client_ref_idx on public.sms_messages (user_id,
 create index sms_messages_conversation_id_idx
   on public.sms_messages (conversation_id, id desc);
 create index sms_messages_user_id_idx on public.sms_messages (user_id, id desc);
+-- The gate counts the answers of a day, also in a conversation of years.
+create index sms_messages_capped_idx on public.sms_messages (conversation_id, created_at)
+  where author = 'ai' or fixed_text in ('bot', 'keyword');
 create index sms_messages_cap_idx on public.sms_messages (created_at) where fixed_text = 'cap';
 -- is_open is the only state an index may name: with status in a predicate no change of it is HOT.
 create index sms_messages_open_idx on public.sms_messages (conversation_id, id) where is_open;

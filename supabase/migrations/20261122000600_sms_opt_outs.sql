@@ -458,7 +458,6 @@ declare
   v_normal text := case when length(p_text) <= 200 then private.sms_normalize(p_text) end;
   v_words text[] := string_to_array(v_normal, ' ');
   v_size integer := coalesce(cardinality(v_words), 0);
-  v_word text;
   v_wish public.sms_opt_out_words;
 begin
   select w.* into v_wish from public.sms_opt_out_words as w
@@ -468,11 +467,15 @@ begin
   if found or v_size not between 1 and 20 then
     return v_wish;
   end if;
-  foreach v_word in array v_words loop -- an ordinary text ends here
-    if not exists (select from public.sms_opt_out_synonyms as s where s.word = v_word) then
-      return null;
-    end if;
-  end loop;
+  if exists ( -- an ordinary text ends here
+    select from unnest(v_words) as w (word)
+    where not exists (
+      select from public.sms_opt_out_synonyms as s where s.word = w.word
+      offset 0 -- keeps it a lookup per word
+    )
+  ) then
+    return null;
+  end if;
   with recursive known as materialized ( -- the languages in whose phrases all words occur
     select w.language, array_agg(
       case when w.stands_for = w.before then '' else w.stands_for end order by w.place

@@ -247,14 +247,13 @@ begin
     v_before.last_seen := -1;
     perform private.sms_add_day(v_before);
   end if;
-  if date_trunc('hour', p_from, 'UTC') < date_trunc('hour', p_to, 'UTC')
-    and p_from > p_to - interval '8 days' then
+  if p_from > p_to - interval '8 days' then
     perform private.sms_add_hour(p_counts.user_id, p_counts.config_id, p_from, 0, 0, -1);
   end if;
   return p_from is null or v_before.day < p_counts.day;
 end;
 $$;
-comment on function private.sms_move_contact(public.sms_daily_stats, timestamptz, timestamptz) is 'Takes a contact out of the day and hour of its text before, if they are over. True: it is new to the day of p_counts.';
+comment on function private.sms_move_contact(public.sms_daily_stats, timestamptz, timestamptz) is 'Takes a contact out of the hour of its text before, which is over, and out of the day if that is over as well. True: it is new to the day of p_counts.';
 revoke all on function private.sms_move_contact(public.sms_daily_stats, timestamptz, timestamptz) from public, anon, authenticated, service_role;
 
 create function private.sms_count_person(p_message public.sms_messages, p_conversation public.sms_conversations)
@@ -306,8 +305,10 @@ begin
     v_seen_before := private.sms_seen_before(v_conversation, new.id);
     v_new_to_hour := v_seen_before is null
       or v_seen_before < date_trunc('hour', new.created_at, 'UTC');
-    v_counts.last_seen
-      := private.sms_move_contact(v_counts, v_seen_before, new.created_at)::int;
+    if v_new_to_hour then
+      v_counts.last_seen
+        := private.sms_move_contact(v_counts, v_seen_before, new.created_at)::int;
+    end if;
   elsif new.author = 'human' then
     perform private.sms_count_person(new, v_conversation);
   end if;

@@ -11,15 +11,11 @@ stable
 security invoker
 set search_path = ''
 as $$
-declare
-  v_hour integer;
-  v_day integer;
-  v_number integer;
 begin
-  select count(*) filter (where r.created_at > p_now - interval '1 hour'), count(*)
-  into v_hour, v_day
-  from (
-    select m.created_at
+  return (
+    select count(*) filter (where m.created_at > p_now - interval '1 hour') - p_own
+        >= p_config.replies_per_hour
+      or count(*) - p_own >= p_config.replies_per_day
     from public.sms_conversations as c
     join public.sms_messages as m on m.conversation_id = c.id
     where c.config_id = p_conversation.config_id
@@ -28,15 +24,13 @@ begin
       and m.status not in ('canceled', 'blocked')
       and m.created_at > p_now - interval '1 day'
       and c.last_message_at > p_now - interval '1 day'
-  ) as r;
-  select coalesce(sum(s.ai_replies), 0) into v_number
-  from public.sms_daily_stats as s
-  where s.user_id = p_config.user_id
-    and s.day = (p_now at time zone 'UTC')::date
-    and s.config_id = p_config.id;
-  return v_hour - p_own >= p_config.replies_per_hour
-    or v_day - p_own >= p_config.replies_per_day
-    or v_number - p_own >= p_config.number_replies_per_day;
+  ) or (
+    select coalesce(sum(s.ai_replies), 0) - p_own >= p_config.number_replies_per_day
+    from public.sms_daily_stats as s
+    where s.user_id = p_config.user_id
+      and s.day = (p_now at time zone 'UTC')::date
+      and s.config_id = p_config.id
+  );
 end;
 $$;
 comment on function private.sms_replies_used_up(public.sms_conversations, public.sms_configs, timestamptz, integer) is 'Has this contact, or this number, had its AI replies for now? p_own: 1 for an answer whose row is counted among them already.';
@@ -52,7 +46,7 @@ set search_path = ''
 as $$
 begin
   return (
-    select count(*) = 3 and count(distinct t.message_content) = 1
+    select count(*) = 3 and min(t.message_content) = max(t.message_content)
       and min(t.created_at) > p_now - interval '1 hour'
       and length(min(t.message_content)) > 3 -- people say "yes" and "ok" three times
     from (
@@ -89,8 +83,8 @@ revoke all on function private.sms_gate_author(public.sms_messages) from public,
 grant execute on function private.sms_gate_author(public.sms_messages) to service_role;
 
 create function private.sms_send_verdict(
-  p_conversation public.sms_conversations, p_author text, p_now timestamptz,
-  p_own integer default 0
+  p_conversation public.sms_conversations, p_config public.sms_configs, p_author text,
+  p_now timestamptz, p_own integer default 0
 )
 returns text
 language plpgsql
@@ -98,24 +92,21 @@ stable
 security invoker
 set search_path = ''
 as $$
-declare
-  v_config public.sms_configs;
 begin
-  select f.* into v_config from public.sms_configs as f where f.id = p_conversation.config_id;
   return case
     when p_author <> 'confirmation' and private.sms_is_opted_out(
-      p_conversation.user_id, p_conversation.contact_number, v_config.phone_number
+      p_conversation.user_id, p_conversation.contact_number, p_config.phone_number
     ) then 'opted_out'
     when p_conversation.status = 'closed' then 'closed'
-    when v_config.parked_until > p_now then 'parked'
+    when p_config.parked_until > p_now then 'parked'
     when p_author <> 'ai' then null
-    when not (v_config.auto_reply and p_conversation.auto_reply)
+    when not (p_config.auto_reply and p_conversation.auto_reply)
       or p_conversation.paused_until > p_now then 'paused'
     when private.sms_is_looping(p_conversation.id, p_now) then 'loop'
-    when private.sms_replies_used_up(p_conversation, v_config, p_now, p_own) then 'cap'
+    when private.sms_replies_used_up(p_conversation, p_config, p_now, p_own) then 'cap'
   end;
 end;
 $$;
-comment on function private.sms_send_verdict(public.sms_conversations, text, timestamptz, integer) is 'Null: it may leave. Else the rule that forbids it: opted_out, closed, parked (for now), and for answers of the AI paused, loop or cap. p_author: ai, human, system (neither paused nor capped) or confirmation (of an opt-out: goes to who opted out). p_own: 1 for a row that is there already.';
-revoke all on function private.sms_send_verdict(public.sms_conversations, text, timestamptz, integer) from public, anon, authenticated, service_role;
-grant execute on function private.sms_send_verdict(public.sms_conversations, text, timestamptz, integer) to service_role;
+comment on function private.sms_send_verdict(public.sms_conversations, public.sms_configs, text, timestamptz, integer) is 'Null: it may leave. Else the rule that forbids it: opted_out, closed, parked (for now), and for answers of the AI paused, loop or cap. p_author: ai, human, system (neither paused nor capped) or confirmation (of an opt-out: goes to who opted out). p_own: 1 for a row that is there already.';
+revoke all on function private.sms_send_verdict(public.sms_conversations, public.sms_configs, text, timestamptz, integer) from public, anon, authenticated, service_role;
+grant execute on function private.sms_send_verdict(public.sms_conversations, public.sms_configs, text, timestamptz, integer) to service_role;

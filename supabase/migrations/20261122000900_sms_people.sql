@@ -57,7 +57,9 @@ begin
   if new.author = 'human' then
     new.occurred_at := new.created_at;
     perform private.sms_admit_human_text(new, v_conversation);
-    if private.sms_send_verdict(v_conversation, 'human', new.created_at) = 'opted_out' then
+    if private.sms_is_opted_out(v_conversation.user_id, v_conversation.contact_number, (
+      select f.phone_number from public.sms_configs as f where f.id = v_conversation.config_id
+    )) then
       new.status := 'blocked';
       new.send_at := null;
       new.error_message := 'opted_out';

@@ -105,6 +105,25 @@ comment on function private.sms_note_opt_word(public.sms_conversations, text, te
 revoke all on function private.sms_note_opt_word(public.sms_conversations, text, text, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function private.sms_note_opt_word(public.sms_conversations, text, text, timestamptz) to service_role;
 
+create function private.sms_person_wrote(p_conversation_id uuid, p_after timestamptz)
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  return exists (
+    select from public.sms_messages as m
+    where m.conversation_id = p_conversation_id
+      and m.author = 'human' and m.created_at > p_after
+  );
+end;
+$$;
+comment on function private.sms_person_wrote(uuid, timestamptz) is 'Has a person written in this conversation since then?';
+revoke all on function private.sms_person_wrote(uuid, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_person_wrote(uuid, timestamptz) to service_role;
+
 create function private.sms_not_owed_because(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_payload jsonb, p_meaning text, p_occurred_at timestamptz, p_now timestamptz
@@ -122,11 +141,8 @@ begin
     when p_occurred_at < p_now - p_config.answer_within
       or p_occurred_at < p_config.created_at then 'old'
     when p_conversation.status = 'closed' then 'closed'
-    when exists (
-      select from public.sms_messages as m
-      where m.conversation_id = p_conversation.id
-        and m.author = 'human' and m.created_at > p_occurred_at
-    ) then 'person_wrote'
+    when p_conversation.last_message_at > p_occurred_at
+      and private.sms_person_wrote(p_conversation.id, p_occurred_at) then 'person_wrote'
     when private.sms_is_reaction(p_payload ->> 'body') then 'reaction'
     when private.sms_is_auto_reply(p_payload ->> 'body') then 'auto_reply'
   end;
@@ -196,7 +212,8 @@ begin
     reply_error = case p_reason when 'auto_reply' then p_reason else c.reply_error end,
     reply_due_at = case
       when v_is_owed then least(
-        p_now + p_config.reply_delay, v_since + (private.sms_timing()).reply_wait_max
+        p_now + p_config.reply_delay,
+        v_since + (select t.reply_wait_max from private.sms_timing as t)
       )
       else c.reply_due_at
     end
@@ -214,17 +231,11 @@ stable
 security invoker
 set search_path = ''
 as $$
-declare
-  v_keyword text;
 begin
-  if length(p_body) > 200
-    or not exists (select from public.sms_keyword_answers as k where k.config_id = p_config_id) then
-    return null;
-  end if;
-  v_keyword := private.sms_normalize(p_body);
   return (
     select k.answer from public.sms_keyword_answers as k
-    where k.config_id = p_config_id and k.normalized = v_keyword
+    where k.config_id = p_config_id
+      and length(p_body) <= 200 and k.normalized = private.sms_normalize(p_body)
   );
 end;
 $$;
@@ -254,7 +265,7 @@ begin
     v_name := 'keyword';
     v_content := private.sms_keyword_answer(p_config.id, p_payload ->> 'body');
   end if;
-  if v_content is null or private.sms_send_verdict(p_conversation, 'ai', p_now) is not null then
+  if v_content is null or private.sms_send_verdict(p_conversation, p_config, 'ai', p_now) is not null then
     return null;
   end if;
   return jsonb_build_object('name', v_name, 'content', v_content);

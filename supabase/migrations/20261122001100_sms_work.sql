@@ -158,7 +158,10 @@ grant execute on function private.sms_seconds_until_work(timestamptz) to service
 
 -- The jobs, as the worker gets them.
 
-create function private.sms_text_job(p_kind text, p_conversation public.sms_conversations, p_message public.sms_messages)
+create function private.sms_text_job(
+  p_kind text, p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_message public.sms_messages
+)
 returns jsonb
 language plpgsql
 stable
@@ -166,27 +169,24 @@ security invoker
 set search_path = ''
 as $$
 begin
-  return (
-    select jsonb_build_object(
-      'kind', p_kind,
-      'lease_id', p_conversation.lease_id,
-      'conversation_id', p_conversation.id,
-      'message_id', p_message.id,
-      'from', f.phone_number,
-      'to', p_conversation.contact_number,
-      'service_sid', f.messaging_service_sid,
-      'content', p_message.message_content,
-      'sent_after', p_message.sending_at - interval '2 minutes'
-    )
-    from public.sms_configs as f where f.id = p_conversation.config_id
+  return jsonb_build_object(
+    'kind', p_kind,
+    'lease_id', p_conversation.lease_id,
+    'conversation_id', p_conversation.id,
+    'message_id', p_message.id,
+    'from', p_config.phone_number,
+    'to', p_conversation.contact_number,
+    'service_sid', p_config.messaging_service_sid,
+    'content', p_message.message_content,
+    'sent_after', p_message.sending_at - interval '2 minutes'
   );
 end;
 $$;
-comment on function private.sms_text_job(text, public.sms_conversations, public.sms_messages) is 'A job of kind send or reconcile.';
-revoke all on function private.sms_text_job(text, public.sms_conversations, public.sms_messages) from public, anon, authenticated, service_role;
-grant execute on function private.sms_text_job(text, public.sms_conversations, public.sms_messages) to service_role;
+comment on function private.sms_text_job(text, public.sms_conversations, public.sms_configs, public.sms_messages) is 'A job of kind send or reconcile.';
+revoke all on function private.sms_text_job(text, public.sms_conversations, public.sms_configs, public.sms_messages) from public, anon, authenticated, service_role;
+grant execute on function private.sms_text_job(text, public.sms_conversations, public.sms_configs, public.sms_messages) to service_role;
 
-create function private.sms_was_said(p_message public.sms_messages)
+create function private.sms_was_said(p_message_sid text, p_status text)
 returns boolean
 language plpgsql
 immutable
@@ -194,13 +194,12 @@ security invoker
 set search_path = ''
 as $$
 begin
-  return p_message.message_sid is not null
-    or p_message.status not in ('blocked', 'canceled', 'failed', 'queued');
+  return p_message_sid is not null or p_status not in ('blocked', 'canceled', 'failed', 'queued');
 end;
 $$;
-comment on function private.sms_was_said(public.sms_messages) is 'False for a text that never was at Twilio: what it answers, the next answer covers. A carrier''s later "failed" may still be contradicted.';
-revoke all on function private.sms_was_said(public.sms_messages) from public, anon, authenticated, service_role;
-grant execute on function private.sms_was_said(public.sms_messages) to service_role;
+comment on function private.sms_was_said(text, text) is 'False for a text that never was at Twilio: what it answers, the next answer covers. A carrier''s later "failed" may still be contradicted.';
+revoke all on function private.sms_was_said(text, text) from public, anon, authenticated, service_role;
+grant execute on function private.sms_was_said(text, text) to service_role;
 
 create function private.sms_unanswered(p_conversation public.sms_conversations)
 returns bigint
@@ -218,7 +217,7 @@ begin
       and m.id > coalesce((
         select coalesce(o.in_reply_to, o.id) from public.sms_messages as o
         where o.conversation_id = p_conversation.id
-          and o.direction = 'outgoing' and private.sms_was_said(o)
+          and o.direction = 'outgoing' and private.sms_was_said(o.message_sid, o.status)
         order by o.id desc
         limit 1
       ), 0)
@@ -244,20 +243,19 @@ begin
     from (
       select m.id, coalesce(m.in_reply_to, m.id) as place,
         case m.direction when 'incoming' then 'user' else 'assistant' end as role,
-        concat_ws(' ', nullif(m.message_content, ''), (
+        concat_ws(' ', nullif(m.message_content, ''), case when m.media <> '[]' then (
           select format('[sent %s not shown here: %s]', case count(*)
             when 1 then 'an attachment' else count(*) || ' attachments' end,
             string_agg(a ->> 'content_type', ', '))
           from jsonb_array_elements(m.media) as a
-          having count(*) > 0
-        )) as content
+        ) end) as content
       from public.sms_messages as m
       where m.conversation_id = p_conversation.id
         and (
           m.id <= p_conversation.last_incoming_id
           or m.in_reply_to < p_conversation.last_incoming_id
         )
-        and private.sms_was_said(m)
+        and private.sms_was_said(m.message_sid, m.status)
       order by m.id desc
       limit greatest(p_limit, private.sms_unanswered(p_conversation))
     ) as h
@@ -339,6 +337,7 @@ security invoker
 set search_path = ''
 as $$
 declare
+  v_config public.sms_configs;
   v_message public.sms_messages;
 begin
   if p_conversation.leased_for = 'reply' then
@@ -354,7 +353,8 @@ begin
   if not found then
     return null;
   end if;
-  return private.sms_text_job(p_conversation.leased_for, p_conversation, v_message);
+  select f.* into v_config from public.sms_configs as f where f.id = p_conversation.config_id;
+  return private.sms_text_job(p_conversation.leased_for, p_conversation, v_config, v_message);
 end;
 $$;
 comment on function private.sms_job(public.sms_conversations) is 'The job that a leased conversation stands for; null: a callback did it meanwhile.';
@@ -376,9 +376,13 @@ begin
   update public.sms_conversations as c
   set lease_id = p_lease_id, leased_until = p_until, leased_for = p_for,
     reply_attempts = c.reply_attempts + (p_for = 'reply')::int,
-    send_due_at = private.sms_send_due(c.id)
+    send_due_at = case when c.send_due_at is not null then private.sms_send_due(c.id) end
   where c.id = p_conversation_id
   returning c.* into v_conversation;
+  if p_for = 'reply' then
+    -- Nothing has left yet: a lease that the server loses by crashing has ended, as any other.
+    perform set_config('synchronous_commit', 'off', true);
+  end if;
   return private.sms_job(v_conversation);
 end;
 $$;
@@ -437,9 +441,11 @@ security invoker
 set search_path = ''
 as $$
 declare
+  v_config public.sms_configs;
   v_message public.sms_messages;
   v_verdict text;
 begin
+  select f.* into v_config from public.sms_configs as f where f.id = p_conversation.config_id;
   loop
     select m.* into v_message from public.sms_messages as m
     where m.conversation_id = p_conversation.id and m.is_open and m.status = 'queued'
@@ -456,14 +462,12 @@ begin
       return null;
     else
       v_verdict := private.sms_send_verdict(
-        p_conversation, private.sms_gate_author(v_message), p_now,
+        p_conversation, v_config, private.sms_gate_author(v_message), p_now,
         (v_message.author = 'ai' or v_message.fixed_text in ('bot', 'keyword'))::integer
       );
     end if;
     exit when v_verdict is null;
-    perform private.sms_withhold_queued(v_message, v_verdict, (
-      select f.parked_until from public.sms_configs as f where f.id = p_conversation.config_id
-    ));
+    perform private.sms_withhold_queued(v_message, v_verdict, v_config.parked_until);
   end loop;
   update public.sms_messages as m
   set status = 'sending', sending_at = p_now, send_at = p_until, attempts = m.attempts + 1
@@ -529,10 +533,11 @@ set search_path = ''
 as $$
 declare
   v_config public.sms_configs;
-  v_verdict text := private.sms_send_verdict(p_conversation, 'ai', p_now);
+  v_verdict text;
   v_not_before timestamptz;
 begin
   select f.* into v_config from public.sms_configs as f where f.id = p_conversation.config_id;
+  v_verdict := private.sms_send_verdict(p_conversation, v_config, 'ai', p_now);
   v_not_before := case when v_verdict = 'parked' then v_config.parked_until
     when v_verdict is null then private.sms_quiet_until(v_config, p_now) end;
   if v_not_before is not null then
@@ -756,11 +761,10 @@ security invoker
 set search_path = ''
 as $$
 begin
-  return (
-    select p_conversation.last_incoming_id <> p_message_id
-      and p_conversation.overtaken < t.overtaken_max
+  return p_conversation.last_incoming_id <> p_message_id and (
+    select p_conversation.overtaken < t.overtaken_max
       and p_now < p_conversation.owed_since + t.overtaken_for
-    from private.sms_timing() as t
+    from private.sms_timing as t
   );
 end;
 $$;
@@ -843,6 +847,7 @@ as $$
 declare
   v_now timestamptz;
   v_conversation public.sms_conversations;
+  v_config public.sms_configs;
   v_message public.sms_messages;
   v_verdict text;
 begin
@@ -860,10 +865,11 @@ begin
     );
   end if;
 
-  v_verdict := private.sms_send_verdict(v_conversation, 'ai', v_now);
-  if v_verdict is null and private.sms_is_overtaken(v_conversation, p_message_id, v_now) then
-    v_verdict := 'overtaken';
-  end if;
+  select f.* into v_config from public.sms_configs as f where f.id = v_conversation.config_id;
+  v_verdict := coalesce(
+    private.sms_send_verdict(v_conversation, v_config, 'ai', v_now),
+    case when private.sms_is_overtaken(v_conversation, p_message_id, v_now) then 'overtaken' end
+  );
   if v_verdict is not null then
     return private.sms_drop_answer(v_conversation, v_verdict);
   end if;
@@ -880,7 +886,7 @@ begin
   )
   returning m.* into v_message;
   perform private.sms_cover(v_conversation, p_message_id, v_now);
-  return private.sms_text_job('send', v_conversation, v_message)
+  return private.sms_text_job('send', v_conversation, v_config, v_message)
     || jsonb_build_object('outcome', 'send');
 end;
 $$;

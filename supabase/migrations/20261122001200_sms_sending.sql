@@ -83,20 +83,15 @@ begin
     perform private.sms_note_event(p_message.id, p_message_sid, 'doubled', null, null);
     return 'doubled';
   elsif p_message.message_sid is null then
-    if exists (select from public.sms_messages as m where m.message_sid = p_message_sid) then
-      return 'stale'; -- settling gave it to another text with the same words
-    end if;
     -- Twilio's word beats any state we guessed, also 'failed' and 'queued'.
     update public.sms_messages as m
     set message_sid = p_message_sid, status = 'accepted', send_at = null,
       error_code = null, error_message = null
-    where m.id = p_message.id;
-    update public.sms_conversations as c
-    set send_due_at = private.sms_send_due(c.id),
-      -- The next answer waited for this one and need not any more.
-      reply_due_at = case when c.reply_due_at = p_message.send_at then clock_timestamp()
-        else c.reply_due_at end
-    where c.id = p_message.conversation_id;
+    where m.id = p_message.id
+      and not exists (select from public.sms_messages as o where o.message_sid = p_message_sid);
+    if not found then
+      return 'stale'; -- settling gave it to another text with the same words
+    end if;
   end if;
   if p_status <> 'accepted' then
     perform private.sms_forward(p_message.id, p_status, null, null);
@@ -107,6 +102,29 @@ $$;
 comment on function private.sms_attach_sid(public.sms_messages, text, text) is 'Twilio has this text under this SID. A second SID for one text means that it was sent twice: stored as the event "doubled".';
 revoke all on function private.sms_attach_sid(public.sms_messages, text, text) from public, anon, authenticated, service_role;
 grant execute on function private.sms_attach_sid(public.sms_messages, text, text) to service_role;
+
+create function private.sms_note_sent(p_message public.sms_messages, p_lease_id uuid)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  update public.sms_conversations as c
+  set send_due_at = private.sms_send_due(c.id),
+    -- The next answer waited for this one and need not any more.
+    reply_due_at = case when c.reply_due_at = p_message.send_at then clock_timestamp()
+      else c.reply_due_at end,
+    lease_id = nullif(c.lease_id, p_lease_id),
+    leased_until = case when c.lease_id is distinct from p_lease_id then c.leased_until end,
+    leased_for = case when c.lease_id is distinct from p_lease_id then c.leased_for end
+  where c.id = p_message.conversation_id;
+end;
+$$;
+comment on function private.sms_note_sent(public.sms_messages, uuid) is 'A text of the conversation is no longer open: when the next is due. Ends the lease if it is still this one.';
+revoke all on function private.sms_note_sent(public.sms_messages, uuid) from public, anon, authenticated, service_role;
+grant execute on function private.sms_note_sent(public.sms_messages, uuid) to service_role;
 
 create function public.finish_send(
   p_lease_id uuid, p_message_id bigint, p_message_sid text, p_status text,
@@ -134,7 +152,7 @@ begin
     set segments = coalesce(p_segments, m.segments), encoding = coalesce(p_encoding, m.encoding)
     where m.id = p_message_id;
   end if;
-  perform private.sms_end_lease(v_message.conversation_id, p_lease_id);
+  perform private.sms_note_sent(v_message, p_lease_id);
   return jsonb_build_object('outcome', v_outcome);
 end;
 $$;
@@ -334,6 +352,7 @@ begin
     v_outcome := v_message.status;
   elsif v_sid is not null then
     v_outcome := private.sms_attach_sid(v_message, v_sid, 'accepted');
+    perform private.sms_note_sent(v_message, p_lease_id);
   elsif p_found is null then -- no complete listing could be had
     perform private.sms_reopen(v_message, 'unknown', v_now + v_timing.settle_after,
       v_message.error_code, v_message.error_message);
@@ -440,6 +459,7 @@ begin
   end if;
   if v_message.message_sid is distinct from (p_payload ->> 'sid') then
     v_outcome := private.sms_attach_sid(v_message, p_payload ->> 'sid', 'accepted');
+    perform private.sms_note_sent(v_message, null);
   end if;
   if v_outcome = 'recorded' and v_status is not null and not private.sms_forward(
     v_message.id, v_status, v_code, p_payload ->> 'error_message'

@@ -179,8 +179,7 @@ begin
     v_text := regexp_replace(v_text, '(\S{100})\S+', '\1', 'g');
   end if;
   -- To the parser these make addresses, signs and tags of what people type between words.
-  v_text := replace(replace(replace(replace(replace(replace(replace(replace(replace(v_text,
-    '-', ' '), '.', ' '), '/', ' '), '@', ' '), '_', ' '), ':', ' '), '+', ' '), '<', ' '), '&', ' ');
+  v_text := translate(v_text, '-./@_:+<&', '         ');
   v_text := array_to_string(tsvector_to_array(to_tsvector('pg_catalog.simple', v_text)), ' ' || v_key);
   return array_to_tsvector(string_to_array(nullif(v_key || v_text, v_key), ' '));
 end;
@@ -191,9 +190,11 @@ revoke all on function private.sms_search_words(uuid, bigint, text) from public,
 grant execute on function private.sms_search_words(uuid, bigint, text) to authenticated, service_role;
 
 -- Without the list of entries to be sorted in later: every search would read it once per block, and
--- the text that fills it would wait until it is sorted in.
+-- the text that fills it would wait until it is sorted in. Without open texts, which would be indexed
+-- again a moment later: they are among the newest.
 create index sms_messages_search_idx on public.sms_messages
-  using gin (private.sms_search_words(user_id, id, message_content)) with (fastupdate = off);
+  using gin (private.sms_search_words(user_id, id, message_content)) with (fastupdate = off)
+  where not is_open;
 
 create function private.sms_word_pattern(p_word text)
 returns text
@@ -258,7 +259,7 @@ begin
       select said.id
       from (
         select m.id, m.user_id from public.sms_messages as m
-        where private.sms_search_words(m.user_id, m.id, m.message_content)
+        where not m.is_open and private.sms_search_words(m.user_id, m.id, m.message_content)
           @@ replace(v_query, '@', v_key || to_hex(block) || '.')::tsquery
         offset 0 -- or the planner would add the index on user_id, and read all of it
       ) as said

@@ -145,13 +145,19 @@ declare
   v_erased integer;
 begin
   with old as materialized (
-    select c.id, c.user_id from public.sms_conversations as c
-    where c.status = 'closed'
-      and c.last_message_at < now() - make_interval(days => p_days)
-      and (c.lease_id is null or c.leased_until < now()) and c.reply_due_at is null and c.send_due_at is null
-    order by c.last_message_at, c.id
+    select o.id, o.user_id
+    from (select distinct f.user_id from public.sms_configs as f) as u
+    cross join lateral ( -- a user at a time: their conversations are indexed by last_message_at
+      select c.id, c.user_id from public.sms_conversations as c
+      where c.user_id = u.user_id and c.status = 'closed'
+        and c.last_message_at < now() - make_interval(days => p_days)
+        and (c.lease_id is null or c.leased_until < now())
+        and c.reply_due_at is null and c.send_due_at is null
+      order by c.last_message_at
+      limit 500
+      for update skip locked
+    ) as o
     limit 500
-    for update skip locked
   )
   delete from public.sms_conversations as c
   using old
