@@ -19,6 +19,7 @@ from tests.bench import (
     database_load,
     recovery,
     report,
+    snapshot,
     startup,
     system,
     usual,
@@ -36,6 +37,7 @@ SECTIONS = {
     "startup": startup,
     "announcements": announcements,
     "cleanup": cleanup,
+    "snapshot": snapshot,
 }
 FOLDER = REPOSITORY / ".local/bench"
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
-import psycopg
-
 from tests.bench import host, pgbench
 from tests.bench.databases import database
-from tests.bench.report import Figure, Plot, Report
+from tests.bench.report import Figure, Report
 from tests.bench.world import Bench
 
 SECTION = "3 SQL"
@@ -42,7 +39,6 @@ def states(bench: Bench) -> list[State]:
 async def measure(bench: Bench, report: Report) -> None:
     await measure_functions(bench, report)
     await measure_growth(bench, report)
-    await measure_snapshot(bench, report)
 
 
 async def measure_functions(bench: Bench, report: Report) -> None:
@@ -56,7 +52,7 @@ async def measure_functions(bench: Bench, report: Report) -> None:
             for clients in CLIENTS:
                 for script in pgbench.SCRIPTS:
                     before = host.cpu_seconds(stack.postgres.child.process.pid)
-                    seconds = bench.size.of(6, 3)
+                    seconds = bench.size.of(10, 3)
                     run = await pgbench.run(url, script, clients, seconds)
                     spent = host.cpu_seconds(stack.postgres.child.process.pid) - before
                     speed[script, clients].append(run.per_second)
@@ -119,31 +115,3 @@ def report_growth(
 
 def owner(load: str) -> str:
     return "one owner" if load == "one" else "1,000 owners"
-
-
-async def measure_snapshot(bench: Bench, report: Report) -> None:
-    """A transaction that sees the beginning keeps every dead row version."""
-    stack, windows = await bench.stack(), bench.size.of(20, 3)
-    seconds, speeds = bench.size.of(30, 3), list[pgbench.Run]()
-    async with (
-        database(stack.postgres_url, 0) as url,
-        await psycopg.AsyncConnection.connect(url) as holder,
-    ):
-        await holder.execute("set transaction isolation level repeatable read")
-        await holder.execute("select count(*) from public.sms_conversations")
-        began = time.monotonic()
-        for _ in range(windows):
-            speeds.append(await pgbench.run(url, "life", 4, seconds))
-        held = time.monotonic() - began
-        await holder.rollback()
-        after = await pgbench.run(url, "life", 4, seconds)
-    first, last = speeds[0], speeds[-1]
-    what = f"cost of a life after {held / 60:.0f} min of an open snapshot / at its start"
-    report.add(Figure(SECTION, what, (first.per_second / last.per_second,)))
-    what = "claim at the end of the open snapshot / at its start"
-    report.add(Figure(SECTION, what, (last.latencies[1] / first.latencies[1],)))
-    what = "cost of a life right after the snapshot / at its start"
-    report.add(Figure(SECTION, what, (first.per_second / after.per_second,)))
-    minutes = [(number * seconds / 60, run.per_second) for number, run in enumerate(speeds)]
-    title = "Lives a second while a snapshot stays open"
-    report.plots.append(Plot("snapshot", title, "minutes", "lives/s", {"4 connections": minutes}))

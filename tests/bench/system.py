@@ -108,13 +108,14 @@ class Drain:
 
 
 async def measure_drain(bench: Bench, report: Report) -> None:
-    """The cases take turns; each round adds one run to each."""
-    cases = [(1, 0.0), (2, 0.0), (4, 0.0), (1, 0.6), (2, 0.6), (4, 0.6)]
+    """The cases take turns; those without an aim have one."""
+    cases = [(1, 0.0), (1, 0.6), (2, 0.0), (2, 0.6), (4, 0.0), (4, 0.6)]
     cases = cases if not bench.size.quick else [(1, 0.0)]
     drains: dict[tuple[int, float], list[Drain]] = {case: [] for case in cases}
-    for _ in range(bench.size.rounds):
+    for turn in range(bench.size.rounds):
         for workers, model in cases:
-            drains[workers, model].append(await drain(bench, workers, model))
+            if turn == 0 or workers == 1:
+                drains[workers, model].append(await drain(bench, workers, model))
     for (workers, model), runs in drains.items():
         least = None
         if workers == 1:
