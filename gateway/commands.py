@@ -35,7 +35,7 @@ SWEEP_DAYS = 1  # older texts without a final state never get one
 # What settle_sms says, for people.
 VERDICTS = {
     "recorded": "Twilio has it: its MessageSid is recorded.",
-    "queued": "Twilio does not have it: it is sent once more.",
+    "queued": "Twilio does not have it: it is sent again.",
     "failed": "Twilio does not have it, and it is too late to send it again: it failed.",
     "unknown": "Not decided: that takes two complete lists a minute apart. Settle it again later.",
     "gone": "It was erased meanwhile.",

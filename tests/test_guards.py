@@ -29,7 +29,7 @@ PAGES = {
     "ingest_sms, known contact": 150,
     "ingest_sms, new contact": 240,
     "claim_sms_work, an answer": 130,
-    "claim_sms_work, nothing due": 20,
+    "claim_sms_work, nothing due": 110,
     "queue_reply": 190,
     "finish_send": 95,
     "record_delivery": 50,

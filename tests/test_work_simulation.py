@@ -74,7 +74,6 @@ class Simulation:
         self.texts = deque((*random.choice(contacts), f"text {i}") for i in range(TEXTS))
         self.twilio = FakeTwilio()
         self.happened: Counter[str] = Counter()
-        self.died: set[int] = set()
         self.answers = count(1)
 
     async def take_part(self, session: Session, chance: random.Random) -> None:
@@ -108,8 +107,7 @@ class Simulation:
         self, session: Session, chance: random.Random, job: Job, asked_at: float
     ) -> None:
         self.happened[job["kind"]] += 1
-        # The claim of a 'send' job passes the gate: a death here is one before Twilio, as below.
-        self.may_die(chance, "after claim", job if job["kind"] == "send" else None)
+        self.may_die(chance, "after claim")
         if job["kind"] == "reconcile":
             outcome = await session.settle(job, self.twilio.list(job))
             self.happened[f"settled: {outcome}"] += 1
@@ -124,7 +122,7 @@ class Simulation:
             if answer["outcome"] != "send":
                 return
             job = answer
-        self.may_die(chance, "after queue_reply", job)
+        self.may_die(chance, "after queue_reply")
         if time.monotonic() > asked_at + SEND_SECONDS:
             await session.call("release_sms_work", lease_id=job["lease_id"])
             self.happened["released"] += 1
@@ -136,8 +134,7 @@ class Simulation:
         if luck < 0.03:
             await session.fail(job, "refused", retry_after="0.02")
             return
-        if luck < 0.05 and job["message_id"] not in self.died:
-            self.died.add(job["message_id"])
+        if luck < 0.05:
             await session.fail(job, "unknown")  # the request was lost
             return
         text = self.twilio.create(job)
@@ -151,15 +148,9 @@ class Simulation:
         if chance.random() < 0.3:
             await session.callback(job, text["sid"], "delivered")
 
-    def may_die(self, chance: random.Random, where: str, job: Job | None = None) -> None:
-        """A text whose worker dies twice before Twilio has it is given up, which is tested
-        elsewhere: here it happens to each once."""
+    def may_die(self, chance: random.Random, where: str) -> None:
         if chance.random() > 0.03:
             return
-        if job:
-            if job["message_id"] in self.died:
-                return
-            self.died.add(job["message_id"])
         self.happened[f"died {where}"] += 1
         raise Died
 

@@ -805,16 +805,17 @@ async def a_fact_is_recorded_though_its_lease_is_lost(db: Db) -> None:
     assert (await one.claim())["kind"] == "wait"
 
 
-async def test_a_text_missing_twice_is_sent_once_more_and_then_failed(db: Db) -> None:
+async def test_a_text_missing_twice_is_sent_again_until_it_is_ten_minutes_old(db: Db) -> None:
     one, _, _, job = await unknown(db)
-    assert await one.settle(await one.claim(), []) == "unknown"
-    await db.later(seconds=61)
-    assert await one.settle(await one.claim(), []) == "queued"
-    again = await one.claim()
-    assert (again["kind"], again["message_id"]) == ("send", job["message_id"])
-    await db.later(seconds=121)
-    assert (await one.claim())["kind"] == "reconcile"
-    await db.later(seconds=61)
+    for minutes in (3, 7):
+        assert await one.settle(await one.claim(), []) == "unknown", minutes
+        await db.later(seconds=61)
+        assert await one.settle(await one.claim(), []) == "queued", minutes
+        again = await one.claim()
+        assert (again["kind"], again["message_id"]) == ("send", job["message_id"])
+        await db.later(seconds=121)  # its worker died again
+        assert (await one.claim())["kind"] == "reconcile"
+        await db.later(seconds=61)
     assert await one.settle(await one.claim(), []) == "unknown"
     await db.later(seconds=61)
     assert await one.settle(await one.claim(), []) == "failed"

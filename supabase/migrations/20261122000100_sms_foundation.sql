@@ -40,7 +40,7 @@ comment on column private.sms_timing.retry_after is 'First pause after a failed 
 comment on column private.sms_timing.retry_for is 'A text that Twilio refuses for the moment is tried again for this long, then it failed.';
 comment on column private.sms_timing.park_for is 'How long a number rests after its account, key or quota was refused.';
 comment on column private.sms_timing.settle_after is 'What became of an unknown text is first looked up this long after its lease ended, and again after as long.';
-comment on column private.sms_timing.resend_within is 'A text that two listings do not have is sent once more only while it is younger than this.';
+comment on column private.sms_timing.resend_within is 'A text that two listings do not have is sent again only while it is younger than this.';
 comment on column private.sms_timing.unknown_for is 'A text that cannot be told apart from others at Twilio counts as failed after this.';
 comment on column private.sms_timing.fallback_every is 'A contact gets the fallback text at most once in this time.';
 comment on column private.sms_timing.logs_kept is 'sms_webhook_logs and sms_delivery_events are kept this long.';

@@ -85,6 +85,10 @@ create unique index sms_messages_client_ref_idx on public.sms_messages (user_id,
 create index sms_messages_conversation_id_idx
   on public.sms_messages (conversation_id, id desc);
 create index sms_messages_user_id_idx on public.sms_messages (user_id, id desc);
+-- A conversation is one user's: not knowing that, Postgres looks for a conversation's texts among
+-- all of a busy owner's, for the policy's sake.
+create statistics public.sms_messages_owner (dependencies) on conversation_id, user_id
+  from public.sms_messages;
 -- The gate counts the answers of a day, also in a conversation of years.
 create index sms_messages_capped_idx on public.sms_messages (conversation_id, created_at)
   where author = 'ai' or fixed_text in ('bot', 'keyword');
@@ -103,7 +107,7 @@ comment on column public.sms_messages.response_seconds is 'For an answer: second
 comment on column public.sms_messages.send_at is 'Open rows: when it is next to be sent or looked up.';
 comment on column public.sms_messages.sending_at is 'When it was last handed to Twilio.';
 comment on column public.sms_messages.listed_empty_at is 'Unknown rows: when a complete listing at Twilio first lacked it.';
-comment on column public.sms_messages.resent_at is 'When it was sent once more after two listings lacked it.';
+comment on column public.sms_messages.resent_at is 'When it was last sent again because two listings lacked it.';
 comment on column public.sms_messages.price is 'As Twilio reports it, negative, in price_unit.';
 comment on column public.sms_messages.occurred_at is 'When it happened at Twilio; for posted texts the time of arrival.';
 comment on column public.sms_messages.is_open is 'Not yet known to be at Twilio.';

@@ -311,8 +311,7 @@ begin
       p_message.error_code, p_message.error_message
     );
     return 'unknown';
-  elsif p_message.resent_at is null
-    and p_message.created_at > p_now - v_timing.resend_within
+  elsif p_message.created_at > p_now - v_timing.resend_within
     and not exists (
       select from public.sms_messages as m
       where m.conversation_id = p_message.conversation_id and m.id > p_message.id
@@ -328,7 +327,7 @@ begin
   return 'failed';
 end;
 $$;
-comment on function private.sms_settle_missing(public.sms_messages, timestamptz) is 'A complete listing lacks the text. After two, a minute apart: sent once more if nothing is newer in the conversation and it is young; else failed.';
+comment on function private.sms_settle_missing(public.sms_messages, timestamptz) is 'A complete listing lacks the text. After two, a minute apart, it is sent again if nothing is newer in the conversation and it is young; else it failed. Also for the third time: what two listings prove, they prove each time.';
 revoke all on function private.sms_settle_missing(public.sms_messages, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function private.sms_settle_missing(public.sms_messages, timestamptz) to service_role;
 
@@ -377,7 +376,7 @@ begin
   return jsonb_build_object('outcome', v_outcome, 'message_sid', v_sid);
 end;
 $$;
-comment on function public.settle_sms(bigint, jsonb, uuid) is 'Decides what became of an unknown text. p_found: all messages Twilio lists from our number to that contact, created since two minutes before it was sent, [{sid, body, status, created_at}]; null: no complete listing could be had. Returns {outcome: recorded (adopted), unknown, queued (sent once more) or failed}.';
+comment on function public.settle_sms(bigint, jsonb, uuid) is 'Decides what became of an unknown text. p_found: all messages Twilio lists from our number to that contact, created since two minutes before it was sent, [{sid, body, status, created_at}]; null: no complete listing could be had. Returns {outcome: recorded (adopted), unknown, queued (sent again) or failed}.';
 revoke all on function public.settle_sms(bigint, jsonb, uuid) from public, anon, authenticated, service_role;
 grant execute on function public.settle_sms(bigint, jsonb, uuid) to service_role;
 
