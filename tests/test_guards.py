@@ -28,8 +28,8 @@ from tests.sql import Db, Number, Session, new_contact, new_sid, scratch_databas
 PAGES = {
     "ingest_sms, known contact": 150,
     "ingest_sms, new contact": 240,
-    "claim_sms_work, an answer": 130,
-    "claim_sms_work, nothing due": 110,
+    "claim_sms_work, an answer": 215,
+    "claim_sms_work, nothing due": 140,
     "queue_reply": 190,
     "finish_send": 95,
     "record_delivery": 50,
