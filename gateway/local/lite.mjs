@@ -107,6 +107,16 @@ const connection = new Connection({
     }
   }
 })
+
+// As PostgREST does. Without it each statement is parsed anew and takes two round trips.
+const { reserve } = connection.driver
+connection.driver.reserve = async () => {
+  const reserved = await reserve()
+  const { unsafe } = reserved
+  reserved.unsafe = (text, values) => unsafe(text, values, { prepare: values?.length > 0 })
+  return reserved
+}
+
 const app = new App({ connection, auth, options: { server: { admin: false } } })
 await app.ensureSystemSchema()
 await connection.exec(await readFile(authSql, 'utf8'))
