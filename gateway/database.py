@@ -7,13 +7,15 @@ two exceptions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
+import aiohttp
 import httpx
+from httpx_aiohttp import HttpxAiohttpClient
 from postgrest.exceptions import APIError
 from supabase import AsyncClient, AsyncClientOptions
 
@@ -36,8 +38,6 @@ from gateway.messages import (
 )
 from gateway.settings import Settings
 from gateway.telemetry import mask_numbers
-
-T = TypeVar("T")
 
 # The newest migration this gateway knows; get_sms_setup says what the database has.
 SCHEMA_VERSION = "20261122001700"
@@ -69,6 +69,8 @@ _TRY_AGAIN = {
     "57P02",
     "57P03",  # the server is starting
 }
+
+NO_ANSWER = (httpx.HTTPError, aiohttp.ClientError, OSError)  # the transport lets some through
 
 
 class Unavailable(Exception):
@@ -131,22 +133,18 @@ class Database:
     """The Data API as the service role. Needs a running event loop, and belongs to it."""
 
     def __init__(self, settings: Settings, read_seconds: float = READ_SECONDS) -> None:
-        """No I/O. `read_seconds`: how long an answer may take; all of one call 3 s more.
-
-        The limit must be this one and not only a caller's asyncio.timeout(): over HTTP/2 a
-        cancelled call leaves a dead connection in the pool, a read timeout takes it out.
-        """
+        """No I/O. `read_seconds`: how long an answer may take; all of one call 3 s more."""
         self._settings = settings
         self._call_seconds = read_seconds + 3
         # One pool for all: supabase would open one for each of its parts, with 120 s to answer
-        # and connections closed after 5 idle seconds.
-        self._http = httpx.AsyncClient(
-            http2=True,
+        # and connections closed after 5 idle seconds. And aiohttp below: httpx's own transport
+        # costs 1 ms more a call, and loses connections for ever when calls are cancelled
+        # (https://github.com/encode/httpcore/issues/1093).
+        self._http = HttpxAiohttpClient(
             timeout=httpx.Timeout(read_seconds, connect=3, pool=3),
             limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=120),
         )
         self._free = asyncio.Semaphore(CONNECTIONS)
-        self._calls: set[asyncio.Task[Any]] = set()
         self._supabase = AsyncClient(
             settings.supabase_url,
             settings.supabase_secret_key,
@@ -171,7 +169,6 @@ class Database:
             await database.close()
 
     async def close(self) -> None:
-        await asyncio.gather(*self._calls, return_exceptions=True)
         await self._http.aclose()
 
     # Incoming posts
@@ -378,13 +375,13 @@ class Database:
         url = f"{self._settings.supabase_url}/rest/v1/rpc/{name}"
         headers = {"apikey": key, "authorization": f"Bearer {jwt}"}
         try:
-            async with asyncio.timeout(USER_READ_SECONDS + 3):
-                response = await self._to_its_end(
-                    self._http.post(url, json=params, headers=headers, timeout=USER_READ_SECONDS)
+            async with asyncio.timeout(USER_READ_SECONDS + 3), self._turn():
+                response = await self._http.post(
+                    url, json=params, headers=headers, timeout=USER_READ_SECONDS
                 )
                 return response.status_code, response.json() if response.content else None
-        except (httpx.HTTPError, OSError) as error:
-            raise Unavailable(f"no answer: {type(error).__name__}") from error
+        except NO_ANSWER as error:
+            raise _unanswered(error) from error
         except ValueError as error:
             raise Unavailable(f"HTTP {response.status_code}, not of the Data API") from error
 
@@ -399,38 +396,28 @@ class Database:
 
     async def _call(self, name: str, params: dict[str, Any]) -> Any:
         try:
-            async with asyncio.timeout(self._call_seconds):
-                call = self._supabase.rpc(name, params).execute()
-                return (await self._to_its_end(call)).data
+            async with asyncio.timeout(self._call_seconds), self._turn():
+                return (await self._supabase.rpc(name, params).execute()).data
         except APIError as error:
             raise _failure(error) from error
-        except (httpx.HTTPError, OSError) as error:
-            raise Unavailable(f"no answer: {type(error).__name__}") from error
+        except NO_ANSWER as error:
+            raise _unanswered(error) from error
 
-    async def _to_its_end(self, call: Coroutine[Any, Any, T]) -> T:
-        """Wait for the call; it goes on by itself when the caller gives up.
-
-        The pool loses the connection of a request that is cancelled, or that ends while it waits
-        inside the pool, for ever; when all are lost nothing but a restart helps. So none is
-        cancelled but by its own time limit, and no more are made than there are connections.
-        https://github.com/encode/httpcore/issues/1093
-        """
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Raises TimeoutError when none comes soon enough to hear an answer."""
+        async with asyncio.timeout(TURN_SECONDS):
+            await self._free.acquire()
         try:
-            async with asyncio.timeout(TURN_SECONDS):
-                await self._free.acquire()
-        except BaseException:
-            call.close()
-            raise
-        task = asyncio.create_task(call)
-        self._calls.add(task)
-        task.add_done_callback(self._end)
-        return await asyncio.shield(task)
+            yield
+        finally:
+            self._free.release()
 
-    def _end(self, task: asyncio.Task[Any]) -> None:
-        self._calls.discard(task)
-        self._free.release()
-        if not task.cancelled():
-            task.exception()  # looked at, or asyncio complains when nobody waited any more
+
+def _unanswered(error: Exception) -> Unavailable:
+    """With aiohttp's name for it: the transport calls a refused connection a timeout."""
+    cause = error.__cause__ if isinstance(error, httpx.HTTPError) else None
+    return Unavailable(f"no answer: {type(cause or error).__name__}")
 
 
 def _failure(error: APIError) -> Unavailable | Refused:

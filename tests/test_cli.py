@@ -97,7 +97,7 @@ def test_a_database_that_is_away_is_one_sentence(arguments: str) -> None:
     assert outcome.returncode == 1
     (line,) = outcome.stderr.strip().splitlines()
     assert line == (
-        "sms-gateway: the database cannot be used (no answer: ConnectError): "
+        "sms-gateway: the database cannot be used (no answer: ClientConnectorError): "
         "sms-gateway doctor says why"
     )
 

@@ -240,5 +240,5 @@ def test_the_web_process_loads_no_more_than_it_uses() -> None:
     code = "import sys, gateway.web; print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(told.stdout.split())
-    assert loaded & {"twilio.rest", "openai", "aiohttp", "requests", "psycopg"} == set()
+    assert loaded & {"twilio.rest", "openai", "requests", "psycopg"} == set()
     assert len(loaded) < MODULES

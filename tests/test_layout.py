@@ -80,7 +80,7 @@ def test_supabase_folder_is_no_package() -> None:
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [
-        ("gateway.web", ["twilio.rest", "twilio.http", "openai", "httpx2", "aiohttp", "requests"]),
+        ("gateway.web", ["twilio.rest", "twilio.http", "openai", "httpx2", "requests"]),
         ("gateway.sms", ["twilio.rest", "twilio.http", "httpx2", "supabase", "starlette"]),
         ("gateway.server", ["gateway.settings", "starlette"]),
         ("gateway.cli", ["gateway.database", "openai", "supabase", "starlette", "rich"]),
