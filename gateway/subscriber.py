@@ -151,6 +151,7 @@ class Worker:
         self._poll_seconds = poll_seconds
         self._counter = asyncio.Semaphore(1)
         self._places = 1
+        self._behind = 0  # claims in a row that left work which is due
         self._look_at = 0.0  # when to claim next, in seconds of _now()
         self._sooner = asyncio.Event()
         self._no_more_models = asyncio.Event()
@@ -184,7 +185,7 @@ class Worker:
         """A lane that gets a job leaves the counter to the next one."""
         await self._counter.acquire()
         while not self._stop.is_set():
-            if self._look_at <= _now():
+            if self._behind or self._look_at <= _now():
                 if taken := await self._claim():
                     self._leave_counter()
                     return taken
@@ -198,8 +199,7 @@ class Worker:
         return None
 
     def _leave_counter(self) -> None:
-        if self._look_at <= _now() and self._places < MOST_PLACES:
-            # More is due: there is a backlog, and another place helps.
+        if self._places < min(self._behind, MOST_PLACES):
             self._places += 1
             self._counter.release()
         self._counter.release()
@@ -213,11 +213,14 @@ class Worker:
             claimed = await self._insist(self._database.claim_sms_work, self.name, lease_id)
         except Exception as error:  # the lane must outlive it; what was granted ends by itself
             log_event(log, "claim failed", level=logging.ERROR, reason=error)
+            self._behind = 0
             return None
         if isinstance(claimed, Wait):
+            self._behind = 0
             if claimed.seconds is not None:
                 self.look_in(max(claimed.seconds, REST_SECONDS))
             return None
+        self._behind = self._behind + 1 if claimed.next_seconds == 0 else 0
         if claimed.next_seconds is not None:
             self.look_in(claimed.next_seconds)
         return Lease(lease_id, asked_at + claimed.lease_seconds), claimed.job
