@@ -412,6 +412,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
 set lock_timeout = '3s'
 as $$
 declare

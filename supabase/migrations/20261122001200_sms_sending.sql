@@ -135,6 +135,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   v_message public.sms_messages := private.sms_lock_message(p_message_id);
@@ -446,6 +447,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   v_message public.sms_messages := private.sms_callback_target(p_payload);
