@@ -188,8 +188,9 @@ class RealtimeServer:
         """Every committed row of realtime.messages becomes a broadcast, whatever Postgres does."""
         while True:
             try:
-                async for message_id in self.messages.committed(listening):
-                    await self._announce_one(message_id)
+                async for message_id, topic in self.messages.committed(listening):
+                    if any(f"realtime:{topic}" in socket.channels for socket in self._sockets):
+                        await self._announce_one(message_id)
             except psycopg.Error as error:
                 log_event(log, "realtime lost postgres", reason=type(error).__name__)
                 await asyncio.sleep(1)

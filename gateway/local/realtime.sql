@@ -118,7 +118,8 @@ create or replace function realtime.notify_local_server() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
 begin
-    perform pg_catalog.pg_notify('realtime_messages', new.id::text);
+    -- A notice holds 8,000 bytes.
+    perform pg_catalog.pg_notify('realtime_messages', new.id || ' ' || left(new.topic, 1900));
     return null;
 end;
 $$;

@@ -30,13 +30,14 @@ class Messages:
         if self._connection:
             await self._connection.close()
 
-    async def committed(self, listening: asyncio.Event) -> AsyncIterator[str]:
-        """The id of every row in commit order; `listening` is set when none is missed any more."""
+    async def committed(self, listening: asyncio.Event) -> AsyncIterator[tuple[str, str]]:
+        """(id, topic) of every row in commit order; `listening` is set when none is missed."""
         async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
             await connection.execute("listen realtime_messages")
             listening.set()
             async for notice in connection.notifies():
-                yield notice.payload
+                message_id, _, topic = notice.payload.partition(" ")
+                yield message_id, topic
 
     async def read(self, message_id: str) -> tuple[str, str, Any, bool] | None:
         """(topic, event, payload, private), or None if it is no longer there."""
