@@ -130,9 +130,11 @@ async def two_conversations_of_one_contact_take_turns(db: Db) -> None:
     await one.ingest(number, contact, "Otra vez")
     await db.admin.rows("alter function private.sms_pick_conversation rename to sms_pick_at_once")
     await db.admin.rows("""
-        create function private.sms_pick_conversation(a timestamptz, b uuid, c timestamptz)
+        create function private.sms_pick_conversation(
+          a timestamptz, b timestamptz, c timestamptz, d uuid default null
+        )
         returns public.sms_conversations language plpgsql as $$
-        declare v public.sms_conversations := private.sms_pick_at_once(a, b, c);
+        declare v public.sms_conversations := private.sms_pick_at_once(a, b, c, d);
         begin
           perform pg_advisory_xact_lock_shared(42);
           return v;

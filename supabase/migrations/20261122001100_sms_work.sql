@@ -1,8 +1,10 @@
 -- Claiming, answering, giving back. One lease, on the conversation; the caller brings its id, so
 -- that a claim asked again (its response was lost) returns the job already held.
 
-create function private.sms_busy_config(p_now timestamptz)
-returns uuid
+create function private.sms_front(
+  p_now timestamptz,
+  out first_due_at timestamptz, out horizon timestamptz, out busy_config_id uuid
+)
 language plpgsql
 stable
 security invoker
@@ -10,38 +12,41 @@ set search_path = ''
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
+declare
+  v_numbers bigint;
 begin
+  select min(d.due_at), max(d.due_at), count(distinct d.config_id)
+  into first_due_at, horizon, v_numbers
+  from (
+    select c.config_id, least(c.reply_due_at, c.send_due_at) as due_at
+    from public.sms_conversations as c
+    where least(c.reply_due_at, c.send_due_at) <= p_now
+    order by least(c.reply_due_at, c.send_due_at)
+    limit 200
+  ) as d;
   -- Nobody waits behind a backlog that is alone: the usual case, and the cheap question.
-  if (
-    select count(distinct d.config_id) < 2
-    from (
-      select c.config_id from public.sms_conversations as c
-      where least(c.reply_due_at, c.send_due_at) <= p_now
-      order by least(c.reply_due_at, c.send_due_at)
-      limit 200
-    ) as d
-  ) then
-    return null;
+  if v_numbers < 2 then
+    return;
   end if;
-  return (
-    select l.config_id
-    from (
-      select c.config_id, count(*) as held, sum(count(*)) over () as live
-      from public.sms_conversations as c
-      where c.lease_id is not null and c.leased_until > p_now
-      group by c.config_id
-    ) as l
-    where l.live >= 8 and l.held * 2 >= l.live
-    order by l.held desc
-    limit 1
-  );
+  select l.config_id into busy_config_id
+  from (
+    select c.config_id, count(*) as held, sum(count(*)) over () as live
+    from public.sms_conversations as c
+    where c.lease_id is not null and c.leased_until > p_now
+    group by c.config_id
+  ) as l
+  where l.live >= 8 and l.held * 2 >= l.live
+  order by l.held desc
+  limit 1;
 end;
 $$;
-comment on function private.sms_busy_config(timestamptz) is 'The number that holds half of the live leases: others'' due work goes first.';
-revoke all on function private.sms_busy_config(timestamptz) from public, anon, authenticated, service_role;
-grant execute on function private.sms_busy_config(timestamptz) to service_role;
+comment on function private.sms_front(timestamptz) is 'The first 200 conversations with due work, leased or not: when the first and the last of them were due (null: none), and the number that holds half of the live leases, if others wait too. What follows in a claim looks from first_due_at on: while an old snapshot is open, the index holds the entries of all that was answered since, and each look from its start steps over them.';
+revoke all on function private.sms_front(timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_front(timestamptz) to service_role;
 
-create function private.sms_pick_conversation(p_now timestamptz, p_not_config_id uuid, p_horizon timestamptz)
+create function private.sms_pick_conversation(
+  p_now timestamptz, p_from timestamptz, p_horizon timestamptz, p_not_config_id uuid default null
+)
 returns public.sms_conversations
 language plpgsql
 volatile
@@ -55,7 +60,7 @@ declare
 begin
   select c.* into v_conversation
   from public.sms_conversations as c
-  where least(c.reply_due_at, c.send_due_at) <= p_horizon
+  where least(c.reply_due_at, c.send_due_at) between p_from and p_horizon
     and (c.lease_id is null or c.leased_until <= p_now)
     and (p_not_config_id is null or c.config_id <> p_not_config_id)
     and not exists (
@@ -70,9 +75,9 @@ begin
   return v_conversation;
 end;
 $$;
-comment on function private.sms_pick_conversation(timestamptz, uuid, timestamptz) is 'Locks the conversation whose work is due first. Not one whose contact has another one leased: texts to a contact leave in order.';
-revoke all on function private.sms_pick_conversation(timestamptz, uuid, timestamptz) from public, anon, authenticated, service_role;
-grant execute on function private.sms_pick_conversation(timestamptz, uuid, timestamptz) to service_role;
+comment on function private.sms_pick_conversation(timestamptz, timestamptz, timestamptz, uuid) is 'Locks the conversation whose work is due first. Not one whose contact has another one leased: texts to a contact leave in order.';
+revoke all on function private.sms_pick_conversation(timestamptz, timestamptz, timestamptz, uuid) from public, anon, authenticated, service_role;
+grant execute on function private.sms_pick_conversation(timestamptz, timestamptz, timestamptz, uuid) to service_role;
 
 create function private.sms_has_contact_alone(p_conversation public.sms_conversations, p_now timestamptz)
 returns boolean
@@ -96,7 +101,9 @@ comment on function private.sms_has_contact_alone(public.sms_conversations, time
 revoke all on function private.sms_has_contact_alone(public.sms_conversations, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function private.sms_has_contact_alone(public.sms_conversations, timestamptz) to service_role;
 
-create function private.sms_next_conversation(p_now timestamptz)
+create function private.sms_next_conversation(
+  p_now timestamptz, p_from timestamptz, p_horizon timestamptz, p_busy_config_id uuid
+)
 returns public.sms_conversations
 language plpgsql
 volatile
@@ -105,23 +112,13 @@ set search_path = ''
 as $$
 declare
   v_conversation public.sms_conversations;
-  v_busy_config_id uuid := private.sms_busy_config(p_now);
-  v_horizon timestamptz;
 begin
-  if v_busy_config_id is not null then
+  if p_busy_config_id is not null then
     -- Look past the busy number's backlog, but not through all of it.
-    select least(c.reply_due_at, c.send_due_at) into v_horizon
-    from public.sms_conversations as c
-    where least(c.reply_due_at, c.send_due_at) <= p_now
-    order by least(c.reply_due_at, c.send_due_at)
-    offset 200
-    limit 1;
-    v_conversation := private.sms_pick_conversation(
-      p_now, v_busy_config_id, coalesce(v_horizon, p_now)
-    );
+    v_conversation := private.sms_pick_conversation(p_now, p_from, p_horizon, p_busy_config_id);
   end if;
   if v_conversation.id is null then
-    v_conversation := private.sms_pick_conversation(p_now, null, p_now);
+    v_conversation := private.sms_pick_conversation(p_now, p_from, p_now);
   end if;
   if v_conversation.id is not null and not private.sms_has_contact_alone(v_conversation, p_now) then
     return null;
@@ -129,11 +126,11 @@ begin
   return v_conversation;
 end;
 $$;
-comment on function private.sms_next_conversation(timestamptz) is 'The conversation to work on now, locked; null: none.';
-revoke all on function private.sms_next_conversation(timestamptz) from public, anon, authenticated, service_role;
-grant execute on function private.sms_next_conversation(timestamptz) to service_role;
+comment on function private.sms_next_conversation(timestamptz, timestamptz, timestamptz, uuid) is 'The conversation to work on now, locked; null: none. Others than the busy number go first.';
+revoke all on function private.sms_next_conversation(timestamptz, timestamptz, timestamptz, uuid) from public, anon, authenticated, service_role;
+grant execute on function private.sms_next_conversation(timestamptz, timestamptz, timestamptz, uuid) to service_role;
 
-create function private.sms_seconds_until_work(p_now timestamptz)
+create function private.sms_seconds_until_work(p_now timestamptz, p_from timestamptz)
 returns numeric
 language plpgsql
 stable
@@ -145,7 +142,7 @@ as $$
 declare
   v_at timestamptz := (
     select least(c.reply_due_at, c.send_due_at) from public.sms_conversations as c
-    where least(c.reply_due_at, c.send_due_at) is not null
+    where least(c.reply_due_at, c.send_due_at) >= p_from
       and (c.lease_id is null or c.leased_until <= p_now)
       and not exists (
         select from public.sms_conversations as o
@@ -167,9 +164,9 @@ begin
   return extract(epoch from v_at - p_now);
 end;
 $$;
-comment on function private.sms_seconds_until_work(timestamptz) is 'Seconds until work that is free is due or a lease ends; null: there is none.';
-revoke all on function private.sms_seconds_until_work(timestamptz) from public, anon, authenticated, service_role;
-grant execute on function private.sms_seconds_until_work(timestamptz) to service_role;
+comment on function private.sms_seconds_until_work(timestamptz, timestamptz) is 'Seconds until work that is free is due or a lease ends; null: there is none.';
+revoke all on function private.sms_seconds_until_work(timestamptz, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.sms_seconds_until_work(timestamptz, timestamptz) to service_role;
 
 -- The jobs, as the worker gets them.
 
@@ -691,7 +688,9 @@ declare
   v_lease interval := coalesce(p_lease, (private.sms_timing()).lease);
   v_conversation public.sms_conversations;
   v_job jsonb;
+  v_front record;
 begin
+  select f.* into v_front from private.sms_front(v_now) as f;
   select c.* into v_conversation from public.sms_conversations as c
   where c.lease_id = p_lease_id
   for no key update;
@@ -704,15 +703,19 @@ begin
     end if;
   end if;
   for v_try in 1 .. 50 loop
-    exit when v_job is not null;
-    v_conversation := private.sms_next_conversation(v_now);
+    exit when v_job is not null or v_front.first_due_at is null;
+    v_conversation := private.sms_next_conversation(
+      v_now, v_front.first_due_at, v_front.horizon, v_front.busy_config_id
+    );
     exit when v_conversation.id is null;
     v_job := private.sms_claim_conversation(v_conversation, p_lease_id, v_now + v_lease, v_now);
   end loop;
   return coalesce(
     v_job || jsonb_build_object('lease_seconds', extract(epoch from v_lease)),
     jsonb_build_object('kind', 'wait')
-  ) || jsonb_build_object('seconds', private.sms_seconds_until_work(v_now));
+  ) || jsonb_build_object(
+    'seconds', private.sms_seconds_until_work(v_now, coalesce(v_front.first_due_at, v_now))
+  );
 end;
 $$;
 comment on function public.claim_sms_work(text, uuid, interval) is 'Leases the conversation whose work is due first and returns the job: {kind: reply | fallback | send | reconcile, lease_seconds, …}, or {kind: wait}; either with seconds, until more work is due or a lease ends (null: none). Asked again with the same lease id it returns the job already held.';
