@@ -188,9 +188,7 @@ class Database:
     async def claim_sms_work(self, worker: str, lease_id: str) -> Claimed | Wait:
         """Asked again with one lease id: the job held."""
         found = await self._object("claim_sms_work", {"p_worker": worker, "p_lease_id": lease_id})
-        if found["kind"] == "wait":
-            return Wait(found["seconds"])
-        return Claimed(_job(found), float(found["lease_seconds"]), found["seconds"])
+        return _claimed(found)
 
     async def release_sms_work(self, lease_id: str) -> bool:
         return bool(await self._call("release_sms_work", {"p_lease_id": lease_id}))
@@ -223,10 +221,17 @@ class Database:
         return QueuedReply(found["outcome"], sms, found.get("reason"))
 
     async def finish_send(
-        self, lease_id: str, message_id: int, sent: SentSms, encoding: str, segments: int
-    ) -> str:
-        """'recorded', 'doubled', 'stale' or 'gone'."""
-        return await self._outcome(
+        self,
+        lease_id: str,
+        message_id: int,
+        sent: SentSms,
+        encoding: str,
+        segments: int,
+        next_lease_id: str | None = None,
+    ) -> tuple[str, Claimed | Wait | None]:
+        """'recorded', 'doubled', 'stale' or 'gone'; and with `next_lease_id` what claim_sms_work
+        would return, or None when the database cannot say."""
+        found = await self._object(
             "finish_send",
             {
                 "p_lease_id": lease_id,
@@ -235,8 +240,10 @@ class Database:
                 "p_status": sent.status,
                 "p_segments": segments,
                 "p_encoding": encoding,
+                "p_next_lease_id": next_lease_id,
             },
         )
+        return found["outcome"], found["next"] and _claimed(found["next"])
 
     async def fail_send(self, lease_id: str, message_id: int, failure: SendFailed) -> str:
         return await self._outcome(
@@ -432,6 +439,12 @@ def _failure(error: APIError) -> Unavailable | Refused:
     if not ours or code in _TRY_AGAIN or code[:2] in _TRY_AGAIN:
         return Unavailable(f"{code}: {message}" if code else message, code if ours else "")
     return Refused(code, message, error.hint)
+
+
+def _claimed(found: dict[str, Any]) -> Claimed | Wait:
+    if found["kind"] == "wait":
+        return Wait(found["seconds"])
+    return Claimed(_job(found), float(found["lease_seconds"]), found["seconds"])
 
 
 def _job(found: dict[str, Any]) -> Job:

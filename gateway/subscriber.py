@@ -18,7 +18,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeAlias, TypeVar
 
 from tenacity import (
     AsyncRetrying,
@@ -30,6 +30,7 @@ from tenacity import (
 from gateway import __version__, realtime, segments, sms, telemetry
 from gateway.database import BackfillJob, Database, Refused, Unavailable
 from gateway.messages import (
+    Claimed,
     FallbackJob,
     Job,
     OutgoingSms,
@@ -127,12 +128,15 @@ class Lease:
         return self.ends_at - _now()
 
 
+Taken: TypeAlias = tuple[Lease, Job]
+
+
 class Worker:
     """Several lanes that share one place at the counter: one lane claims or waits at a time.
 
     Each claim and each hint says when there is more work, so that no claim is made for nothing.
     During a backlog a few lanes claim at once: one after the other they would be as slow as the
-    network, 33 a second when a call takes 30 ms.
+    network, 33 a second when a call takes 30 ms. And the call that ends a job brings the next.
     """
 
     def __init__(
@@ -170,10 +174,12 @@ class Worker:
 
     async def work(self) -> None:
         """One lane: a job after the other until the worker stops."""
-        while taken := await self._next_job():
+        brought: Taken | None = None
+        while taken := brought or await self._next_job():
             lease, job = taken
+            brought = None
             try:
-                await self._do(lease, job)
+                brought = await self._do(lease, job)
             except Exception:
                 # The lane must outlive it. The lease ends by itself, and what may have been
                 # sent is settled then.
@@ -181,7 +187,7 @@ class Worker:
             if not self._hears:
                 self.look_in(0)  # what came while the conversation was leased is not announced
 
-    async def _next_job(self) -> tuple[Lease, Job] | None:
+    async def _next_job(self) -> Taken | None:
         """A lane that gets a job leaves the counter to the next one."""
         await self._counter.acquire()
         while not self._stop.is_set():
@@ -204,7 +210,7 @@ class Worker:
             self._counter.release()
         self._counter.release()
 
-    async def _claim(self) -> tuple[Lease, Job] | None:
+    async def _claim(self) -> Taken | None:
         """None: there is nothing to do now."""
         asked_at, lease_id = _now(), str(uuid.uuid4())
         self._look_at = asked_at + self._poll_seconds
@@ -213,8 +219,11 @@ class Worker:
             claimed = await self._insist(self._database.claim_sms_work, self.name, lease_id)
         except Exception as error:  # the lane must outlive it; what was granted ends by itself
             log_event(log, "claim failed", level=logging.ERROR, reason=error)
-            self._behind = 0
-            return None
+            claimed = Wait(None)
+        return self._take(lease_id, asked_at, claimed)
+
+    def _take(self, lease_id: str, asked_at: float, claimed: Claimed | Wait) -> Taken | None:
+        """Note when to claim next; the job, if there is one."""
         if isinstance(claimed, Wait):
             self._behind = 0
             if claimed.seconds is not None:
@@ -237,7 +246,8 @@ class Worker:
 
     # One job
 
-    async def _do(self, lease: Lease, job: Job) -> None:
+    async def _do(self, lease: Lease, job: Job) -> Taken | None:
+        """The next job, if the call that ended this one brought it."""
         log_event(
             log,
             "work claimed",
@@ -247,16 +257,17 @@ class Worker:
         )
         match job:
             case ReplyJob():
-                await self._answer(lease, job)
+                return await self._answer(lease, job)
             case FallbackJob():
                 text = segments.fit(job.text, job.max_segments, job.fold_accents)
-                await self._queue(lease, job.message_id, text, None)
+                return await self._queue(lease, job.message_id, text, None)
             case SendJob():
-                await self._send(lease, job.sms)
+                return await self._send(lease, job.sms)
             case ReconcileJob():
                 await self._settle(lease, job)
+                return None
 
-    async def _answer(self, lease: Lease, job: ReplyJob) -> None:
+    async def _answer(self, lease: Lease, job: ReplyJob) -> Taken | None:
         try:
             reply = await self._generate(job)
         except ReplyFailed as failure:
@@ -272,10 +283,10 @@ class Worker:
                 outcome=outcome,
                 reason=failure,
             )
-            return
+            return None
         if reply is None:
             await self._release(lease, job.message_id)
-            return
+            return None
         log_event(
             log,
             "reply generated",
@@ -285,7 +296,7 @@ class Worker:
         )
         text = f"{job.notice}\n{reply.text}" if job.notice else reply.text
         fitted = segments.fit(text, job.prompt.max_segments, job.prompt.fold_accents)
-        await self._queue(lease, job.message_id, fitted, reply)
+        return await self._queue(lease, job.message_id, fitted, reply)
 
     async def _generate(self, job: ReplyJob) -> Reply | None:
         """None: the worker stops, and the answer would come too late."""
@@ -299,7 +310,9 @@ class Worker:
             return None
         return generation.result()
 
-    async def _queue(self, lease: Lease, message_id: int, text: str, reply: Reply | None) -> None:
+    async def _queue(
+        self, lease: Lease, message_id: int, text: str, reply: Reply | None
+    ) -> Taken | None:
         counted = segments.count(text)
         queued = await self._insist(
             self._database.queue_reply,
@@ -318,15 +331,15 @@ class Worker:
                 outcome=queued.outcome,
                 reason=queued.reason,
             )
-            return
+            return None
         log_event(log, "reply queued", message_id=queued.sms.message_id, in_reply_to=message_id)
-        await self._send(lease, queued.sms)
+        return await self._send(lease, queued.sms)
 
-    async def _send(self, lease: Lease, text: OutgoingSms) -> None:
+    async def _send(self, lease: Lease, text: OutgoingSms) -> Taken | None:
         if self._no_more_sends.is_set() or lease.seconds_left < CALL_SECONDS + 5:
             # Another worker may take over before Twilio has answered this one.
             await self._release(lease, text.message_id)
-            return
+            return None
         try:
             sent = await self._twilio.send(text, lambda: lease.seconds_left < 5)
         except SendFailed as failure:
@@ -342,15 +355,18 @@ class Worker:
                 code=failure.error_code,
                 reason=failure,
             )
-            return
+            return None
         counted = segments.count(text.body)
-        outcome = await self._insist(
+        asked_at = _now()
+        next_lease_id = str(uuid.uuid4()) if self._behind and not self._stop.is_set() else None
+        outcome, claimed = await self._insist(
             self._database.finish_send,
             lease.id,
             text.message_id,
             sent,
             counted.encoding,
             sent.segments or counted.count,
+            next_lease_id,
         )
         log_event(
             log,
@@ -360,6 +376,7 @@ class Worker:
             to=telemetry.mask(text.to_number),
             outcome=outcome,
         )
+        return self._take(next_lease_id, asked_at, claimed) if next_lease_id and claimed else None
 
     async def _settle(self, lease: Lease, job: ReconcileJob) -> None:
         """Look up at Twilio what became of a text; the database decides."""

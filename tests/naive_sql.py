@@ -115,7 +115,7 @@ NO_LOOK_AFTER_THE_CONTACTS_LOCK = (
     ")) or not exists (",
 )
 NO_CLAIM_ASKED_AGAIN = (
-    "claim_sms_work",
+    "private.sms_claim",
     "if v_conversation.leased_until > v_now then",
     "if false then",
 )
@@ -148,7 +148,7 @@ ONE_LISTING_DECIDES = (
     "elsif false then",
 )
 A_LEASE_FENCES_FACTS = (
-    "finish_send",
+    "private.sms_record_sent",
     "if v_message.id is null then",
     "if not private.sms_end_lease(v_message.conversation_id, p_lease_id) then",
 )

@@ -181,12 +181,12 @@ class Session:
         result: dict[str, Any] = await self.call("ingest_sms", payload=payload, occurred_at=at)
         return result
 
-    async def claim(self, lease: str | None = None, seconds: float = 60) -> Job:
+    async def claim(self, lease: str | None = None, seconds: float | None = None) -> Job:
         job: Job = await self.call(
             "claim_sms_work",
             worker="test",
             lease_id=lease or str(uuid.uuid4()),
-            lease=timedelta(seconds=seconds),
+            lease=seconds and timedelta(seconds=seconds),
         )
         return job
 
@@ -211,6 +211,22 @@ class Session:
             status=status,
             segments=1,
         )
+
+    async def finish_and_claim(
+        self, job: Job, lease: str | None = None, sid: str | None = None
+    ) -> Job | None:
+        """finish_send as a worker behind a backlog calls it; the job that it brings."""
+        finished = await self.call(
+            "finish_send",
+            lease_id=job["lease_id"],
+            message_id=job["message_id"],
+            message_sid=sid or new_sid(),
+            status="queued",
+            next_lease_id=lease or str(uuid.uuid4()),
+        )
+        assert finished["outcome"] == "recorded"
+        brought: Job | None = finished["next"]
+        return brought
 
     async def fail(
         self, job: Job, outcome: str, code: int | None = None, retry_after: str | None = None

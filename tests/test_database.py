@@ -92,7 +92,7 @@ async def test_an_incoming_text_travels_whole(api: DataApi, database: Database) 
     }
 
 
-JOBS: list[tuple[dict[str, Any], Job | Wait]] = [
+JOBS: list[tuple[dict[str, Any], Job]] = [
     ({"kind": "send", **SEND}, SendJob(LEASE, CONVERSATION, OUTGOING)),
     (
         {"kind": "reconcile", **SEND, "sent_after": "2026-11-22T10:00:00+00:00"},
@@ -199,31 +199,48 @@ async def test_an_answer_may_not_be_sent_any_more(api: DataApi, database: Databa
     assert queued == QueuedReply("blocked", None, "opted_out")
 
 
+FOUND, JOB = JOBS[0]
+
+
+@pytest.mark.parametrize(
+    ("next_lease_id", "brought", "expected"),
+    [
+        (None, None, None),
+        (LEASE, None, None),
+        (LEASE, {"kind": "wait", "seconds": 1.5}, Wait(1.5)),
+        (LEASE, {**FOUND, "lease_seconds": 60, "seconds": 0}, Claimed(JOB, 60.0, 0)),
+    ],
+)
+async def test_the_end_of_a_job_brings_the_next(
+    api: DataApi, database: Database, next_lease_id: str | None, brought: Any, expected: Any
+) -> None:
+    api.answer({"outcome": "recorded", "next": brought})
+    sent = SentSms("SM1", "queued", "Hola")
+    finished = await database.finish_send(LEASE, 7, sent, "GSM-7", 1, next_lease_id)
+    assert finished == ("recorded", expected)
+    assert api.calls[0].params["p_next_lease_id"] == next_lease_id
+
+
 async def test_every_report_calls_the_function_of_its_name(
     api: DataApi, database: Database
 ) -> None:
     sent = SentSms("SM1", "queued", "Hola", segments=1)
     failed = SendFailed("refused", "too many requests", 20429, retry_after=1.5)
-    assert await database.finish_send(LEASE, 7, sent, "GSM-7", 1) == "recorded"
     assert await database.fail_send(LEASE, 7, failed) == "recorded"
     assert await database.fail_reply(LEASE, "insufficient_quota", parks=True) == "recorded"
     assert await database.settle_sms(7, [sent], LEASE) == "recorded"
     assert await database.record_delivery(DeliveryStatus("SM1", "sent", CONTACT)) == "recorded"
     assert await database.tidy_sms() == {"outcome": "recorded"}
     assert await database.get_sms_setup() == {"outcome": "recorded"}
-    assert [(call.name, call.params.keys()) for call in api.calls][1] == (
-        "fail_send",
-        {
-            "p_lease_id": LEASE,
-            "p_message_id": 7,
-            "p_outcome": "refused",
-            "p_error_message": "too many requests",
-            "p_error_code": 20429,
-            "p_retry_after": 1.5,
-        }.keys(),
-    )
+    assert api.calls[0].params.keys() == {
+        "p_lease_id",
+        "p_message_id",
+        "p_outcome",
+        "p_error_message",
+        "p_error_code",
+        "p_retry_after",
+    }
     assert [call.name for call in api.calls] == [
-        "finish_send",
         "fail_send",
         "fail_reply",
         "settle_sms",

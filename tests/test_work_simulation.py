@@ -35,6 +35,7 @@ async def db(stack: Stack) -> AsyncIterator[Db]:
     async with scratch_database(stack.postgres_url) as url, Db.connect(url) as db:
         await db.timing(
             reply_wait_max=timedelta(milliseconds=100),
+            lease=timedelta(seconds=LEASE_SECONDS),
             retry_after=timedelta(milliseconds=20),
             settle_after=timedelta(milliseconds=100),
             reply_attempts_max=1000,  # the fallback has a test of its own
@@ -83,7 +84,7 @@ class Simulation:
                 await self.post(session, chance)
                 continue
             asked_at = time.monotonic()
-            job = await session.claim(seconds=LEASE_SECONDS)
+            job = await session.claim()
             if job["kind"] == "wait":
                 if job["seconds"] is None and not self.texts:
                     return
@@ -144,9 +145,16 @@ class Simulation:
         if chance.random() < 0.3:
             await session.callback(job, text["sid"], chance.choice(["sent", "delivered"]))
         self.may_die(chance, "after Twilio accepted")
-        assert await session.finish(job, text["sid"], text["status"]) == "recorded"
+        asked_at, brought = time.monotonic(), None
+        if chance.random() < 0.5:
+            assert await session.finish(job, text["sid"]) == "recorded"
+        else:
+            brought = await session.finish_and_claim(job, sid=text["sid"])
         if chance.random() < 0.3:
             await session.callback(job, text["sid"], "delivered")
+        if brought and brought["kind"] != "wait":
+            self.happened["brought"] += 1
+            await self.work(session, chance, brought, asked_at)
 
     def may_die(self, chance: random.Random, where: str) -> None:
         if chance.random() > 0.03:
@@ -215,5 +223,6 @@ async def test_two_thousand_texts_are_answered_once_whoever_dies(db: Db) -> None
     assert simulation.happened["texts"] == TEXTS
     for where in ("after claim", "after queue_reply", "after Twilio accepted"):
         assert simulation.happened[f"died {where}"] > 5
+    assert simulation.happened["brought"] > 100
     for outcome in ("recorded", "queued", "unknown"):
         assert simulation.happened[f"settled: {outcome}"] > 5

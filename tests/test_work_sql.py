@@ -969,6 +969,53 @@ async def test_finished_twice_it_succeeds_twice(db: Db) -> None:
     assert [await one.finish(job, sid), await one.finish(job, sid)] == ["recorded"] * 2
 
 
+async def test_the_end_of_a_job_brings_the_next_and_asked_again_the_same(db: Db) -> None:
+    one, *_, job = await sending(db)
+    await talk(db)
+    sid, lease = new_sid(), str(uuid.uuid4())
+    brought = await one.finish_and_claim(job, lease, sid)
+    assert brought and (brought["kind"], brought["lease_id"]) == ("reply", lease)
+    assert brought["conversation_id"] != job["conversation_id"]
+    again = await one.finish_and_claim(job, lease, sid)
+    assert again and again["message_id"] == brought["message_id"]
+    last = await one.finish_and_claim(await one.answer(brought))
+    assert last == {"kind": "wait", "seconds": None}
+
+
+async def test_the_next_job_is_of_the_same_conversation_when_more_came(db: Db) -> None:
+    one, number, contact, job = await sending(db)
+    await one.ingest(number, contact, "¿Y mañana?")
+    brought = await one.finish_and_claim(job)
+    assert brought and brought["conversation_id"] == job["conversation_id"]
+    assert [turn["content"] for turn in brought["history"]] == ["Hola", "Claro.", "¿Y mañana?"]
+
+
+async def test_what_is_sent_is_recorded_though_the_next_job_fails(stack: Stack) -> None:
+    async with scratch_database(stack.postgres_url) as url, Db.connect(url) as db:
+        one, *_, job = await sending(db)
+        await talk(db)
+        await db.patch("private.sms_reply_job", "'kind', 'reply'", "'kind', 1 / 0")
+        sid = new_sid()
+        assert await one.finish_and_claim(job, sid=sid) is None
+        assert (await db.message(job["message_id"]))["message_sid"] == sid
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await one.claim()
+
+
+@pytest.mark.parametrize(("call", "committed"), [("claim", "off"), ("finish", "on")])
+async def test_a_lease_alone_is_committed_without_waiting_for_the_disk(
+    db: Db, call: str, committed: str
+) -> None:
+    """What was sent is not: a crash of the server would forget it."""
+    one, *_, job = await sending(db)
+    await talk(db)
+    await one.rows("set synchronous_commit = on")
+    async with one.transaction():
+        taken = await (one.claim() if call == "claim" else one.finish_and_claim(job))
+        assert taken and taken["kind"] == "reply"
+        assert await one.value("show synchronous_commit") == committed
+
+
 async def test_a_second_sid_is_doubled_and_counted(db: Db) -> None:
     one, *_, job = await sending(db)
     await one.finish(job)

@@ -391,10 +391,6 @@ begin
     send_due_at = case when c.send_due_at is not null then private.sms_send_due(c.id) end
   where c.id = p_conversation_id
   returning c.* into v_conversation;
-  if p_for = 'reply' then
-    -- Nothing has left yet: a lease that the server loses by crashing has ended, as any other.
-    perform set_config('synchronous_commit', 'off', true);
-  end if;
   return private.sms_job(v_conversation);
 end;
 $$;
@@ -675,13 +671,12 @@ comment on function private.sms_claim_conversation(public.sms_conversations, uui
 revoke all on function private.sms_claim_conversation(public.sms_conversations, uuid, timestamptz, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function private.sms_claim_conversation(public.sms_conversations, uuid, timestamptz, timestamptz) to service_role;
 
-create function public.claim_sms_work(p_worker text, p_lease_id uuid, p_lease interval default null)
+create function private.sms_claim(p_lease_id uuid, p_lease interval)
 returns jsonb
 language plpgsql
 volatile
 security invoker
 set search_path = ''
-set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   v_now timestamptz := clock_timestamp();
@@ -718,9 +713,50 @@ begin
   );
 end;
 $$;
+comment on function private.sms_claim(uuid, interval) is 'What claim_sms_work and finish_send hand out.';
+revoke all on function private.sms_claim(uuid, interval) from public, anon, authenticated, service_role;
+grant execute on function private.sms_claim(uuid, interval) to service_role;
+
+create function public.claim_sms_work(p_worker text, p_lease_id uuid, p_lease interval default null)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+as $$
+declare
+  v_job jsonb := private.sms_claim(p_lease_id, p_lease);
+begin
+  if v_job ->> 'kind' = 'reply' then
+    -- Nothing has left yet: a lease that the server loses by crashing has ended, as any other.
+    perform set_config('synchronous_commit', 'off', true);
+  end if;
+  return v_job;
+end;
+$$;
 comment on function public.claim_sms_work(text, uuid, interval) is 'Leases the conversation whose work is due first and returns the job: {kind: reply | fallback | send | reconcile, lease_seconds, …}, or {kind: wait}; either with seconds, until more work is due or a lease ends (null: none). Asked again with the same lease id it returns the job already held.';
 revoke all on function public.claim_sms_work(text, uuid, interval) from public, anon, authenticated, service_role;
 grant execute on function public.claim_sms_work(text, uuid, interval) to service_role;
+
+create function private.sms_claim_next(p_lease_id uuid)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  return private.sms_claim(p_lease_id, null);
+exception
+  when others then
+    -- What the same call has recorded must stand. A claim made by itself tells what is wrong.
+    return null;
+end;
+$$;
+comment on function private.sms_claim_next(uuid) is 'The next job, handed out by the call that ended the one before; null: the claim failed.';
+revoke all on function private.sms_claim_next(uuid) from public, anon, authenticated, service_role;
+grant execute on function private.sms_claim_next(uuid) to service_role;
 
 create function private.sms_end_lease(p_conversation_id uuid, p_lease_id uuid)
 returns boolean

@@ -126,23 +126,22 @@ comment on function private.sms_note_sent(public.sms_messages, uuid) is 'A text 
 revoke all on function private.sms_note_sent(public.sms_messages, uuid) from public, anon, authenticated, service_role;
 grant execute on function private.sms_note_sent(public.sms_messages, uuid) to service_role;
 
-create function public.finish_send(
+create function private.sms_record_sent(
   p_lease_id uuid, p_message_id bigint, p_message_sid text, p_status text,
-  p_segments integer default null, p_encoding text default null
+  p_segments integer, p_encoding text
 )
-returns jsonb
+returns text
 language plpgsql
 volatile
 security invoker
 set search_path = ''
-set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   v_message public.sms_messages := private.sms_lock_message(p_message_id);
   v_outcome text;
 begin
   if v_message.id is null then
-    return jsonb_build_object('outcome', 'gone');
+    return 'gone';
   end if;
   v_outcome := private.sms_attach_sid(
     v_message, p_message_sid, coalesce(private.sms_status_of(p_status), 'accepted')
@@ -154,12 +153,38 @@ begin
     where m.id = p_message_id;
   end if;
   perform private.sms_note_sent(v_message, p_lease_id);
-  return jsonb_build_object('outcome', v_outcome);
+  return v_outcome;
 end;
 $$;
-comment on function public.finish_send(uuid, bigint, text, text, integer, text) is 'Twilio accepted the text. Called twice it succeeds twice; gone: conversation or user were deleted meanwhile.';
-revoke all on function public.finish_send(uuid, bigint, text, text, integer, text) from public, anon, authenticated, service_role;
-grant execute on function public.finish_send(uuid, bigint, text, text, integer, text) to service_role;
+comment on function private.sms_record_sent(uuid, bigint, text, text, integer, text) is 'Gives the text its MessageSid and ends the lease: recorded, doubled, stale or gone.';
+revoke all on function private.sms_record_sent(uuid, bigint, text, text, integer, text) from public, anon, authenticated, service_role;
+grant execute on function private.sms_record_sent(uuid, bigint, text, text, integer, text) to service_role;
+
+create function public.finish_send(
+  p_lease_id uuid, p_message_id bigint, p_message_sid text, p_status text,
+  p_segments integer default null, p_encoding text default null,
+  p_next_lease_id uuid default null
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+as $$
+declare
+  v_outcome text := private.sms_record_sent(
+    p_lease_id, p_message_id, p_message_sid, p_status, p_segments, p_encoding
+  );
+begin
+  return jsonb_build_object('outcome', v_outcome, 'next', case
+    when p_next_lease_id is not null then private.sms_claim_next(p_next_lease_id)
+  end);
+end;
+$$;
+comment on function public.finish_send(uuid, bigint, text, text, integer, text, uuid) is 'Twilio accepted the text. Called twice it succeeds twice; gone: conversation or user were deleted meanwhile. With p_next_lease_id, next is the next job, as claim_sms_work returns it, or null when that cannot be said.';
+revoke all on function public.finish_send(uuid, bigint, text, text, integer, text, uuid) from public, anon, authenticated, service_role;
+grant execute on function public.finish_send(uuid, bigint, text, text, integer, text, uuid) to service_role;
 
 create function private.sms_reopen(p_message public.sms_messages, p_status text, p_send_at timestamptz, p_error_code integer, p_error_message text)
 returns void

@@ -322,7 +322,7 @@ isOneToOne: false
 { Args: { "p_error_code"?: number,"p_error_message": string,"p_lease_id": string,"p_message_id": number,"p_outcome": string,"p_retry_after"?: number }; Returns: Json
                            },
 "finish_send":
-{ Args: { "p_encoding"?: string,"p_lease_id": string,"p_message_id": number,"p_message_sid": string,"p_segments"?: number,"p_status": string }; Returns: Json
+{ Args: { "p_encoding"?: string,"p_lease_id": string,"p_message_id": number,"p_message_sid": string,"p_next_lease_id"?: string,"p_segments"?: number,"p_status": string }; Returns: Json
                            },
 "finish_sms_backfill":
 { Args: { "p_config_id": string,"p_every"?: string,"p_until"?: string }; Returns: undefined

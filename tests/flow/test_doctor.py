@@ -207,7 +207,7 @@ def say_version(before: str, after: str) -> str:
     ); end $$"""
 
 
-FINISH_SEND = "function public.finish_send(uuid, bigint, text, text, integer, text)"
+FINISH_SEND = "function public.finish_send(uuid, bigint, text, text, integer, text, uuid)"
 
 TROUBLES: dict[str, tuple[Trouble, str]] = {
     "no Supabase there": (
