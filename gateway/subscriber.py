@@ -55,6 +55,7 @@ BACKFILL_SECONDS = 300.0
 BACKFILL_AGAIN_SECONDS = 20.0  # after a failure: most likely what is missing came meanwhile
 TIDY_SECONDS = 600.0  # asked this often; the database does it once an hour
 SWEEP_SIZE = 500
+SPARE_SECONDS = 5.0  # of a lease must be left when nothing but the body of a text is missing
 INSIST_SECONDS = 120.0  # how long a fact is reported to a database that does not answer
 
 # From SIGTERM: generations may go on for 12 s, no text is handed to Twilio after 15 s, and one
@@ -336,12 +337,12 @@ class Worker:
         return await self._send(lease, queued.sms)
 
     async def _send(self, lease: Lease, text: OutgoingSms) -> Taken | None:
-        if self._no_more_sends.is_set() or lease.seconds_left < CALL_SECONDS + 5:
+        if self._no_more_sends.is_set() or lease.seconds_left < CALL_SECONDS + SPARE_SECONDS:
             # Another worker may take over before Twilio has answered this one.
             await self._release(lease, text.message_id)
             return None
         try:
-            sent = await self._twilio.send(text, lambda: lease.seconds_left < 5)
+            sent = await self._twilio.send(text, lambda: lease.seconds_left < SPARE_SECONDS)
         except SendFailed as failure:
             outcome = await self._insist(
                 self._database.fail_send, lease.id, text.message_id, failure
