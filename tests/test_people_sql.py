@@ -644,9 +644,7 @@ async def test_what_was_texted_to_somebody_elses_number_is_theirs(play: Play) ->
 
 async def at_clock(db: Db, now: str) -> None:
     """From here on claims happen at that moment."""
-    source: str = await db.admin.value(
-        "select pg_get_functiondef('public.claim_sms_work'::regproc)"
-    )
+    source: str = await db.admin.value("select pg_get_functiondef('private.sms_claim'::regproc)")
     head, _, tail = source.partition("v_now timestamptz := ")
     await db.admin.rows(f"{head}v_now timestamptz := '{now}';{tail.partition(';')[2]}")
 
