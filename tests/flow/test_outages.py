@@ -247,7 +247,10 @@ class SlowDoor(FrontDoor):
                 await self.events.until(self.sent, READ_SECONDS - 0.5)
 
 
-GUARDS = ("lease.seconds_left < CALL_SECONDS + 5", "lease.seconds_left < 5")
+GUARDS = (
+    "lease.seconds_left < CALL_SECONDS + SPARE_SECONDS",
+    "lease.seconds_left < SPARE_SECONDS",
+)
 
 
 @asynccontextmanager
