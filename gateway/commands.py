@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LEVEL_STYLES = {"ok": "green", "warning": "yellow", "FAULT": "bold red"}
 SWEEP_DAYS = 1  # older texts without a final state never get one
 
-# What settle_sms says, for people.
+# What reconcile_sms says, for people.
 VERDICTS = {
     "recorded": "Twilio has it: its MessageSid is recorded.",
     "queued": "Twilio does not have it: it is sent again.",
@@ -220,7 +220,7 @@ async def settle_message(settings: Settings, message_id: int) -> None:
         found = await twilio.list_sent(
             message["phone_number"], message["contact_number"], message["sent_after"]
         )
-        outcome = await database.settle_sms(message_id, found)
+        outcome = await database.reconcile_sms(message_id, found)
     print(VERDICTS.get(outcome, f"It is {outcome} by now."))
 
 

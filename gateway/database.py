@@ -98,7 +98,7 @@ class Refused(Exception):
 class QueuedReply:
     """`sms` is there when the outcome is 'send'; the row is 'sending' then."""
 
-    outcome: Literal["send", "overtaken", "gone", "blocked"]
+    outcome: Literal["send", "superseded", "gone", "blocked"]
     sms: OutgoingSms | None = None
     reason: str | None = None
 
@@ -179,9 +179,9 @@ class Database:
             "ingest_sms", {"p_payload": sms.as_payload(), "p_occurred_at": occurred_at}
         )
 
-    async def record_delivery(self, status: DeliveryStatus) -> str:
+    async def record_sms_delivery(self, status: DeliveryStatus) -> str:
         """'recorded', 'stale', 'gone' or 'doubled'."""
-        return await self._outcome("record_delivery", {"p_payload": status.as_payload()})
+        return await self._outcome("record_sms_delivery", {"p_payload": status.as_payload()})
 
     # Work
 
@@ -193,7 +193,7 @@ class Database:
     async def release_sms_work(self, lease_id: str) -> bool:
         return bool(await self._call("release_sms_work", {"p_lease_id": lease_id}))
 
-    async def queue_reply(
+    async def queue_sms_reply(
         self,
         lease_id: str,
         message_id: int,
@@ -204,7 +204,7 @@ class Database:
     ) -> QueuedReply:
         """Store the answer to `message_id` and move it to 'sending'; no `reply`: the fallback."""
         found = await self._object(
-            "queue_reply",
+            "queue_sms_reply",
             {
                 "p_lease_id": lease_id,
                 "p_message_id": message_id,
@@ -220,7 +220,7 @@ class Database:
         sms = _outgoing(found) if found["outcome"] == "send" else None
         return QueuedReply(found["outcome"], sms, found.get("reason"))
 
-    async def finish_send(
+    async def finish_sms_send(
         self,
         lease_id: str,
         message_id: int,
@@ -232,7 +232,7 @@ class Database:
         """'recorded', 'doubled', 'stale' or 'gone'; and with `next_lease_id` what claim_sms_work
         would return, or None when the database cannot say."""
         found = await self._object(
-            "finish_send",
+            "finish_sms_send",
             {
                 "p_lease_id": lease_id,
                 "p_message_id": message_id,
@@ -245,9 +245,9 @@ class Database:
         )
         return found["outcome"], found["next"] and _claimed(found["next"])
 
-    async def fail_send(self, lease_id: str, message_id: int, failure: SendFailed) -> str:
+    async def fail_sms_send(self, lease_id: str, message_id: int, failure: SendFailed) -> str:
         return await self._outcome(
-            "fail_send",
+            "fail_sms_send",
             {
                 "p_lease_id": lease_id,
                 "p_message_id": message_id,
@@ -258,13 +258,13 @@ class Database:
             },
         )
 
-    async def fail_reply(self, lease_id: str, error: str, parks: bool = False) -> str:
-        """'retry', 'fallback', 'parked', 'gone' or 'refused'."""
+    async def fail_sms_reply(self, lease_id: str, error: str, suspends: bool = False) -> str:
+        """'retry', 'fallback', 'suspended', 'gone' or 'refused'."""
         return await self._outcome(
-            "fail_reply", {"p_lease_id": lease_id, "p_error": error, "p_parks": parks}
+            "fail_sms_reply", {"p_lease_id": lease_id, "p_error": error, "p_suspends": suspends}
         )
 
-    async def settle_sms(
+    async def reconcile_sms(
         self, message_id: int, found: list[SentSms] | None, lease_id: str | None = None
     ) -> str:
         """'recorded' (adopted), 'unknown', 'queued', 'failed' or 'gone'.
@@ -272,7 +272,7 @@ class Database:
         `found` is the complete listing at Twilio; None: it could not be had.
         """
         return await self._outcome(
-            "settle_sms",
+            "reconcile_sms",
             {
                 "p_message_id": message_id,
                 "p_found": None if found is None else [sms.as_payload() for sms in found],
@@ -305,10 +305,10 @@ class Database:
         """All texts up to `until` (ISO 8601) are stored or refused; None: no progress."""
         await self._call("finish_sms_backfill", {"p_config_id": config_id, "p_until": until})
 
-    async def record_sms_sweep(self, page: list[SentSms]) -> int:
+    async def record_sms_statuses(self, page: list[SentSms]) -> int:
         """Take over later states and prices; returns how many states changed."""
         messages = [sms.as_payload() for sms in page]
-        return int(await self._call("record_sms_sweep", {"p_messages": messages}))
+        return int(await self._call("record_sms_statuses", {"p_messages": messages}))
 
     async def drop_sms_backlog(self) -> int:
         """Answer and send nothing that is owed, queued or missed now; number of conversations."""
@@ -334,8 +334,8 @@ class Database:
             },
         )
 
-    async def tidy_sms(self) -> dict[str, Any]:
-        return await self._object("tidy_sms", {})
+    async def maintain_sms(self) -> dict[str, Any]:
+        return await self._object("maintain_sms", {})
 
     async def get_sms_health(self) -> dict[str, Any]:
         return await self._object("get_sms_health", {})

@@ -533,15 +533,15 @@ def _seen_of_backlog(health: dict[str, Any]) -> Finding:
 
 
 def _seen_of_parking(numbers: list[dict[str, Any]]) -> list[Finding]:
-    parked = [number for number in numbers if number["parked_until"]]
+    suspended = [number for number in numbers if number["suspended_until"]]
     return [
         fault(
-            "parked",
-            f"the number {number['number']} rests: {number['parked_reason']}",
-            f"mend that; it is tried again by itself at {number['parked_until']}",
+            "suspended",
+            f"the number {number['number']} rests: {number['suspended_reason']}",
+            f"mend that; it is tried again by itself at {number['suspended_until']}",
         )
-        for number in parked
-    ] or [ok("parked", "no number rests")]
+        for number in suspended
+    ] or [ok("suspended", "no number rests")]
 
 
 def _seen_of_backfill(numbers: list[dict[str, Any]]) -> list[Finding]:

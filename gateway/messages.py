@@ -65,7 +65,7 @@ class DeliveryStatus:
     form: Mapping[str, str | list[str]] | None = None
 
     def as_payload(self) -> dict[str, Any]:
-        """p_payload of record_delivery."""
+        """p_payload of record_sms_delivery."""
         return {
             "sid": self.sid,
             "status": self.status,
@@ -137,7 +137,7 @@ class SentSms:
     created_at: str | None = None  # ISO 8601
 
     def as_payload(self) -> dict[str, Any]:
-        """One element of settle_sms's p_found and record_sweep's p_messages."""
+        """One element of reconcile_sms's p_found and record_sweep's p_messages."""
         return {
             "sid": self.sid,
             "status": self.status,
@@ -153,7 +153,7 @@ class SentSms:
 
 @dataclass(frozen=True, slots=True)
 class ReplyJob:
-    """Generate an answer to `message_id` (the newest text owed), then queue_reply."""
+    """Generate an answer to `message_id` (the newest text owed), then queue_sms_reply."""
 
     lease_id: str
     conversation_id: str
@@ -165,7 +165,7 @@ class ReplyJob:
 
 @dataclass(frozen=True, slots=True)
 class FallbackJob:
-    """The attempts are used up: queue_reply with this text instead of the model's."""
+    """The attempts are used up: queue_sms_reply with this text instead of the model's."""
 
     lease_id: str
     conversation_id: str
@@ -190,7 +190,7 @@ class SendJob:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileJob:
-    """Find out at Twilio what became of `sms`: list ours to that contact, then settle_sms."""
+    """Find out at Twilio what became of `sms`: list ours to that contact, then reconcile_sms."""
 
     lease_id: str
     conversation_id: str
@@ -225,13 +225,13 @@ class SendFailed(Exception):
     """A create call that gave no MessageSid.
 
     outcome: 'refused' never reached Twilio or was turned away, may be sent again later;
-    'parked' the account or number is at fault, nothing of this number can be sent;
+    'suspended' the account or number is at fault, nothing of this number can be sent;
     'failed' this text can never be sent; 'unknown' Twilio may have it.
     """
 
     def __init__(
         self,
-        outcome: Literal["refused", "parked", "failed", "unknown"],
+        outcome: Literal["refused", "suspended", "failed", "unknown"],
         message: str,
         error_code: int | None = None,
         retry_after: float | None = None,
@@ -243,8 +243,8 @@ class SendFailed(Exception):
 
 
 class ReplyFailed(Exception):
-    """The model gave no usable text; `parks` when the account or key is at fault."""
+    """The model gave no usable text; `suspends` when the account or key is at fault."""
 
-    def __init__(self, message: str, parks: bool = False) -> None:
+    def __init__(self, message: str, suspends: bool = False) -> None:
         super().__init__(message)
-        self.parks = parks
+        self.suspends = suspends

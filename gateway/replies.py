@@ -398,20 +398,20 @@ def _name_of(error: BaseException | None) -> str:
 
 
 def failure_of(error: BaseException, model: str) -> ReplyFailed:
-    """What happened and what to do; parks the number when no text could be answered."""
+    """What happened and what to do; suspends the number when no text could be answered."""
     name = _name_of(error)
     match error:
         case openai.APIStatusError() if _is_unpaid(error):
             what = "the OpenAI account has no credit left: see platform.openai.com, Billing"
-            return ReplyFailed(f"{what} ({name})", parks=True)
+            return ReplyFailed(f"{what} ({name})", suspends=True)
         case openai.APIStatusError(code="model_not_found"):
             what = f"OpenAI has neither {model} nor the fallback for this key: choose another model"
         case openai.AuthenticationError():
             what = "OpenAI does not know the key: set OPENAI_API_KEY to a valid one"
-            return ReplyFailed(f"{what} ({name})", parks=True)
+            return ReplyFailed(f"{what} ({name})", suspends=True)
         case openai.PermissionDeniedError():
             what = "the OpenAI key may not do this: give it access to models and chat completions"
-            return ReplyFailed(f"{what} ({name})", parks=True)
+            return ReplyFailed(f"{what} ({name})", suspends=True)
         case openai.RateLimitError():
             what = "OpenAI's rate limit is reached: raise it at platform.openai.com, Limits"
         case openai.APIConnectionError():

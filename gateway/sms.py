@@ -47,25 +47,25 @@ VALIDITY_SECONDS = 600  # a reply that waits longer at Twilio is worse than none
 # https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
 WEBHOOK_OVERRIDES = "#rc=5&rp=all&ct=3000&rt=4000"
 
-Outcome = Literal["refused", "parked", "failed", "unknown"]
+Outcome = Literal["refused", "suspended", "failed", "unknown"]
 
 # What an error code of a create call means for the text, https://www.twilio.com/docs/api/errors.
 # A 5xx is "unknown" whatever its code; 401, 403 and 404 without a line here park; the rest fails.
 _OUTCOMES: dict[int, Outcome] = {
     20429: "refused",  # too many requests: never processed, always safe to retry
     21611: "refused",  # the sender's queue at Twilio is full
-    20003: "parked",  # wrong credentials
-    20005: "parked",  # account not active
-    21212: "parked",  # From is not a number
-    21472: "parked",  # account not active
-    21603: "parked",  # no From
-    21606: "parked",  # From cannot send texts
-    21659: "parked",  # From is no number of Twilio's
-    21660: "parked",  # From belongs to another account
-    21661: "parked",  # From cannot send SMS
-    21701: "parked",  # the messaging service does not exist
-    21703: "parked",  # the messaging service has no numbers
-    21705: "parked",  # the messaging service is not valid
+    20003: "suspended",  # wrong credentials
+    20005: "suspended",  # account not active
+    21212: "suspended",  # From is not a number
+    21472: "suspended",  # account not active
+    21603: "suspended",  # no From
+    21606: "suspended",  # From cannot send texts
+    21659: "suspended",  # From is no number of Twilio's
+    21660: "suspended",  # From belongs to another account
+    21661: "suspended",  # From cannot send SMS
+    21701: "suspended",  # the messaging service does not exist
+    21703: "suspended",  # the messaging service has no numbers
+    21705: "suspended",  # the messaging service is not valid
     21408: "failed",  # the contact's country is not enabled
     21608: "failed",  # a trial account sends to verified numbers only
     21610: "failed",  # the contact opted out
@@ -445,8 +445,8 @@ def _outcome(failure: TwilioFailed) -> Outcome:
         return "refused"
     if failure.status is None or failure.status == 408 or not 400 <= failure.status < 500:
         return "unknown"
-    parks = failure.status in (401, 403, 404)
-    return _OUTCOMES.get(failure.code or 0, "parked" if parks else "failed")
+    suspends = failure.status in (401, 403, 404)
+    return _OUTCOMES.get(failure.code or 0, "suspended" if suspends else "failed")
 
 
 def _inbound(message: Any) -> InboundSms:

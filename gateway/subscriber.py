@@ -273,7 +273,7 @@ class Worker:
             reply = await self._generate(job)
         except ReplyFailed as failure:
             outcome = await self._insist(
-                self._database.fail_reply, lease.id, str(failure), failure.parks
+                self._database.fail_sms_reply, lease.id, str(failure), failure.suspends
             )
             log_event(
                 log,
@@ -316,7 +316,7 @@ class Worker:
     ) -> Taken | None:
         counted = segments.count(text)
         queued = await self._insist(
-            self._database.queue_reply,
+            self._database.queue_sms_reply,
             lease.id,
             message_id,
             text,
@@ -345,7 +345,7 @@ class Worker:
             sent = await self._twilio.send(text, lambda: lease.seconds_left < SPARE_SECONDS)
         except SendFailed as failure:
             outcome = await self._insist(
-                self._database.fail_send, lease.id, text.message_id, failure
+                self._database.fail_sms_send, lease.id, text.message_id, failure
             )
             log_event(
                 log,
@@ -361,7 +361,7 @@ class Worker:
         asked_at = _now()
         next_lease_id = str(uuid.uuid4()) if self._behind and not self._stop.is_set() else None
         outcome, claimed = await self._insist(
-            self._database.finish_send,
+            self._database.finish_sms_send,
             lease.id,
             text.message_id,
             sent,
@@ -393,7 +393,7 @@ class Worker:
                 reason=failure,
             )
             found = None
-        outcome = await self._insist(self._database.settle_sms, text.message_id, found, lease.id)
+        outcome = await self._insist(self._database.reconcile_sms, text.message_id, found, lease.id)
         log_event(log, "text settled", message_id=text.message_id, outcome=outcome)
 
     async def _release(self, lease: Lease, message_id: int) -> None:
@@ -456,7 +456,7 @@ class Worker:
     async def keep_tidy(self) -> None:
         while True:
             try:
-                done = await self._database.tidy_sms()
+                done = await self._database.maintain_sms()
                 if done["outcome"] == "tidied":
                     log_event(log, "tables tidied", **{k: v for k, v in done.items() if v})
             except Exception as error:  # retention must not stop the worker
@@ -566,7 +566,7 @@ async def _sweep(
     database: Database, twilio: TwilioSms, phone_number: str, since: str, found: Comparison
 ) -> None:
     async for page in _in_pages(twilio.list_outbound(phone_number, since), SWEEP_SIZE):
-        found.swept += await database.record_sms_sweep(page)
+        found.swept += await database.record_sms_statuses(page)
 
 
 async def _in_pages(items: AsyncIterator[T], size: int) -> AsyncIterator[list[T]]:

@@ -193,7 +193,7 @@ class Gateway:
             outcome=stored.get("outcome"),
             message_id=stored.get("message_id"),
             conversation_id=stored.get("conversation_id"),
-            not_owed_because=stored.get("not_owed_because"),
+            no_reply_reason=stored.get("no_reply_reason"),
             seconds=time.monotonic() - started,
         )
         return Response(EMPTY_TWIML, media_type="text/xml")
@@ -203,7 +203,7 @@ class Gateway:
         form = await self._signed_form(request, self._settings.status_url)
         status = _parsed(lambda form: parse_status(form, request.query_params), form)
         outcome = await self._store(
-            "status", status.sid, lambda database: database.record_delivery(status)
+            "status", status.sid, lambda database: database.record_sms_delivery(status)
         )
         log_event(
             logger,
@@ -337,8 +337,8 @@ def _warnings(health: dict[str, Any]) -> list[str]:
         warnings.append(f"no worker was seen for {LATE_SECONDS} s")
     if (late := health.get("oldest_due_seconds") or 0) > LATE_SECONDS:
         warnings.append(f"work has been due for {late:.0f} s")
-    parked = [number for number in health.get("numbers", []) if number["parked_until"]]
-    return warnings + [f"the number {number['number']} is parked" for number in parked]
+    suspended = [number for number in health.get("numbers", []) if number["suspended_until"]]
+    return warnings + [f"the number {number['number']} is suspended" for number in suspended]
 
 
 async def _read_body(request: Request) -> bytes:

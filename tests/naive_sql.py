@@ -21,7 +21,7 @@ async def make_naive(db: Db, naive: Naive) -> None:
 
 
 QUEUE_REPLY_AS_ONE_STATEMENT = """
-create or replace function public.queue_reply(
+create or replace function public.queue_sms_reply(
   p_lease_id uuid, p_message_id bigint, p_content text, p_encoding text, p_segments integer,
   p_model text default null, p_prompt_tokens integer default null,
   p_completion_tokens integer default null, p_generation_ms integer default null
@@ -43,7 +43,7 @@ returns jsonb language sql volatile set search_path = '' as $$
     returning id
   )
   select jsonb_build_object(
-    'outcome', case when exists (select from written) then 'send' else 'overtaken' end
+    'outcome', case when exists (select from written) then 'send' else 'superseded' end
   );
 $$
 """
@@ -76,7 +76,7 @@ $$
 TWILIOS_QUEUED_AS_OURS = """
 alter table public.sms_messages
   drop constraint sms_messages_sid_check, drop constraint sms_messages_send_at_check;
-create or replace function private.sms_attach_sid(
+create or replace function sms.attach_sid(
   p_message public.sms_messages, p_message_sid text, p_status text
 )
 returns text language plpgsql volatile set search_path = '' as $$
@@ -86,13 +86,13 @@ begin
   return 'recorded';
 end;
 $$;
-create or replace function private.sms_status_of(p_twilio_status text)
+create or replace function sms.status_of(p_twilio_status text)
 returns text language sql immutable set search_path = '' as 'select p_twilio_status'
 """
 
 A_SID_LOOKED_UP_BEFORE_THE_INSERT = """
 alter table public.sms_messages drop constraint sms_messages_message_sid_key;
-create or replace function private.sms_store_incoming(
+create or replace function sms.store_incoming(
   p_conversation_id uuid, p_payload jsonb, p_occurred_at timestamptz
 )
 returns bigint language sql volatile set search_path = '' as $$
@@ -105,50 +105,50 @@ $$
 """
 
 AN_ID_FROM_THE_DEFAULT = (
-    "private.sms_before_message",
+    "sms.before_message",
     "new.id := nextval('public.sms_messages_id_seq');",
     "",
 )
 NO_LOOK_AFTER_THE_CONTACTS_LOCK = (
-    "private.sms_has_contact_alone",
+    "sms.has_contact_alone",
     ")) and not exists (",
     ")) or not exists (",
 )
 NO_CLAIM_ASKED_AGAIN = (
-    "private.sms_claim",
+    "sms.claim",
     "if v_conversation.leased_until > v_now then",
     "if false then",
 )
 NO_LEASE_CHECK = (
-    "queue_reply",
+    "queue_sms_reply",
     "where c.lease_id = p_lease_id",
     "where c.last_incoming_id = p_message_id",
 )
 NO_NEWER_TEXT_CHECK = (
-    "private.sms_is_overtaken",
+    "sms.is_superseded",
     "p_conversation.last_incoming_id <> p_message_id",
     "false",
 )
 FINISHING_CLEARS_WHAT_IS_OWED = (
-    "private.sms_note_sent",
+    "sms.record_sent_at",
     "reply_due_at = case when c.reply_due_at = p_message.send_at then clock_timestamp()\n"
     "      else c.reply_due_at end,",
-    "reply_due_at = null, owed_since = null,",
+    "reply_due_at = null, waiting_since = null,",
 )
-NO_GATE = ("private.sms_send_verdict", "return case", "return null; return case")
-A_BLIND_RESEND = ("private.sms_quarantine", "set status = 'unknown'", "set status = 'queued'")
+NO_GATE = ("sms.send_verdict", "return case", "return null; return case")
+A_BLIND_RESEND = ("sms.mark_unknown", "set status = 'unknown'", "set status = 'queued'")
 NO_WAIT_FOR_AN_UNKNOWN_ANSWER = (
-    "private.sms_holds_answer",
+    "sms.must_wait_for",
     "p_message.status = 'unknown' and",
     "false and",
 )
 ONE_LISTING_DECIDES = (
-    "private.sms_settle_missing",
-    "elsif coalesce(p_message.listed_empty_at, p_now) > p_now - v_timing.settle_after then",
+    "sms.reconcile_missing",
+    "elsif coalesce(p_message.listed_empty_at, p_now) > p_now - v_timing.reconcile_after then",
     "elsif false then",
 )
 A_LEASE_FENCES_FACTS = (
-    "private.sms_record_sent",
+    "sms.record_sent",
     "if v_message.id is null then",
-    "if not private.sms_end_lease(v_message.conversation_id, p_lease_id) then",
+    "if not sms.end_lease(v_message.conversation_id, p_lease_id) then",
 )

@@ -47,10 +47,10 @@ alter default privileges for role postgres in schema public
 # Every change of a text's state that Twilio's word forbids, written down as it happens.
 WATCH = """
 create table realtime.messages_all partition of realtime.messages default;
-create table private.steps_back (message_id bigint, was text, became text);
-create function private.watch_steps() returns trigger language plpgsql security definer as $$
+create table sms.steps_back (message_id bigint, was text, became text);
+create function sms.watch_steps() returns trigger language plpgsql security definer as $$
 begin
-  insert into private.steps_back values (new.id, old.status, new.status);
+  insert into sms.steps_back values (new.id, old.status, new.status);
   return null;
 end;
 $$;
@@ -58,9 +58,9 @@ create trigger watch_steps after update on public.sms_messages
   for each row when (
     old.message_sid is not null and (
       new.message_sid is distinct from old.message_sid
-      or private.sms_status_rank(new.status) < private.sms_status_rank(old.status)
+      or sms.status_rank(new.status) < sms.status_rank(old.status)
     )
-  ) execute function private.watch_steps();
+  ) execute function sms.watch_steps();
 """
 
 # Each lists what breaks it.
@@ -73,18 +73,18 @@ INVARIANTS = {
         select conversation_id from public.sms_messages where status = 'sending'
         group by conversation_id having count(*) > 1""",
     "every open row has a due time": """
-        select c.id, c.send_due_at, private.sms_send_due(c.id) from public.sms_conversations as c
-        where c.send_due_at is distinct from private.sms_send_due(c.id)""",
+        select c.id, c.send_due_at, sms.send_due(c.id) from public.sms_conversations as c
+        where c.send_due_at is distinct from sms.send_due(c.id)""",
     "every owed text has a due time": """
         select id from public.sms_conversations
-        where (owed_since is null) <> (reply_due_at is null)""",
+        where (waiting_since is null) <> (reply_due_at is null)""",
     "a text is answered by one row": """
         select in_reply_to from public.sms_messages where in_reply_to is not null
         group by in_reply_to having count(*) > 1""",
     "no SID before accepted": """
         select id, status from public.sms_messages
         where message_sid is not null and is_open""",
-    "states only move forward": "select * from private.steps_back",
+    "states only move forward": "select * from sms.steps_back",
     "last_incoming_id is the newest text": """
         select c.id, c.last_incoming_id from public.sms_conversations as c
         where c.last_incoming_id is distinct from (
@@ -108,8 +108,8 @@ INVARIANTS = {
         join public.sms_conversations as c on c.id = m.conversation_id
         join public.sms_configs as f on f.id = c.config_id
         where m.status = 'sending'
-          and m.fixed_text is distinct from 'stop' -- the confirmation of the opt-out itself
-          and private.sms_is_opted_out(c.user_id, c.contact_number, f.phone_number)
+          and m.canned_reply is distinct from 'stop' -- the confirmation of the opt-out itself
+          and sms.is_opted_out(c.user_id, c.contact_number, f.phone_number)
           and m.sending_at > (
             select max(o.changed_at) from public.sms_opt_outs as o
             where o.user_id = c.user_id and o.contact_number = c.contact_number and o.opted_out
@@ -121,11 +121,11 @@ INVARIANTS = {
 
 # Moves everything into the past, which is what waiting does.
 TIMES = {
-    "sms_conversations": "paused_until last_message_at created_at closed_at reply_due_at owed_since"
-    " send_due_at leased_until",
+    "sms_conversations": "paused_until last_message_at created_at closed_at reply_due_at"
+    " waiting_since send_due_at leased_until",
     "sms_messages": "send_at sending_at listed_empty_at resent_at occurred_at created_at",
     "sms_opt_outs": "changed_at",
-    "sms_configs": "parked_until created_at",
+    "sms_configs": "suspended_until created_at",
 }
 
 
@@ -191,9 +191,9 @@ class Session:
         return job
 
     async def answer(self, job: Job, content: str = "Claro.") -> Job:
-        """queue_reply; its answer serves as the job for `finish` and `fail`."""
+        """queue_sms_reply; its answer serves as the job for `finish` and `fail`."""
         answer: Job = await self.call(
-            "queue_reply",
+            "queue_sms_reply",
             lease_id=job["lease_id"],
             message_id=job["message_id"],
             content=content,
@@ -204,7 +204,7 @@ class Session:
 
     async def finish(self, job: Job, sid: str | None = None, status: str = "queued") -> str:
         return await self._outcome(
-            "finish_send",
+            "finish_sms_send",
             lease_id=job["lease_id"],
             message_id=job["message_id"],
             message_sid=sid or new_sid(),
@@ -215,9 +215,9 @@ class Session:
     async def finish_and_claim(
         self, job: Job, lease: str | None = None, sid: str | None = None
     ) -> Job | None:
-        """finish_send as a worker behind a backlog calls it; the job that it brings."""
+        """finish_sms_send as a worker behind a backlog calls it; the job that it brings."""
         finished = await self.call(
-            "finish_send",
+            "finish_sms_send",
             lease_id=job["lease_id"],
             message_id=job["message_id"],
             message_sid=sid or new_sid(),
@@ -232,7 +232,7 @@ class Session:
         self, job: Job, outcome: str, code: int | None = None, retry_after: str | None = None
     ) -> str:
         return await self._outcome(
-            "fail_send",
+            "fail_sms_send",
             lease_id=job["lease_id"],
             message_id=job["message_id"],
             outcome=outcome,
@@ -241,19 +241,19 @@ class Session:
             retry_after=retry_after,
         )
 
-    async def fail_reply(self, job: Job, *, parks: bool = False) -> str:
+    async def fail_sms_reply(self, job: Job, *, suspends: bool = False) -> str:
         return await self._outcome(
-            "fail_reply", lease_id=job["lease_id"], error="no usable text", parks=parks
+            "fail_sms_reply", lease_id=job["lease_id"], error="no usable text", suspends=suspends
         )
 
     async def settle(self, job: Job, found: list[Job] | None) -> str:
         return await self._outcome(
-            "settle_sms", message_id=job["message_id"], found=found, lease_id=job.get("lease_id")
+            "reconcile_sms", message_id=job["message_id"], found=found, lease_id=job.get("lease_id")
         )
 
     async def callback(self, job: Job, sid: str, status: str, **more: Any) -> str:
         payload = {"sid": sid, "status": status, "to": job["to"], "message_id": job["message_id"]}
-        return await self._outcome("record_delivery", payload=payload | {"form": None, **more})
+        return await self._outcome("record_sms_delivery", payload=payload | {"form": None, **more})
 
     async def write(self, conversation_id: str, content: str = "Le atiendo yo.") -> int:
         """A person's text: the row its owner inserts. Returns its id."""
@@ -320,7 +320,7 @@ class Db:
 
     async def timing(self, **columns: Any) -> None:
         changes = ", ".join(f"{name} = %s" for name in columns)
-        await self.admin.rows(f"update private.sms_timing set {changes}", *columns.values())  # noqa: S608
+        await self.admin.rows(f"update sms.policy set {changes}", *columns.values())  # noqa: S608
 
     async def later(self, **delta: float) -> None:
         """Let time pass, for everything that is stored."""
@@ -372,9 +372,9 @@ class Db:
     async def empty(self) -> None:
         """Forget every user and all that is theirs, and every change of the waiting times."""
         await self.admin.rows("delete from auth.users")
-        await self.admin.rows("truncate private.steps_back")
-        await self.admin.rows("delete from private.sms_timing")
-        await self.admin.rows("insert into private.sms_timing default values")
+        await self.admin.rows("truncate sms.steps_back")
+        await self.admin.rows("delete from sms.policy")
+        await self.admin.rows("insert into sms.policy default values")
 
 
 @asynccontextmanager

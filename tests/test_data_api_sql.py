@@ -205,7 +205,7 @@ def _sum_over_slots(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     sums: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         key = tuple(row.pop(name, None) for name in ("user_id", "day", "hour", "config_id"))
-        row.pop("slot")
+        row.pop("shard")
         total = sums.setdefault(key, dict.fromkeys(row, 0))
         for name, value in row.items():
             total[name] += value

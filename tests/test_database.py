@@ -178,7 +178,7 @@ async def test_a_queued_answer_comes_back_as_the_text_to_send(
 ) -> None:
     api.answer({"outcome": "send", **SEND})
     reply = Reply("Hola", "gpt-4o-mini", 20, 5, 800)
-    queued = await database.queue_reply(LEASE, 6, "Hola", "GSM-7", 1, reply)
+    queued = await database.queue_sms_reply(LEASE, 6, "Hola", "GSM-7", 1, reply)
     assert queued == QueuedReply("send", OUTGOING)
     assert api.calls[0].params == {
         "p_lease_id": LEASE,
@@ -195,7 +195,7 @@ async def test_a_queued_answer_comes_back_as_the_text_to_send(
 
 async def test_an_answer_may_not_be_sent_any_more(api: DataApi, database: Database) -> None:
     api.answer({"outcome": "blocked", "reason": "opted_out"})
-    queued = await database.queue_reply(LEASE, 6, "Hola", "GSM-7", 1)
+    queued = await database.queue_sms_reply(LEASE, 6, "Hola", "GSM-7", 1)
     assert queued == QueuedReply("blocked", None, "opted_out")
 
 
@@ -216,7 +216,7 @@ async def test_the_end_of_a_job_brings_the_next(
 ) -> None:
     api.answer({"outcome": "recorded", "next": brought})
     sent = SentSms("SM1", "queued", "Hola")
-    finished = await database.finish_send(LEASE, 7, sent, "GSM-7", 1, next_lease_id)
+    finished = await database.finish_sms_send(LEASE, 7, sent, "GSM-7", 1, next_lease_id)
     assert finished == ("recorded", expected)
     assert api.calls[0].params["p_next_lease_id"] == next_lease_id
 
@@ -226,11 +226,11 @@ async def test_every_report_calls_the_function_of_its_name(
 ) -> None:
     sent = SentSms("SM1", "queued", "Hola", segments=1)
     failed = SendFailed("refused", "too many requests", 20429, retry_after=1.5)
-    assert await database.fail_send(LEASE, 7, failed) == "recorded"
-    assert await database.fail_reply(LEASE, "insufficient_quota", parks=True) == "recorded"
-    assert await database.settle_sms(7, [sent], LEASE) == "recorded"
-    assert await database.record_delivery(DeliveryStatus("SM1", "sent", CONTACT)) == "recorded"
-    assert await database.tidy_sms() == {"outcome": "recorded"}
+    assert await database.fail_sms_send(LEASE, 7, failed) == "recorded"
+    assert await database.fail_sms_reply(LEASE, "insufficient_quota", suspends=True) == "recorded"
+    assert await database.reconcile_sms(7, [sent], LEASE) == "recorded"
+    assert await database.record_sms_delivery(DeliveryStatus("SM1", "sent", CONTACT)) == "recorded"
+    assert await database.maintain_sms() == {"outcome": "recorded"}
     assert await database.get_sms_setup() == {"outcome": "recorded"}
     assert api.calls[0].params.keys() == {
         "p_lease_id",
@@ -241,11 +241,11 @@ async def test_every_report_calls_the_function_of_its_name(
         "p_retry_after",
     }
     assert [call.name for call in api.calls] == [
-        "fail_send",
-        "fail_reply",
-        "settle_sms",
-        "record_delivery",
-        "tidy_sms",
+        "fail_sms_send",
+        "fail_sms_reply",
+        "reconcile_sms",
+        "record_sms_delivery",
+        "maintain_sms",
         "get_sms_setup",
     ]
 
@@ -279,7 +279,7 @@ async def test_what_a_comparison_found_is_reported(api: DataApi, database: Datab
     api.answer(["SM2"])
     assert await database.missing_sms(["SM1", "SM2"]) == ["SM2"]
     api.answer(3)
-    assert await database.record_sms_sweep([SentSms("SM1", "delivered", "Hola")]) == 3
+    assert await database.record_sms_statuses([SentSms("SM1", "delivered", "Hola")]) == 3
     api.answer("", 204)
     await database.note_sms_refused("SM2", "23514")
     api.answer("", 204)
@@ -294,7 +294,7 @@ async def test_what_a_comparison_found_is_reported(api: DataApi, database: Datab
 
 
 async def test_a_listing_that_could_not_be_had_is_null(api: DataApi, database: Database) -> None:
-    await database.settle_sms(7, None, LEASE)
+    await database.reconcile_sms(7, None, LEASE)
     assert api.calls[0].params["p_found"] is None
 
 

@@ -30,9 +30,9 @@ PAGES = {
     "ingest_sms, new contact": 240,
     "claim_sms_work, an answer": 215,
     "claim_sms_work, nothing due": 140,
-    "queue_reply": 190,
-    "finish_send": 95,
-    "record_delivery": 50,
+    "queue_sms_reply": 190,
+    "finish_sms_send": 95,
+    "record_sms_delivery": 50,
 }
 OLD_TEXTS = 100_000
 
@@ -52,15 +52,15 @@ MODULES = 800  # loaded with gateway.web, of all packages
 
 async def test_a_text_costs_four_working_calls_and_few_empty_claims(stack: Stack) -> None:
     calls = await calls_of_texts(stack, 10)
-    assert {name: calls[name] for name in ("ingest_sms", "queue_reply", "finish_send")} == {
+    assert {name: calls[name] for name in ("ingest_sms", "queue_sms_reply", "finish_sms_send")} == {
         "ingest_sms": 10,
-        "queue_reply": 10,
-        "finish_send": 10,
+        "queue_sms_reply": 10,
+        "finish_sms_send": 10,
     }
     # One that gets the job, when it is due, and the timer's.
     assert 10 <= calls["claim_sms_work"] <= 15
     # For Twilio's "sent" and "delivered".
-    assert calls["record_delivery"] <= 20
+    assert calls["record_sms_delivery"] <= 20
 
 
 async def calls_of_texts(stack: Stack, texts: int) -> Counter[str]:
@@ -163,12 +163,12 @@ async def pages_of_one_text(session: Session, number: Number) -> dict[str, int]:
     )
     job = await session.claim(lease)
     answer = {"p_content": "Claro.", "p_encoding": "GSM-7", "p_segments": 1}
-    pages["queue_reply"] = await explained(
-        session, "queue_reply", p_lease_id=lease, p_message_id=job["message_id"], **answer
+    pages["queue_sms_reply"] = await explained(
+        session, "queue_sms_reply", p_lease_id=lease, p_message_id=job["message_id"], **answer
     )
     sent = {"p_message_id": (await session.answer(job))["message_id"], "p_message_sid": new_sid()}
-    pages["finish_send"] = await explained(
-        session, "finish_send", p_lease_id=lease, p_status="queued", **sent
+    pages["finish_sms_send"] = await explained(
+        session, "finish_sms_send", p_lease_id=lease, p_status="queued", **sent
     )
     while (await session.claim())["kind"] != "wait":
         pass  # the texts of the last round
@@ -176,7 +176,7 @@ async def pages_of_one_text(session: Session, number: Number) -> dict[str, int]:
         session, "claim_sms_work", p_worker="guards", p_lease_id=str(uuid.uuid4())
     )
     status = {"sid": sent["p_message_sid"], "status": "delivered", "to": contact, "form": {}}
-    pages["record_delivery"] = await explained(session, "record_delivery", p_payload=status)
+    pages["record_sms_delivery"] = await explained(session, "record_sms_delivery", p_payload=status)
     for what, sender in (("known", contact), ("new", new_contact())):
         text = {"sid": new_sid(), "from": sender, "to": number.phone, "body": "Hola", "form": {}}
         pages[f"ingest_sms, {what} contact"] = await explained(

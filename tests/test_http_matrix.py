@@ -27,13 +27,13 @@ sms_conversations     1 0 - 1  - - - 1        1 0 - 1                   - - - 0
 sms_daily_stats       1 0 - 1  - - - 1        - - - 1                   - - - 0
 sms_delivery_events   - - - 1  - - - 1        - - - 1                   - - - 0
 sms_error_codes       1 1 - 1  - - - 1        - - - 1                   - - - 0
-sms_fixed_texts       1 1 - 1  - - - 1        - - - 1                   - - - 0
+sms_canned_replies       1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_hourly_stats      1 0 - 1  - - - 1        - - - 1                   - - - 0
 sms_inbox             1 0 - 1  55000 all       55000 all                  55000 all
-sms_keyword_answers   1 0 - 1  1 23503 - 23502   1 0 - 1                   0 0 - 0
+sms_keyword_replies   1 0 - 1  1 23503 - 23502   1 0 - 1                   0 0 - 0
 sms_messages          1 0 - 1  1 PT404 - 1    - - - 1                   - - - 0
-sms_opt_out_synonyms  1 1 - 1  - - - 1        - - - 1                   - - - 0
-sms_opt_out_words     1 1 - 1  - - - 1        - - - 1                   - - - 0
+sms_synonyms  1 1 - 1  - - - 1        - - - 1                   - - - 0
+sms_phrases     1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_opt_outs          1 0 - 1  - - - 1        - - - 1                   - - - 0
 sms_webhook_logs      - - - 1  - - - 1        - - - 1                   - - - 0
 sms_workers           - - - 1  - - - 1        - - - 1                   - - - 0
@@ -47,9 +47,9 @@ claim_sms_work                 -   -   -   yes
 cleanup_old_sms_conversations  -   -   -   yes
 close_sms_conversation         yes yes -   yes
 drop_sms_backlog               -   -   -   yes
-fail_reply                     -   -   -   yes
-fail_send                      -   -   -   yes
-finish_send                    -   -   -   yes
+fail_sms_reply                     -   -   -   yes
+fail_sms_send                      -   -   -   yes
+finish_sms_send                    -   -   -   yes
 finish_sms_backfill            -   -   -   yes
 forget_sms_contact             -   -   -   yes
 get_sms_conversation_history   yes yes -   yes
@@ -65,16 +65,16 @@ mark_sms_read                  yes yes -   yes
 missing_sms                    -   -   -   yes
 note_sms_refused               -   -   -   yes
 note_sms_worker                -   -   -   yes
-queue_reply                    -   -   -   yes
-record_delivery                -   -   -   yes
-record_sms_sweep               -   -   -   yes
+queue_sms_reply                    -   -   -   yes
+record_sms_delivery                -   -   -   yes
+record_sms_statuses               -   -   -   yes
 release_sms_work               -   -   -   yes
 resend_sms                     -   -   -   yes
 search_sms                     yes yes -   yes
 send_sms                       yes yes -   yes
 set_sms_opt_out                -   -   -   yes
-settle_sms                     -   -   -   yes
-tidy_sms                       -   -   -   yes
+reconcile_sms                     -   -   -   yes
+maintain_sms                       -   -   -   yes
 """
 
 NOBODYS = "eeeeeeee-0000-4000-8000-00000000000e"
@@ -147,9 +147,9 @@ async def play(stack: Stack) -> AsyncIterator[Play]:
     async with stack.postgres.connect() as database:
         await database.execute("delete from auth.users where id = any(%s)", (list(ids.values()),))
         await database.execute("delete from sms_error_codes where meaning = 'matrix'")
-        await database.execute("delete from sms_fixed_texts where name = 'matrix'")
-        await database.execute("delete from sms_opt_out_words where phrase = 'matrix'")
-        await database.execute("delete from sms_opt_out_synonyms where word = 'matrix'")
+        await database.execute("delete from sms_canned_replies where name = 'matrix'")
+        await database.execute("delete from sms_phrases where phrase = 'matrix'")
+        await database.execute("delete from sms_synonyms where word = 'matrix'")
         await database.execute("delete from sms_workers where name ~ '^matrix'")
 
 
@@ -176,7 +176,7 @@ async def furnish(
                 (ada, contact, "text", "2026-01-01"),
             ),
             (
-                "sms_keyword_answers (user_id, config_id, keyword, answer)",
+                "sms_keyword_replies (user_id, config_id, keyword, answer)",
                 (ada, config, "horario", "9 a 18"),
             ),
             ("sms_webhook_logs (message_sid, payload, outcome)", (sid, "{}", "stored")),
@@ -187,7 +187,7 @@ async def furnish(
             statement = f"insert into {query} values ({places})"  # noqa: S608  # names are ours
             await database.execute(statement.encode(), values)
     other, today = new_contact(), "2026-01-01"
-    slot = {"user_id": ada, "config_id": config, "slot": 15}
+    shard = {"user_id": ada, "config_id": config, "shard": 15}
     return {
         "sms_configs": (
             {"id": config},
@@ -199,7 +199,7 @@ async def furnish(
             {"user_id": ada, "config_id": config, "contact_number": other},
             {"auto_reply": True},
         ),
-        "sms_daily_stats": ({"user_id": ada}, {**slot, "day": today}, {"last_seen": 1}),
+        "sms_daily_stats": ({"user_id": ada}, {**shard, "day": today}, {"last_seen": 1}),
         "sms_delivery_events": (
             {"message_sid": sid, "status": "sent"},
             {"message_sid": sid, "status": "delivered"},
@@ -210,18 +210,18 @@ async def furnish(
             {"code": 1, "meaning": "matrix", "action": "operator", "hint": "x"},
             {"code": 30007},
         ),
-        "sms_fixed_texts": (
+        "sms_canned_replies": (
             {"name": "stop", "language": "en"},
             {"name": "matrix", "language": "en", "content": "x"},
             {"language": "en"},
         ),
         "sms_hourly_stats": (
             {"user_id": ada},
-            {**slot, "hour": "2026-01-01T00:00:00Z"},
+            {**shard, "hour": "2026-01-01T00:00:00Z"},
             {"last_seen": 1},
         ),
         "sms_inbox": ({"id": conversation}, {"id": conversation}, {"auto_reply": True}),
-        "sms_keyword_answers": (
+        "sms_keyword_replies": (
             {"keyword": "horario"},
             {"config_id": config, "keyword": WHOSE, "answer": "10"},
             {"answer": "10 a 18"},
@@ -231,12 +231,12 @@ async def furnish(
             {"conversation_id": conversation, "message_content": "Hi"},
             {"price": 0.01},
         ),
-        "sms_opt_out_synonyms": (
+        "sms_synonyms": (
             {"word": "anymore", "language": "en"},
             {"language": "en", "word": "matrix", "stands_for": "x"},
             {"language": "en"},
         ),
-        "sms_opt_out_words": (
+        "sms_phrases": (
             {"phrase": "stop", "language": "en"},
             {"language": "en", "phrase": "matrix", "meaning": "stop"},
             {"language": "en"},
@@ -264,14 +264,14 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "claim_sms_backfill": {"p_lease": "1 second"},
     "claim_sms_work": {"p_worker": "matrix", "p_lease_id": NOBODYS, "p_lease": "1 second"},
     "close_sms_conversation": {"p_conversation_id": NOBODYS},
-    "fail_reply": {"p_lease_id": NOBODYS, "p_error": "x"},
-    "fail_send": {
+    "fail_sms_reply": {"p_lease_id": NOBODYS, "p_error": "x"},
+    "fail_sms_send": {
         "p_lease_id": NOBODYS,
         "p_message_id": 0,
         "p_outcome": "failed",
         "p_error_message": "x",
     },
-    "finish_send": {
+    "finish_sms_send": {
         "p_lease_id": NOBODYS,
         "p_message_id": 0,
         "p_message_sid": "SM0",
@@ -286,21 +286,21 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "missing_sms": {"p_sids": []},
     "note_sms_refused": {"p_sid": "SM0", "p_reason": "x"},
     "note_sms_worker": {"p_name": "matrix", "p_version": "1"},
-    "queue_reply": {
+    "queue_sms_reply": {
         "p_lease_id": NOBODYS,
         "p_message_id": 0,
         "p_content": "x",
         "p_encoding": "GSM-7",
         "p_segments": 1,
     },
-    "record_delivery": {"p_payload": {}},
-    "record_sms_sweep": {"p_messages": []},
+    "record_sms_delivery": {"p_payload": {}},
+    "record_sms_statuses": {"p_messages": []},
     "release_sms_work": {"p_lease_id": NOBODYS},
     "resend_sms": {"p_message_id": 0},
     "search_sms": {"p_query": "x"},
     "send_sms": {"p_conversation_id": NOBODYS, "p_content": "x"},
     "set_sms_opt_out": {"p_user_id": NOBODYS, "p_contact_number": "+15550000000"},
-    "settle_sms": {"p_message_id": 0, "p_found": []},
+    "reconcile_sms": {"p_message_id": 0, "p_found": []},
 }
 
 

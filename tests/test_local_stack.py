@@ -186,12 +186,12 @@ async def test_answers_without_a_body_do_not_hold_up_the_next_request() -> None:
 async def test_a_dropped_answer_is_lost_after_the_part_has_worked() -> None:
     part = Part()
     async with front_door(part) as (door, client):
-        door.drop("finish_send")
+        door.drop("finish_sms_send")
         with pytest.raises(httpx.TransportError):
-            await client.post("/rest/v1/rpc/finish_send", json={})
+            await client.post("/rest/v1/rpc/finish_sms_send", json={})
         assert len(part.bodies) == 1
-        assert (await client.post("/rest/v1/rpc/finish_send", json={})).text == "ok"
-        assert door.calls["finish_send"] == 2
+        assert (await client.post("/rest/v1/rpc/finish_sms_send", json={})).text == "ok"
+        assert door.calls["finish_sms_send"] == 2
 
 
 async def test_a_closed_part_refuses_and_its_waiting_clients_are_cut() -> None:

@@ -61,7 +61,7 @@ async def db(stack: Stack) -> AsyncIterator[Db]:
 
 
 async def meaning_of(db: Db, text: str) -> str | None:
-    found: str | None = await db.admin.value("select (private.sms_read_wish(%s)).meaning", text)
+    found: str | None = await db.admin.value("select (sms.classify(%s)).meaning", text)
     return found
 
 
@@ -105,17 +105,17 @@ async def test_one_more_word_makes_it_an_ordinary_text(db: Db, text: str) -> Non
     [
         ("are you a bot? stop texting me", "stop"),
         ("stop, I want to talk to a person", None),
-        ("quiero hablar con una persona por favor", "person"),
-        ("Agent", "person"),
+        ("quiero hablar con una persona por favor", "human"),
+        ("Agent", "human"),
         ("¿Eres un robot o una persona?", "bot"),
         ("Is this a real person?", "bot"),
         ("vous êtes un robot ?", "bot"),
         ("você é um robô?", "bot"),
-        ("falar com atendente", "person"),
-        ("un conseiller", "person"),
+        ("falar com atendente", "human"),
+        ("un conseiller", "human"),
         ("Hola, necesito ayuda", None),
         ("are you a bot? I need 3 pizzas", None),
-        ("gracias", "around"),
+        ("gracias", "filler"),
         ("", None),
     ],
 )
@@ -129,7 +129,5 @@ async def test_a_long_text_is_not_even_read(db: Db) -> None:
 
 async def test_an_operator_adds_a_phrase(db: Db) -> None:
     session = await db.session()
-    await session.rows(
-        "select private.sms_add_phrases('en', 'stop', 'enough of', 'your|these', 'jokes')"
-    )
+    await session.rows("select sms.add_phrases('en', 'stop', 'enough of', 'your|these', 'jokes')")
     assert await meaning_of(db, "Enough of these jokes, please!") == "stop"

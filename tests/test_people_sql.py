@@ -69,7 +69,7 @@ class Play:
     async def is_opted_out(self, number: Number | None = None) -> bool:
         number = number or self.number
         out: bool = await self.db.admin.value(
-            "select private.sms_is_opted_out(%s, %s, %s)",
+            "select sms.is_opted_out(%s, %s, %s)",
             *(number.user_id, self.contact, number.phone),
         )
         return out
@@ -100,7 +100,7 @@ STOP_ES = "No recibira mas mensajes nuestros. Responda START para volver a recib
 @pytest.mark.parametrize("word", ["STOP", "stop", " Unsubscribe ", "QUIT", "OptOut", "cancel"])
 async def test_a_word_of_twilios_is_confirmed_by_twilio_alone(play: Play, word: str) -> None:
     stored = await play.texts(word)
-    assert stored["not_owed_because"] == "opt_word"
+    assert stored["no_reply_reason"] == "opt_word"
     assert await play.is_opted_out()
     assert await play.work() == []
 
@@ -202,14 +202,14 @@ async def test_yes_opts_in_only_who_opted_out(play: Play) -> None:
     ],
 )
 async def test_ambiguous_and_ordinary_texts_are_answered(play: Play, body: str) -> None:
-    assert (await play.texts(body))["not_owed_because"] is None
+    assert (await play.texts(body))["no_reply_reason"] is None
     assert await play.work() == ["model"]
     assert not await play.is_opted_out()
 
 
 async def test_what_twilio_answers_itself_is_not_answered_twice(play: Play) -> None:
     for word in ("HELP", "info", "START"):
-        assert (await play.texts(word))["not_owed_because"] == "opt_word"
+        assert (await play.texts(word))["no_reply_reason"] == "opt_word"
     assert await play.work() == []
 
 
@@ -254,8 +254,8 @@ async def test_an_old_opt_out_counts_but_is_not_confirmed_late(play: Play) -> No
 
 async def test_who_asks_for_a_person_is_told_once_and_flagged(play: Play) -> None:
     stored = await play.texts("Quiero hablar con una persona, por favor")
-    assert stored["not_owed_because"] == "person"
-    assert (await play.conversation())["wants_person"]
+    assert stored["no_reply_reason"] == "human"
+    assert (await play.conversation())["wants_human"]
     assert await play.work() == [
         "Una persona le respondera por aqui. Mientras tanto puede seguir preguntando."
     ]
@@ -264,7 +264,7 @@ async def test_who_asks_for_a_person_is_told_once_and_flagged(play: Play) -> Non
     assert await play.work() == ["model"], "acknowledged once; until a person writes the AI goes on"
     person = await play.db.person(play.number)
     await person.write((await play.conversation())["id"])
-    assert not (await play.conversation())["wants_person"]
+    assert not (await play.conversation())["wants_human"]
 
 
 async def test_asking_for_a_person_is_announced_to_the_owner(play: Play) -> None:
@@ -286,7 +286,7 @@ async def test_are_you_a_bot_gets_the_honest_answer_without_a_model(play: Play) 
     ]
     rows = await play.db.admin.rows(
         "select author, model, in_reply_to is not null as answers from public.sms_messages"
-        " where fixed_text = 'bot'"
+        " where canned_reply = 'bot'"
     )
     assert rows == [{"author": "system", "model": None, "answers": True}] * 2
 
@@ -307,7 +307,7 @@ async def test_nothing_automatic_is_said_while_a_person_answers(play: Play) -> N
     await play.texts("quiero un humano")
     assert await play.work() == []
     conversation = await play.conversation()
-    assert (conversation["wants_person"], conversation["reply_error"]) == (True, "paused")
+    assert (conversation["wants_human"], conversation["reply_error"]) == (True, "paused")
 
 
 async def test_a_question_behind_an_owed_text_leaves_the_answer_owed(play: Play) -> None:
@@ -327,7 +327,7 @@ async def test_a_question_behind_an_owed_text_leaves_the_answer_owed(play: Play)
 async def add_keyword(play: Play, keyword: str, answer: str) -> Session:
     person = await play.db.person(play.number)
     await person.rows(
-        "insert into public.sms_keyword_answers (config_id, keyword, answer) values (%s, %s, %s)",
+        "insert into public.sms_keyword_replies (config_id, keyword, answer) values (%s, %s, %s)",
         *(play.number.id, keyword, answer),
     )
     return person
@@ -336,7 +336,7 @@ async def add_keyword(play: Play, keyword: str, answer: str) -> Session:
 @pytest.mark.parametrize("body", ["horario", "¿HORÁRIO?", "  Horario!! 🕗 "])
 async def test_a_keyword_is_answered_in_the_owners_words(play: Play, body: str) -> None:
     await add_keyword(play, "Horario", "De 7 a 19 h, lunes cerrado.")
-    assert (await play.texts(body))["not_owed_because"] == "keyword"
+    assert (await play.texts(body))["no_reply_reason"] == "keyword"
     assert await play.work() == ["De 7 a 19 h, lunes cerrado."]
 
 
@@ -368,7 +368,7 @@ async def test_keyword_answers_count_as_answers_at_the_cap(play: Play) -> None:
     for body in ("horario", "Horario", "HORARIO"):
         await play.texts(body)
         await play.work()
-    assert (await play.conversation())["reply_error"] == "cap"
+    assert (await play.conversation())["reply_error"] == "rate_limit"
 
 
 async def test_an_owner_keeps_the_keywords_of_own_numbers_alone(play: Play) -> None:
@@ -378,17 +378,17 @@ async def test_an_owner_keeps_the_keywords_of_own_numbers_alone(play: Play) -> N
     with pytest.raises(psycopg.errors.CheckViolation):
         await add_keyword(play, "?!", "nothing is left of it")
     stranger = await play.db.person(await play.db.number())
-    assert await stranger.rows("select * from public.sms_keyword_answers") == []
+    assert await stranger.rows("select * from public.sms_keyword_replies") == []
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         await stranger.rows(
-            "insert into public.sms_keyword_answers (config_id, keyword, answer)"
+            "insert into public.sms_keyword_replies (config_id, keyword, answer)"
             " values (%s, 'x', 'y')",
             play.number.id,
         )
-    await person.rows("update public.sms_keyword_answers set answer = '7 EUR'")
+    await person.rows("update public.sms_keyword_replies set answer = '7 EUR'")
     await play.texts("precio")
     assert await play.work() == ["7 EUR"]
-    await person.rows("delete from public.sms_keyword_answers")
+    await person.rows("delete from public.sms_keyword_replies")
     await play.texts("PRECIO")
     assert await play.work() == ["model"]
 
@@ -412,7 +412,7 @@ async def test_an_owner_keeps_the_keywords_of_own_numbers_alone(play: Play) -> N
     ],
 )
 async def test_another_machine_is_not_answered(play: Play, body: str) -> None:
-    assert (await play.texts(body))["not_owed_because"] == "auto_reply"
+    assert (await play.texts(body))["no_reply_reason"] == "auto_reply"
     assert await play.work() == []
     assert (await play.conversation())["reply_error"] == "auto_reply"
 
@@ -439,14 +439,14 @@ async def test_three_short_answers_are_no_loop(play: Play) -> None:
 
 
 async def test_at_the_cap_the_contact_is_told_once_a_day(play: Play) -> None:
-    await play.configure(replies_per_hour=1, cap_reply="Basta por hoy.")
+    await play.configure(replies_per_hour=1, rate_limit_reply="Basta por hoy.")
     sent = []
     for number in range(4):
         await play.texts(f"pregunta {number}")
         sent += await play.work()
     assert sent == ["model", "Basta por hoy."]
     conversation = await play.conversation()
-    assert (conversation["reply_error"], conversation["reply_due_at"]) == ("cap", None)
+    assert (conversation["reply_error"], conversation["reply_due_at"]) == ("rate_limit", None)
     assert (await play.one.call("get_sms_health"))["capped_24h"] == 1
     await play.db.later(hours=25)
     sent = []
@@ -464,7 +464,7 @@ async def test_the_cap_notice_is_no_fallback(play: Play) -> None:
     await play.configure(replies_per_hour=9)
     await play.db.timing(reply_attempts_max=1)
     await play.texts("dos")
-    assert await play.one.fail_reply(await play.one.claim()) == "fallback"
+    assert await play.one.fail_sms_reply(await play.one.claim()) == "fallback"
     assert (await play.one.claim())["kind"] == "fallback"
 
 
@@ -516,7 +516,7 @@ async def test_a_picture_without_words_is_kept_and_mentioned_to_the_model(play: 
 )
 async def test_a_reaction_is_stored_and_not_answered(play: Play, body: str) -> None:
     stored = await play.texts(body)
-    assert stored["not_owed_because"] == "reaction"
+    assert stored["no_reply_reason"] == "reaction"
     assert (await play.db.message(stored["message_id"]))["message_content"] == body
     assert await play.work() == []
 
@@ -544,7 +544,7 @@ async def everything_stored(db: Db) -> str:
     """All rows of all our tables as one text."""
     tables = await db.admin.rows(
         "select oid::regclass::text as name from pg_class where relkind in ('r', 'p')"
-        " and relnamespace in ('public'::regnamespace, 'private'::regnamespace,"
+        " and relnamespace in ('public'::regnamespace, 'sms'::regnamespace,"
         " 'realtime'::regnamespace) and relname not in ('sms_opt_outs')"
     )
     rows = [
@@ -644,7 +644,7 @@ async def test_what_was_texted_to_somebody_elses_number_is_theirs(play: Play) ->
 
 async def at_clock(db: Db, now: str) -> None:
     """From here on claims happen at that moment."""
-    source: str = await db.admin.value("select pg_get_functiondef('private.sms_claim'::regproc)")
+    source: str = await db.admin.value("select pg_get_functiondef('sms.claim'::regproc)")
     head, _, tail = source.partition("v_now timestamptz := ")
     await db.admin.rows(f"{head}v_now timestamptz := '{now}';{tail.partition(';')[2]}")
 

@@ -420,12 +420,12 @@ async def test_trouble_that_stays_is_a_failed_reply(
 ) -> None:
     failed = await openai.fail(trouble, deadline=1)
 
-    assert not failed.parks
+    assert not failed.suspends
     assert len(openai.bodies) <= 4
 
 
 @pytest.mark.parametrize(
-    ("trouble", "parks", "says"),
+    ("trouble", "suspends", "says"),
     [
         (error(401, "invalid_api_key"), True, "set OPENAI_API_KEY"),
         (error(403, "unsupported_country_region_territory"), True, "give it access"),
@@ -447,11 +447,11 @@ async def test_trouble_that_stays_is_a_failed_reply(
     ],
 )
 async def test_trouble_that_would_not_pass_fails_at_once(
-    openai: ScriptedOpenAI, trouble: Response, parks: bool, says: str
+    openai: ScriptedOpenAI, trouble: Response, suspends: bool, says: str
 ) -> None:
     failed = await openai.fail(trouble, completion())
 
-    assert failed.parks is parks
+    assert failed.suspends is suspends
     assert says in str(failed)
     assert len(openai.bodies) == 1
 
@@ -466,7 +466,7 @@ async def test_an_answer_that_never_ends_is_given_up_at_the_deadline(
 
     assert 0.4 <= time.monotonic() - started < 1.5
     assert "within 0.4 s" in str(failed)
-    assert not failed.parks
+    assert not failed.suspends
 
 
 async def test_nobody_listening_is_a_failed_reply() -> None:
@@ -592,7 +592,7 @@ async def test_a_fallback_that_is_gone_too_is_a_failed_reply(openai: ScriptedOpe
 
     assert [body["model"] for body in openai.bodies] == ["gpt-4o-mini", FALLBACK]
     assert "neither gpt-4o-mini nor the fallback" in str(failed)
-    assert not failed.parks
+    assert not failed.suspends
 
 
 def listed(days: int | None) -> Response:

@@ -22,7 +22,7 @@ class Stage:
         self.asked: list[asyncio.Future[Claimed | Wait]] = []
         self.claims = 0
         self.sending: list[asyncio.Future[None]] = []
-        self.brings: list[Claimed | Wait | None] = []  # by the next calls of finish_send
+        self.brings: list[Claimed | Wait | None] = []  # by the next calls of finish_sms_send
         self.finished_with: list[str | None] = []  # their next_lease_id
 
     async def claim_sms_work(self, worker: str, lease_id: str) -> Claimed | Wait:
@@ -37,7 +37,7 @@ class Stage:
         await accepted
         return SentSms("SM1", "queued", text.body)
 
-    async def finish_send(self, *params: Any) -> tuple[str, Claimed | Wait | None]:
+    async def finish_sms_send(self, *params: Any) -> tuple[str, Claimed | Wait | None]:
         next_lease_id = params[-1]
         self.finished_with.append(next_lease_id)
         return "recorded", self.brings.pop(0) if next_lease_id else None

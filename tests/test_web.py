@@ -339,7 +339,7 @@ async def test_a_status_is_recorded_for_the_row_in_its_url(api: DataApi, web: We
     pairs = status(MessageStatus="undelivered", ErrorCode="30005")
     answer = await web.post(pairs, "/webhook/sms/status?m=7")
     assert answer.status_code == 200
-    (payload,) = api.payloads("record_delivery")
+    (payload,) = api.payloads("record_sms_delivery")
     assert payload["message_id"] == 7
     assert (payload["status"], payload["error_code"]) == ("undelivered", 30005)
 
@@ -367,7 +367,7 @@ async def test_with_a_secret_the_url_must_carry_it(api: DataApi, given: Settings
         assert (await web.post(text(), f"/webhook/sms?token={SECRET}")).status_code == 200
         path = f"/webhook/sms/status?token={SECRET}&m=7"
         assert (await web.post(status(), path)).status_code == 200
-    assert api.payloads("record_delivery")[0]["message_id"] == 7
+    assert api.payloads("record_sms_delivery")[0]["message_id"] == 7
 
 
 def given_with(given: Settings, **changes: Any) -> Settings:
@@ -482,8 +482,8 @@ async def test_the_process_is_up_without_asking_anybody(api: DataApi, web: Web) 
 
 
 WORKER = {"name": "worker-1", "seen_seconds_ago": 12.5}
-NUMBER = {"number": "…1111", "parked_until": None, "parked_reason": None}
-PARKED = {**NUMBER, "parked_until": "2026-11-22T10:00:00+00:00", "parked_reason": "sk-…: no"}
+NUMBER = {"number": "…1111", "suspended_until": None, "suspended_reason": None}
+PARKED = {**NUMBER, "suspended_until": "2026-11-22T10:00:00+00:00", "suspended_reason": "sk-…: no"}
 
 
 @pytest.mark.parametrize(
@@ -495,7 +495,7 @@ PARKED = {**NUMBER, "parked_until": "2026-11-22T10:00:00+00:00", "parked_reason"
             {"workers": [{**WORKER, "seen_seconds_ago": 300.0}], "oldest_due_seconds": 299.6},
             ["no worker was seen for 90 s", "work has been due for 300 s"],
         ),
-        ({"workers": [WORKER], "numbers": [PARKED]}, ["the number …1111 is parked"]),
+        ({"workers": [WORKER], "numbers": [PARKED]}, ["the number …1111 is suspended"]),
     ],
 )
 async def test_with_the_database_it_is_ready_and_warns_of_the_rest(
@@ -547,7 +547,7 @@ async def test_a_host_that_knows_nothing_of_us_serves_our_routes(
         assert (await web.post(text(), signed=[])).status_code == 403
         answer = await web.client.get(f"{web.url}/api/sms/stats")
         assert (answer.status_code, answer.json()["code"]) == (401, "PT401")
-    assert [call.name for call in api.calls] == ["ingest_sms", "record_delivery"]
+    assert [call.name for call in api.calls] == ["ingest_sms", "record_sms_delivery"]
     assert not [record for record in caplog.records if record.exc_info]
 
 

@@ -42,9 +42,9 @@ FATES = {
     "dies late": 5,
     "dies when Twilio has it": 8,
     "the model fails": 5,
-    "the model parks": 1,
+    "the model suspends": 1,
     "refused": 4,
-    "parked": 1,
+    "suspended": 1,
     "failed": 2,
     "unknown": 5,
     "unknown, but taken": 8,
@@ -160,8 +160,8 @@ class Walk:
             await self.settle(job)
         elif job["kind"] == "send":
             await self.send(claimed_at, job, fate)
-        elif fate in ("the model fails", "the model parks"):
-            await self.session.fail_reply(job, parks=fate.endswith("parks"))
+        elif fate in ("the model fails", "the model suspends"):
+            await self.session.fail_sms_reply(job, suspends=fate.endswith("suspends"))
         else:
             answer = await self.session.answer(job, f"answer to {job['message_id']}")
             if answer["outcome"] == "send":
@@ -172,7 +172,7 @@ class Walk:
             self.held.append((claimed_at, job))
         elif fate == "dies late" or self.clock - claimed_at > LEASE_SECONDS - SEND_SECONDS:
             pass
-        elif fate in ("refused", "parked", "failed", "unknown"):
+        elif fate in ("refused", "suspended", "failed", "unknown"):
             await self.session.fail(job, fate)
         else:
             await self.hand_over(job, fate)

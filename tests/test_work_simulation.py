@@ -37,7 +37,7 @@ async def db(stack: Stack) -> AsyncIterator[Db]:
             reply_wait_max=timedelta(milliseconds=100),
             lease=timedelta(seconds=LEASE_SECONDS),
             retry_after=timedelta(milliseconds=20),
-            settle_after=timedelta(milliseconds=100),
+            reconcile_after=timedelta(milliseconds=100),
             reply_attempts_max=1000,  # the fallback has a test of its own
         )
         yield db
@@ -116,14 +116,14 @@ class Simulation:
         if job["kind"] == "reply":
             await asyncio.sleep(chance.random() * 0.02)  # the model
             if chance.random() < 0.02:
-                await session.fail_reply(job)
+                await session.fail_sms_reply(job)
                 return
             answer = await session.answer(job, f"answer {next(self.answers)}")
             self.happened[f"answer: {answer['outcome']}"] += 1
             if answer["outcome"] != "send":
                 return
             job = answer
-        self.may_die(chance, "after queue_reply")
+        self.may_die(chance, "after queue_sms_reply")
         if time.monotonic() > asked_at + SEND_SECONDS:
             await session.call("release_sms_work", lease_id=job["lease_id"])
             self.happened["released"] += 1
@@ -221,7 +221,7 @@ async def test_two_thousand_texts_are_answered_once_whoever_dies(db: Db) -> None
     assert (await sessions[0].call("get_sms_health"))["doubled"] == 0
     assert await db.broken_invariants() == {}
     assert simulation.happened["texts"] == TEXTS
-    for where in ("after claim", "after queue_reply", "after Twilio accepted"):
+    for where in ("after claim", "after queue_sms_reply", "after Twilio accepted"):
         assert simulation.happened[f"died {where}"] > 5
     assert simulation.happened["brought"] > 100
     for outcome in ("recorded", "queued", "unknown"):

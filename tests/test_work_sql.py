@@ -128,13 +128,13 @@ async def two_conversations_of_one_contact_take_turns(db: Db) -> None:
     one, number, contact, job = await unknown(db)
     await one.close(job["conversation_id"])
     await one.ingest(number, contact, "Otra vez")
-    await db.admin.rows("alter function private.sms_pick_conversation rename to sms_pick_at_once")
+    await db.admin.rows("alter function sms.pick_conversation rename to pick_at_once")
     await db.admin.rows("""
-        create function private.sms_pick_conversation(
+        create function sms.pick_conversation(
           a timestamptz, b timestamptz, c timestamptz, d uuid default null
         )
         returns public.sms_conversations language plpgsql as $$
-        declare v public.sms_conversations := private.sms_pick_at_once(a, b, c, d);
+        declare v public.sms_conversations := sms.pick_at_once(a, b, c, d);
         begin
           perform pg_advisory_xact_lock_shared(42);
           return v;
@@ -146,8 +146,8 @@ async def two_conversations_of_one_contact_take_turns(db: Db) -> None:
     await db.waits_for_lock(two)
     await db.admin.rows("select pg_advisory_unlock(42)")
     kinds = sorted([(await claim)["kind"] for claim in claims])
-    await db.admin.rows("drop function private.sms_pick_conversation")
-    await db.admin.rows("alter function private.sms_pick_at_once rename to sms_pick_conversation")
+    await db.admin.rows("drop function sms.pick_conversation")
+    await db.admin.rows("alter function sms.pick_at_once rename to pick_conversation")
     assert kinds[1] == "wait", "two jobs of one contact at once"
 
 
@@ -339,13 +339,13 @@ async def test_thirty_first_texts_at_once_open_one_conversation(db: Db) -> None:
 
 
 async def an_overtaken_answer_is_dropped_though_it_had_to_wait(db: Db) -> None:
-    """The newer text commits while queue_reply waits for the conversation's lock."""
+    """The newer text commits while queue_sms_reply waits for the conversation's lock."""
     one, number, contact, _ = await talk(db)
     job, two = await one.claim(), await db.session()
     await two.rows("begin")
     await two.ingest(number, contact, "y otra cosa")
     answer = await both(db, two, one.answer(job), one)
-    assert answer["outcome"] == "overtaken", "the stale answer goes out"
+    assert answer["outcome"] == "superseded", "the stale answer goes out"
     again = await one.claim()
     assert again["attempt"] == 1
     assert [turn["content"] for turn in again["history"]] == ["Hola", "y otra cosa"]
@@ -374,12 +374,12 @@ async def test_an_answer_is_dropped_twice_in_a_row_at_most(db: Db) -> None:
     for text in ("dos", "tres"):
         job = await one.claim()
         await one.ingest(number, contact, text)
-        assert (await one.answer(job))["outcome"] == "overtaken"
+        assert (await one.answer(job))["outcome"] == "superseded"
     job = await one.claim()
     await one.ingest(number, contact, "cuatro")
     answer = await one.answer(job, "A las tres.")
     assert answer["outcome"] == "send"
-    assert (await db.conversation(conversation_id))["overtaken"] == 0
+    assert (await db.conversation(conversation_id))["superseded"] == 0
     await one.finish(answer)
     last = await one.claim()
     assert [turn["content"] for turn in last["history"]] == [
@@ -403,7 +403,7 @@ async def test_an_answer_asked_again_is_the_same_row(db: Db) -> None:
     answer, again = await one.answer(job), await one.answer(job, "another text")
     assert (again["outcome"], again["message_id"]) == ("send", answer["message_id"])
     assert again["content"] == "Claro."
-    assert await one.fail_reply(job) == "refused"
+    assert await one.fail_sms_reply(job) == "refused"
     await one.finish(answer)
     assert (await one.answer(job))["outcome"] == "gone"
 
@@ -420,7 +420,7 @@ async def test_an_answer_after_the_lease_is_not_sent(db: Db) -> None:
 async def test_an_answer_that_was_being_generated_is_not_sent_after(
     db: Db, interruption: str
 ) -> None:
-    """queue_reply waits for the interruption's lock and learns that its lease is gone."""
+    """queue_sms_reply waits for the interruption's lock and learns that its lease is gone."""
     one, number, contact, conversation_id = await talk(db)
     job, two, person = await one.claim(), await db.session(), await db.person(number)
     actor = two if interruption in ("STOP", "an operator") else person
@@ -435,7 +435,7 @@ async def test_an_answer_that_was_being_generated_is_not_sent_after(
         await two.call("set_sms_opt_out", user_id=number.user_id, contact_number=contact)
     answer = await both(db, actor, one.answer(job), one)
     assert answer["outcome"] == "gone"
-    assert await one.fail_reply(job) == "gone"
+    assert await one.fail_sms_reply(job) == "gone"
     assert (await one.claim())["kind"] == ("send" if interruption == "a person's text" else "wait")
 
 
@@ -457,7 +457,7 @@ async def test_a_burst_waits_ten_seconds_at_most(db: Db) -> None:
         await db.later(seconds=3)
         await one.ingest(number, contact, "y")
     conversation = await db.conversation(conversation_id)
-    waited = conversation["reply_due_at"] - conversation["owed_since"]
+    waited = conversation["reply_due_at"] - conversation["waiting_since"]
     assert waited == timedelta(seconds=10)
 
 
@@ -466,7 +466,7 @@ async def test_a_late_text_from_before_the_close_joins_the_closed_conversation(d
     at = datetime.now(UTC)
     await one.close(conversation_id)
     late = await one.ingest(number, contact, "tarde", at=at)
-    assert (late["conversation_id"], late["not_owed_because"]) == (conversation_id, "closed")
+    assert (late["conversation_id"], late["no_reply_reason"]) == (conversation_id, "closed")
     new = await one.ingest(number, contact, "de nuevo")
     assert new["conversation_id"] != conversation_id
     assert (await one.ingest(number, contact, "muy tarde", at=at))["conversation_id"] == (
@@ -481,7 +481,7 @@ async def test_a_text_that_waited_for_the_close_joins_the_closed_conversation(db
     await person.close(conversation_id)
     text = await both(db, person, one.ingest(number, contact, "espera"), one)
     assert text["outcome"] == "stored"
-    assert text["conversation_id"] != conversation_id or text["not_owed_because"] == "closed"
+    assert text["conversation_id"] != conversation_id or text["no_reply_reason"] == "closed"
 
 
 async def test_an_old_stop_does_not_silence_who_came_back(db: Db) -> None:
@@ -494,7 +494,7 @@ async def test_an_old_stop_does_not_silence_who_came_back(db: Db) -> None:
 async def test_the_fallback_goes_out_once_an_hour(db: Db) -> None:
     one, number, contact, conversation_id = await talk(db)
     for outcome in ("retry", "retry", "fallback"):
-        assert await one.fail_reply(await one.claim()) == outcome
+        assert await one.fail_sms_reply(await one.claim()) == outcome
         await db.later(minutes=1)
     fallback = await one.claim()
     assert fallback["kind"] == "fallback"
@@ -503,7 +503,7 @@ async def test_the_fallback_goes_out_once_an_hour(db: Db) -> None:
     assert (await db.message(answer["message_id"]))["author"] == "system"
     await one.ingest(number, contact, "¿Hola?")
     for _ in range(3):
-        await one.fail_reply(await one.claim())
+        await one.fail_sms_reply(await one.claim())
         await db.later(minutes=1)
     assert (await one.claim())["kind"] == "wait"
     assert (await db.conversation(conversation_id))["reply_error"] == "no usable text"
@@ -519,7 +519,7 @@ async def test_a_text_that_kills_every_worker_gets_the_fallback(db: Db) -> None:
 
 async def test_a_parked_number_lets_the_others_go_on(db: Db) -> None:
     one, number, *_ = await talk(db)
-    assert await one.fail_reply(await one.claim(), parks=True) == "parked"
+    assert await one.fail_sms_reply(await one.claim(), suspends=True) == "suspended"
     await one.ingest(number, new_contact())
     other = await db.number()
     await one.ingest(other, new_contact())
@@ -537,8 +537,8 @@ async def test_a_number_parked_while_its_answer_was_generated_keeps_the_text_owe
     one, number, *_ = await talk(db)
     job = await one.claim()
     await one.ingest(number, new_contact())
-    await one.fail_reply(await one.claim(), parks=True)
-    assert (await one.answer(job))["reason"] == "parked"
+    await one.fail_sms_reply(await one.claim(), suspends=True)
+    assert (await one.answer(job))["reason"] == "suspended"
     await db.later(minutes=6)
     assert {(await one.claim())["attempt"] for _ in range(2)} == {1}
 
@@ -667,9 +667,9 @@ async def test_a_refused_answer_that_a_newer_text_overtook_is_never_sent(db: Db)
     assert (await one.claim())["kind"] == "wait"
 
 
-@pytest.mark.parametrize("cap", ["replies_per_hour", "replies_per_day", "number_replies_per_day"])
-async def test_a_cap_holds_the_next_answer_but_not_a_retry(db: Db, cap: str) -> None:
-    one, number, contact, job = await sending(db, **{cap: 1})
+@pytest.mark.parametrize("limit", ["replies_per_hour", "replies_per_day", "number_replies_per_day"])
+async def test_a_rate_limit_holds_the_next_reply_but_not_a_retry(db: Db, limit: str) -> None:
+    one, number, contact, job = await sending(db, **{limit: 1})
     assert await one.fail(job, "refused", retry_after="1") == "refused"
     await db.later(seconds=2)
     retry = await one.claim()
@@ -678,7 +678,7 @@ async def test_a_cap_holds_the_next_answer_but_not_a_retry(db: Db, cap: str) -> 
     await one.ingest(number, contact, "otra")
     assert (await one.claim())["kind"] == "wait"
     conversation = await db.conversation(job["conversation_id"])
-    assert (conversation["reply_due_at"], conversation["reply_error"]) == (None, "cap")
+    assert (conversation["reply_due_at"], conversation["reply_error"]) == (None, "rate_limit")
 
 
 async def test_a_capped_contact_keeps_its_answer_when_a_newer_text_overtakes_a_refused_one(
@@ -748,7 +748,7 @@ async def test_quiet_hours_hold_the_answer_but_not_a_finished_text(db: Db) -> No
 async def test_quiet_hours_follow_the_clocks(db: Db, now: str, until: str | None) -> None:
     number = await db.number(quiet_from="22:00", quiet_until="08:00", time_zone="America/New_York")
     found = await db.admin.value(
-        "select private.sms_quiet_until(f, %s) from public.sms_configs as f where f.id = %s",
+        "select sms.quiet_until(f, %s) from public.sms_configs as f where f.id = %s",
         *(now, number.id),
     )
     assert found == (until and datetime.fromisoformat(f"{until}:00"))
@@ -763,7 +763,7 @@ async def test_quiet_hours_may_end_in_the_hour_that_does_not_exist(
 ) -> None:
     number = await db.number(quiet_from="01:00", quiet_until="02:30", time_zone="America/New_York")
     found = await db.admin.value(
-        "select private.sms_quiet_until(f, %s) from public.sms_configs as f where f.id = %s",
+        "select sms.quiet_until(f, %s) from public.sms_configs as f where f.id = %s",
         *(now, number.id),
     )
     assert found == (until and datetime.fromisoformat(f"{until}:00"))
@@ -994,7 +994,7 @@ async def test_what_is_sent_is_recorded_though_the_next_job_fails(stack: Stack) 
     async with scratch_database(stack.postgres_url) as url, Db.connect(url) as db:
         one, *_, job = await sending(db)
         await talk(db)
-        await db.patch("private.sms_reply_job", "'kind', 'reply'", "'kind', 1 / 0")
+        await db.patch("sms.reply_job", "'kind', 'reply'", "'kind', 1 / 0")
         sid = new_sid()
         assert await one.finish_and_claim(job, sid=sid) is None
         assert (await db.message(job["message_id"]))["message_sid"] == sid
@@ -1070,7 +1070,7 @@ async def test_a_late_delivered_beats_our_failed(db: Db, has_sid: bool) -> None:
     assert message["delivered_at"]
 
 
-@pytest.mark.parametrize("outcome", ["refused", "parked", "failed", "unknown"])
+@pytest.mark.parametrize("outcome", ["refused", "suspended", "failed", "unknown"])
 async def test_a_failure_told_after_the_lease_changes_nothing(db: Db, outcome: str) -> None:
     one, *_, job = await unknown(db)
     before = await db.message(job["message_id"])
@@ -1087,7 +1087,7 @@ async def test_a_text_refused_for_an_hour_failed(db: Db) -> None:
 
 async def test_a_number_parked_by_twilio_keeps_its_texts(db: Db) -> None:
     one, number, _, job = await sending(db)
-    assert await one.fail(job, "parked", code=21606) == "parked"
+    assert await one.fail(job, "suspended", code=21606) == "suspended"
     await one.ingest(number, new_contact(), "y yo")
     assert (await one.claim())["kind"] == "wait"
     await db.later(minutes=6)
@@ -1131,7 +1131,7 @@ async def test_every_four_of_twilios_words_leave_the_highest_in_any_order(db: Db
     )
     await db.admin.rows("set local session_replication_role = replica")  # no announcements
     await db.admin.rows(
-        "select public.record_delivery(jsonb_build_object('sid', 'SM' || n, 'status', word))"
+        "select public.record_sms_delivery(jsonb_build_object('sid', 'SM' || n, 'status', word))"
         " from unnest(%s::text[]) with ordinality as o (words, n),"
         " string_to_table(o.words, ' ') as word",
         [" ".join(order) for order in told.values()],

@@ -5,7 +5,7 @@ create table public.sms_configs (
   user_id uuid not null,
   phone_number text not null,
   messaging_service_sid text,
-  system_prompt text not null default 'You answer text messages for a small business. Be friendly and helpful. If you do not know something, say so and offer that a person will get back.',
+  system_prompt text not null default 'You answer text messages for a small business. Be friendly and helpful. If you do not know something, say so and offer that a human will get back.',
   openai_model text not null default 'gpt-4o-mini',
   max_tokens integer not null default 150,
   temperature numeric(3, 2) default 0.7,
@@ -20,16 +20,16 @@ create table public.sms_configs (
   replies_per_day integer not null default 30,
   number_replies_per_day integer not null default 1000,
   first_reply_notice text,
-  fallback_reply text not null default 'Thanks for your message. We cannot answer automatically right now; a person will get back to you. / Gracias por tu mensaje. Ahora no podemos responder; una persona te contestara.',
+  fallback_reply text not null default 'Thanks for your message. We cannot answer automatically right now; a human will get back to you. / Gracias por tu mensaje. Ahora no podemos responder; una persona te contestara.',
   opt_out_reply text,
-  person_reply text,
+  handoff_reply text,
   bot_reply text,
-  cap_reply text,
+  rate_limit_reply text,
   quiet_from time,
   quiet_until time,
   time_zone text not null default 'UTC',
-  parked_until timestamptz,
-  parked_reason text,
+  suspended_until timestamptz,
+  suspended_reason text,
   backfilled_until timestamptz not null default now(),
   backfill_due_at timestamptz not null default now(),
   created_at timestamptz not null default now(),
@@ -52,13 +52,13 @@ create table public.sms_configs (
     check (takeover_pause between interval '0' and interval '30 days'),
   constraint sms_configs_answer_within_check
     check (answer_within between interval '1 minute' and interval '7 days'),
-  constraint sms_configs_caps_check
+  constraint sms_configs_rate_limits_check
     check (least(replies_per_hour, replies_per_day, number_replies_per_day) >= 0),
   constraint sms_configs_fallback_reply_check check (length(fallback_reply) between 1 and 640),
   constraint sms_configs_first_reply_notice_check check (length(first_reply_notice) <= 320),
-  constraint sms_configs_fixed_replies_check check (
-    least(length(opt_out_reply), length(person_reply), length(bot_reply), length(cap_reply)) >= 1
-    and greatest(length(opt_out_reply), length(person_reply), length(bot_reply), length(cap_reply)) <= 640
+  constraint sms_configs_canned_replies_check check (
+    least(length(opt_out_reply), length(handoff_reply), length(bot_reply), length(rate_limit_reply)) >= 1
+    and greatest(length(opt_out_reply), length(handoff_reply), length(bot_reply), length(rate_limit_reply)) <= 640
   ),
   constraint sms_configs_quiet_check check ((quiet_from is null) = (quiet_until is null))
 );
@@ -71,18 +71,18 @@ comment on column public.sms_configs.history_limit is 'How many of the last text
 comment on column public.sms_configs.max_segments is 'An answer is cut to this many billed SMS segments.';
 comment on column public.sms_configs.fold_accents is 'Replace accents when that alone makes an answer fit the cheaper GSM-7 alphabet.';
 comment on column public.sms_configs.reply_delay is 'Wait this long for further texts of a burst before answering.';
-comment on column public.sms_configs.takeover_pause is 'How long the AI is silent after a person wrote.';
+comment on column public.sms_configs.takeover_pause is 'How long the AI is silent after a human wrote.';
 comment on column public.sms_configs.answer_within is 'Texts older than this are stored but no longer answered.';
 comment on column public.sms_configs.replies_per_hour is 'AI replies per contact and hour.';
 comment on column public.sms_configs.replies_per_day is 'AI replies per contact and 24 hours.';
 comment on column public.sms_configs.number_replies_per_day is 'AI replies of this number per UTC day.';
 comment on column public.sms_configs.first_reply_notice is 'Put before the first automatic answer of a conversation, such as who is answering.';
-comment on column public.sms_configs.opt_out_reply is 'Confirms an opt-out that Twilio did not confirm itself. Null, here and below: sms_fixed_texts has the words.';
-comment on column public.sms_configs.person_reply is 'Said once to a contact who asks for a person; the AI goes on answering until one writes.';
+comment on column public.sms_configs.opt_out_reply is 'Confirms an opt-out that Twilio did not confirm itself. Null, here and below: sms_canned_replies has the words.';
+comment on column public.sms_configs.handoff_reply is 'Said once to a contact who asks for a human; the AI goes on answering until one writes.';
 comment on column public.sms_configs.bot_reply is 'The honest answer to "are you a bot?".';
-comment on column public.sms_configs.cap_reply is 'Said once in 24 hours to a contact whose automatic answers are used up.';
+comment on column public.sms_configs.rate_limit_reply is 'Said once in 24 hours to a contact whose automatic answers are used up.';
 comment on column public.sms_configs.quiet_from is 'Start of the quiet hours in time_zone; answers owed wait until quiet_until.';
-comment on column public.sms_configs.parked_until is 'The account, key or quota was refused (parked_reason): nothing is tried before this.';
+comment on column public.sms_configs.suspended_until is 'The account, key or quota was refused (suspended_reason): nothing is tried before this.';
 comment on column public.sms_configs.backfilled_until is 'Every text Twilio received for this number up to here is stored.';
 comment on column public.sms_configs.backfill_due_at is 'When a worker next compares this number with Twilio; it moves this forward to hold the number meanwhile.';
 
@@ -92,8 +92,8 @@ grant select on table public.sms_configs to authenticated;
 grant update (
   system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
   auto_reply, reply_delay, takeover_pause, answer_within, replies_per_hour, replies_per_day,
-  number_replies_per_day, first_reply_notice, fallback_reply, opt_out_reply, person_reply,
-  bot_reply, cap_reply, quiet_from, quiet_until, time_zone
+  number_replies_per_day, first_reply_notice, fallback_reply, opt_out_reply, handoff_reply,
+  bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone
 ) on table public.sms_configs to authenticated;
 grant select, insert, update, delete on table public.sms_configs to service_role;
 
@@ -103,7 +103,7 @@ create policy sms_configs_owner_updates on public.sms_configs
   for update to authenticated
   using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 
-create function private.sms_check_time_zone()
+create function sms.check_time_zone()
 returns trigger
 language plpgsql
 security definer
@@ -119,14 +119,14 @@ begin
   return new;
 end;
 $$;
-comment on function private.sms_check_time_zone() is 'Refuses an unknown time zone when it is configured, not at night when it is needed.';
-revoke all on function private.sms_check_time_zone() from public, anon, authenticated, service_role;
+comment on function sms.check_time_zone() is 'Refuses an unknown time zone when it is configured, not at night when it is needed.';
+revoke all on function sms.check_time_zone() from public, anon, authenticated, service_role;
 
 create trigger sms_configs_check_time_zone
   before insert or update of time_zone on public.sms_configs
-  for each row execute function private.sms_check_time_zone();
+  for each row execute function sms.check_time_zone();
 
-create function private.sms_quiet_until(p_config public.sms_configs, p_now timestamptz)
+create function sms.quiet_until(p_config public.sms_configs, p_now timestamptz)
 returns timestamptz
 language plpgsql
 stable
@@ -153,6 +153,6 @@ begin
   return v_end at time zone p_config.time_zone;
 end;
 $$;
-comment on function private.sms_quiet_until(public.sms_configs, timestamptz) is 'When the quiet hours of this number end; null: it is not in them. From 22:00 until 08:00 passes midnight.';
-revoke all on function private.sms_quiet_until(public.sms_configs, timestamptz) from public, anon, authenticated, service_role;
-grant execute on function private.sms_quiet_until(public.sms_configs, timestamptz) to service_role;
+comment on function sms.quiet_until(public.sms_configs, timestamptz) is 'When the quiet hours of this number end; null: it is not in them. From 22:00 until 08:00 passes midnight.';
+revoke all on function sms.quiet_until(public.sms_configs, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function sms.quiet_until(public.sms_configs, timestamptz) to service_role;

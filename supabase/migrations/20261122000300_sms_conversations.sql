@@ -11,16 +11,16 @@ create table public.sms_conversations (
   status text not null default 'active',
   auto_reply boolean not null default true,
   paused_until timestamptz,
-  wants_person boolean not null default false,
+  wants_human boolean not null default false,
   last_incoming_id bigint,
   last_message_at timestamptz not null default now(),
   read_up_to_id bigint not null default 0,
   created_at timestamptz not null default now(),
   closed_at timestamptz,
   reply_due_at timestamptz,
-  owed_since timestamptz,
+  waiting_since timestamptz,
   reply_attempts smallint not null default 0,
-  overtaken smallint not null default 0,
+  superseded smallint not null default 0,
   reply_error text,
   send_due_at timestamptz,
   lease_id uuid,
@@ -38,7 +38,7 @@ create table public.sms_conversations (
       else 'closed'   -- ended by its owner; the contact's next text opens a new one
     end
   ),
-  constraint sms_conversations_owed_check check ((owed_since is null) = (reply_due_at is null)),
+  constraint sms_conversations_pending_reply_check check ((waiting_since is null) = (reply_due_at is null)),
   constraint sms_conversations_lease_check check (
     (lease_id is null) = (leased_until is null) and (lease_id is null) = (leased_for is null)
   ),
@@ -62,14 +62,14 @@ create index sms_conversations_user_id_idx
 
 comment on table public.sms_conversations is 'One contact''s conversation with one number. The owner reads it, closes it (status), pauses the AI (auto_reply, paused_until) and marks it as read (read_up_to_id); texts open it, nobody else.';
 comment on column public.sms_conversations.auto_reply is 'Off: the AI is silent in this conversation until it is turned on again.';
-comment on column public.sms_conversations.paused_until is 'The AI is silent until then; set when a person writes.';
-comment on column public.sms_conversations.wants_person is 'The contact asked for a person; taken back when one writes.';
+comment on column public.sms_conversations.paused_until is 'The AI is silent until then; set when a human writes.';
+comment on column public.sms_conversations.wants_human is 'The contact asked for a human; taken back when one writes.';
 comment on column public.sms_conversations.last_incoming_id is 'The contact''s newest text.';
 comment on column public.sms_conversations.read_up_to_id is 'The newest message its owner has seen.';
 comment on column public.sms_conversations.reply_due_at is 'When the owed answer is due; null: nothing is owed.';
-comment on column public.sms_conversations.owed_since is 'Arrival of the oldest text that no answer covers.';
+comment on column public.sms_conversations.waiting_since is 'Arrival of the oldest text that no answer covers.';
 comment on column public.sms_conversations.reply_attempts is 'Attempts at the owed answer so far.';
-comment on column public.sms_conversations.overtaken is 'Answers in a row that were dropped because a newer text came.';
+comment on column public.sms_conversations.superseded is 'Answers in a row that were dropped because a newer text came.';
 comment on column public.sms_conversations.reply_error is 'Why the last owed answer was not given, or its last attempt failed.';
 comment on column public.sms_conversations.send_due_at is 'When an open message is next to be sent or looked up; null: none is open.';
 comment on column public.sms_conversations.lease_id is 'The worker''s id for the job it holds.';
@@ -77,7 +77,7 @@ comment on column public.sms_conversations.lease_id is 'The worker''s id for the
 alter table public.sms_conversations enable row level security;
 revoke all on table public.sms_conversations from public, anon, authenticated, service_role;
 grant select on table public.sms_conversations to authenticated;
-grant update (status, auto_reply, paused_until, wants_person, read_up_to_id)
+grant update (status, auto_reply, paused_until, wants_human, read_up_to_id)
   on table public.sms_conversations to authenticated;
 grant select, insert, update, delete on table public.sms_conversations to service_role;
 

@@ -12,7 +12,7 @@ create table public.sms_messages (
   status text not null default 'queued',
   in_reply_to bigint,
   client_ref uuid,
-  fixed_text text,
+  canned_reply text,
   media jsonb not null default '[]',
   encoding text,
   segments smallint,
@@ -49,11 +49,11 @@ create table public.sms_messages (
       'received',            -- incoming
       'queued',              -- to be sent; not yet at Twilio
       'sending',             -- handed to Twilio by the holder of the conversation's lease
-      'unknown',             -- Twilio may or may not have it; it is being settled
+      'unknown',             -- Twilio may or may not have it; it is being reconciled
       'accepted',            -- Twilio has it (its accepted, scheduled, queued and sending)
       'sent',                -- at the carrier
       'canceled',            -- withdrawn before it was sent
-      'failed',              -- refused for good, by Twilio or by settling
+      'failed',              -- refused for good, by Twilio or by reconciling
       'undelivered',         -- refused by the carrier or the handset
       'partially_delivered',
       'delivered',
@@ -66,12 +66,12 @@ create table public.sms_messages (
     message_sid is null or not is_open and status <> 'blocked'
   ),
   constraint sms_messages_send_at_check check ((send_at is not null) = is_open),
-  constraint sms_messages_fixed_text_check check (fixed_text is null or author = 'system' and fixed_text in (
+  constraint sms_messages_canned_reply_check check (canned_reply is null or author = 'system' and canned_reply in (
     'stop',   -- confirms an opt-out; the one text that goes to who opted out
     'start',  -- confirms an opt-in
-    'person', -- a person will get back
+    'human', -- a human will get back
     'bot',    -- says that an automated assistant answers
-    'cap',    -- no more automatic answers for now
+    'rate_limit',    -- no more automatic answers for now
     'keyword' -- the owner's answer to a keyword
   )),
   constraint sms_messages_message_content_check check (length(message_content) <= 65536),
@@ -90,9 +90,9 @@ create index sms_messages_user_id_idx on public.sms_messages (user_id, id desc);
 create statistics public.sms_messages_owner (dependencies) on conversation_id, user_id
   from public.sms_messages;
 -- The gate counts the answers of a day, also in a conversation of years.
-create index sms_messages_capped_idx on public.sms_messages (conversation_id, created_at)
-  where author = 'ai' or fixed_text in ('bot', 'keyword');
-create index sms_messages_cap_idx on public.sms_messages (created_at) where fixed_text = 'cap';
+create index sms_messages_rate_limited_idx on public.sms_messages (conversation_id, created_at)
+  where author = 'ai' or canned_reply in ('bot', 'keyword');
+create index sms_messages_rate_limit_notice_idx on public.sms_messages (created_at) where canned_reply = 'rate_limit';
 -- is_open is the only state an index may name: with status in a predicate no change of it is HOT.
 create index sms_messages_open_idx on public.sms_messages (conversation_id, id) where is_open;
 
@@ -101,7 +101,7 @@ comment on column public.sms_messages.author is 'contact, ai, human (a row of it
 comment on column public.sms_messages.message_sid is 'Twilio''s MessageSid; null until Twilio has the text.';
 comment on column public.sms_messages.in_reply_to is 'The newest incoming text this answer covers.';
 comment on column public.sms_messages.client_ref is 'Made up by the client, unique per user: a double click is one text.';
-comment on column public.sms_messages.fixed_text is 'System rows: which text that needs no model; null: the fallback.';
+comment on column public.sms_messages.canned_reply is 'System rows: which text that needs no model; null: the fallback.';
 comment on column public.sms_messages.media is '[{"url", "content_type"}] of an MMS, kept at Twilio.';
 comment on column public.sms_messages.response_seconds is 'For an answer: seconds since the oldest text it answers.';
 comment on column public.sms_messages.send_at is 'Open rows: when it is next to be sent or looked up.';
@@ -124,7 +124,7 @@ create policy sms_messages_owner_reads on public.sms_messages
 create policy sms_messages_owner_inserts on public.sms_messages
   for insert to authenticated with check (user_id = (select auth.uid()));
 
-create function private.sms_status_rank(p_status text)
+create function sms.status_rank(p_status text)
 returns integer
 language plpgsql
 immutable
@@ -138,11 +138,11 @@ begin
   ], p_status);
 end;
 $$;
-comment on function private.sms_status_rank(text) is 'States only move up: Twilio''s callbacks come in any order.';
-revoke all on function private.sms_status_rank(text) from public, anon, authenticated, service_role;
-grant execute on function private.sms_status_rank(text) to service_role;
+comment on function sms.status_rank(text) is 'States only move up: Twilio''s callbacks come in any order.';
+revoke all on function sms.status_rank(text) from public, anon, authenticated, service_role;
+grant execute on function sms.status_rank(text) to service_role;
 
-create function private.sms_status_of(p_twilio_status text)
+create function sms.status_of(p_twilio_status text)
 returns text
 language plpgsql
 immutable
@@ -158,11 +158,11 @@ begin
   end;
 end;
 $$;
-comment on function private.sms_status_of(text) is 'Our word for one of Twilio''s; null for one we do not know. Its "queued" and "sending" mean that Twilio has the text; ours mean that it has not.';
-revoke all on function private.sms_status_of(text) from public, anon, authenticated, service_role;
-grant execute on function private.sms_status_of(text) to service_role;
+comment on function sms.status_of(text) is 'Our word for one of Twilio''s; null for one we do not know. Its "queued" and "sending" mean that Twilio has the text; ours mean that it has not.';
+revoke all on function sms.status_of(text) from public, anon, authenticated, service_role;
+grant execute on function sms.status_of(text) to service_role;
 
-create function private.sms_send_due(p_conversation_id uuid)
+create function sms.send_due(p_conversation_id uuid)
 returns timestamptz
 language plpgsql
 stable
@@ -184,11 +184,11 @@ begin
   );
 end;
 $$;
-comment on function private.sms_send_due(uuid) is 'send_due_at from the open rows: the first queued one, because they leave in order, or the next look at an unsettled one.';
-revoke all on function private.sms_send_due(uuid) from public, anon, authenticated, service_role;
-grant execute on function private.sms_send_due(uuid) to service_role;
+comment on function sms.send_due(uuid) is 'send_due_at from the open rows: the first queued one, because they leave in order, or the next look at an unsettled one.';
+revoke all on function sms.send_due(uuid) from public, anon, authenticated, service_role;
+grant execute on function sms.send_due(uuid) to service_role;
 
-create function private.sms_response_seconds(p_conversation_id uuid)
+create function sms.response_seconds(p_conversation_id uuid)
 returns numeric
 language plpgsql
 volatile
@@ -203,13 +203,13 @@ begin
       and m.direction = 'incoming'
       and m.id > coalesce((
         select o.id from public.sms_messages as o
-        where o.conversation_id = p_conversation_id and (o.author in ('ai', 'human') or o.fixed_text is not null)
+        where o.conversation_id = p_conversation_id and (o.author in ('ai', 'human') or o.canned_reply is not null)
         order by o.id desc
         limit 1
       ), 0)
   );
 end;
 $$;
-comment on function private.sms_response_seconds(uuid) is 'How long the oldest text that no answer followed has waited; null: none.';
-revoke all on function private.sms_response_seconds(uuid) from public, anon, authenticated, service_role;
-grant execute on function private.sms_response_seconds(uuid) to service_role;
+comment on function sms.response_seconds(uuid) is 'How long the oldest text that no answer followed has waited; null: none.';
+revoke all on function sms.response_seconds(uuid) from public, anon, authenticated, service_role;
+grant execute on function sms.response_seconds(uuid) to service_role;

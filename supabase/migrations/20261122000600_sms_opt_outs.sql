@@ -4,7 +4,7 @@
 -- the owner's numbers (phone_number '*'), START and Twilio's error 21610 of one; the latest of
 -- the two rows decides, so that events may be learned in any order.
 
-create function private.sms_normalize(p_text text)
+create function sms.normalize(p_text text)
 returns text
 language plpgsql
 immutable
@@ -24,10 +24,10 @@ begin
   return case when v_text ~ '^([a-z] )+[a-z]$' then replace(v_text, ' ', '') else v_text end;
 end;
 $$;
-comment on function private.sms_normalize(text) is 'What is left of a text when case, accents, apostrophes, punctuation, emoji and stressed letters do not count: "¡¡Stoooop!! 🛑", "S.T.O.P." and "stop" are one.';
-revoke all on function private.sms_normalize(text) from public, anon, authenticated, service_role;
+comment on function sms.normalize(text) is 'What is left of a text when case, accents, apostrophes, punctuation, emoji and stressed letters do not count: "¡¡Stoooop!! 🛑", "S.T.O.P." and "stop" are one.';
+revoke all on function sms.normalize(text) from public, anon, authenticated, service_role;
 -- A generated column is computed as whoever inserts the row.
-grant execute on function private.sms_normalize(text) to authenticated, service_role;
+grant execute on function sms.normalize(text) to authenticated, service_role;
 
 create table public.sms_opt_outs (
   user_id uuid not null,
@@ -47,59 +47,59 @@ create table public.sms_opt_outs (
 );
 comment on table public.sms_opt_outs is 'Who may not be texted. phone_number ''*'': by none of the owner''s numbers. The latest row for the number or ''*'' decides.';
 
-create table public.sms_opt_out_words (
+create table public.sms_phrases (
   language text not null,
   phrase text not null,
   meaning text not null,
-  stands_alone boolean not null default false,
-  is_twilios boolean not null default false,
+  whole_message_only boolean not null default false,
+  handled_by_twilio boolean not null default false,
   constraint sms_opt_out_words_pkey primary key (phrase, language),
   constraint sms_opt_out_words_phrase_check
-    check (phrase = private.sms_normalize(phrase) and phrase <> ''),
+    check (phrase = sms.normalize(phrase) and phrase <> ''),
   constraint sms_opt_out_words_meaning_check check (meaning in (
     'stop',   -- no more texts
     'start',  -- texts again; means nothing unless the contact had opted out
     'help',   -- Twilio answers it
-    'person', -- wants a person
+    'human', -- wants a human
     'bot',    -- asks who is answering
-    'around'  -- says nothing by itself, and may stand before and after the others
+    'filler'  -- says nothing by itself, and may stand before and after the others
   ))
 );
-comment on table public.sms_opt_out_words is 'What a text means that consists of these phrases alone, from its first word to its last. One more word, as in "stop by the shop", and it is an ordinary text, which is answered.';
-comment on column public.sms_opt_out_words.phrase is 'Normalised by private.sms_normalize and, unless it stands alone, in the words that sms_opt_out_synonyms stand for.';
-comment on column public.sms_opt_out_words.stands_alone is 'Counts only as the whole text: "cancel" is an opt-out, "please cancel" is about an order.';
-comment on column public.sms_opt_out_words.is_twilios is 'Twilio itself acts on this word alone and confirms it (https://help.twilio.com/articles/223134027).';
+comment on table public.sms_phrases is 'What a text means that consists of these phrases alone, from its first word to its last. One more word, as in "stop by the shop", and it is an ordinary text, which is answered.';
+comment on column public.sms_phrases.phrase is 'Normalised by sms.normalize and, unless it stands alone, in the words that sms_synonyms stand for.';
+comment on column public.sms_phrases.whole_message_only is 'Counts only as the whole text: "cancel" is an opt-out, "please cancel" is about an order.';
+comment on column public.sms_phrases.handled_by_twilio is 'Twilio itself acts on this word alone and confirms it (https://help.twilio.com/articles/223134027).';
 
-create table public.sms_opt_out_synonyms (
+create table public.sms_synonyms (
   language text not null,
   word text not null,
   stands_for text not null,
   constraint sms_opt_out_synonyms_pkey primary key (word, language),
-  constraint sms_opt_out_synonyms_word_check check (word = private.sms_normalize(word))
+  constraint sms_opt_out_synonyms_word_check check (word = sms.normalize(word))
 );
-comment on table public.sms_opt_out_synonyms is 'Words that make no difference to the phrases of sms_opt_out_words: "messaging" stands for "texting", "the" for nothing.';
+comment on table public.sms_synonyms is 'Words that make no difference to the phrases of sms_phrases: "messaging" stands for "texting", "the" for nothing.';
 
 alter table public.sms_opt_outs enable row level security;
-alter table public.sms_opt_out_words enable row level security;
-alter table public.sms_opt_out_synonyms enable row level security;
-revoke all on table public.sms_opt_outs, public.sms_opt_out_words, public.sms_opt_out_synonyms
+alter table public.sms_phrases enable row level security;
+alter table public.sms_synonyms enable row level security;
+revoke all on table public.sms_opt_outs, public.sms_phrases, public.sms_synonyms
   from public, anon, authenticated, service_role;
-grant select on table public.sms_opt_outs, public.sms_opt_out_words, public.sms_opt_out_synonyms
+grant select on table public.sms_opt_outs, public.sms_phrases, public.sms_synonyms
   to authenticated;
 grant select, insert, update, delete
-  on table public.sms_opt_outs, public.sms_opt_out_words, public.sms_opt_out_synonyms
+  on table public.sms_opt_outs, public.sms_phrases, public.sms_synonyms
   to service_role;
 create policy sms_opt_outs_owner_reads on public.sms_opt_outs
   for select to authenticated using (user_id = (select auth.uid()));
-create policy sms_opt_out_words_read on public.sms_opt_out_words
+create policy sms_opt_out_words_read on public.sms_phrases
   for select to authenticated using (true);
-create policy sms_opt_out_synonyms_read on public.sms_opt_out_synonyms
+create policy sms_opt_out_synonyms_read on public.sms_synonyms
   for select to authenticated using (true);
 
 -- The phrases. Precise rather than clever: what is not listed is answered, and the model's answer
--- to a wish it can read is better than silence towards somebody who wished nothing.
+-- to a intent it can read is better than silence towards somebody who wished nothing.
 
-create function private.sms_phrases(variadic p_parts text[])
+create function sms.expand_phrases(variadic p_parts text[])
 returns table (phrase text)
 language plpgsql
 immutable
@@ -120,18 +120,18 @@ begin
     from unnest(v_phrases) as p (phrase);
 end;
 $$;
-comment on function private.sms_phrases(text[]) is 'Every phrase of a pattern: sms_phrases(''stop|quit'', ''texting'', ''|me'') are four. An alternative may be empty.';
-revoke all on function private.sms_phrases(text[]) from public, anon, authenticated, service_role;
-grant execute on function private.sms_phrases(text[]) to service_role;
+comment on function sms.expand_phrases(text[]) is 'Every phrase of a pattern: sms_phrases(''stop|quit'', ''texting'', ''|me'') are four. An alternative may be empty.';
+revoke all on function sms.expand_phrases(text[]) from public, anon, authenticated, service_role;
+grant execute on function sms.expand_phrases(text[]) to service_role;
 
-create function private.sms_misspellings(p_word text)
+create function sms.misspellings(p_word text)
 returns table (phrase text)
 language sql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select distinct private.sms_normalize(v.word)
+  select distinct sms.normalize(v.word)
   from generate_series(1, length(p_word)) as i,
     lateral (values
       (overlay(p_word placing '' from i for 1)),
@@ -140,11 +140,11 @@ as $$
     ) as v (word)
   where v.word <> p_word;
 $$;
-comment on function private.sms_misspellings(text) is 'The word with one letter left out, doubled or changed places with the next.';
-revoke all on function private.sms_misspellings(text) from public, anon, authenticated, service_role;
-grant execute on function private.sms_misspellings(text) to service_role;
+comment on function sms.misspellings(text) is 'The word with one letter left out, doubled or changed places with the next.';
+revoke all on function sms.misspellings(text) from public, anon, authenticated, service_role;
+grant execute on function sms.misspellings(text) to service_role;
 
-create function private.sms_add_phrases(p_language text, p_meaning text, variadic p_parts text[])
+create function sms.add_phrases(p_language text, p_meaning text, variadic p_parts text[])
 returns void
 language plpgsql
 volatile
@@ -152,23 +152,23 @@ security invoker
 set search_path = ''
 as $$
 begin
-  insert into public.sms_opt_out_synonyms (language, word, stands_for)
+  insert into public.sms_synonyms (language, word, stands_for)
   select distinct p_language, w.word, w.word
   from unnest(p_parts) as p (part),
-    unnest(string_to_array(private.sms_normalize(translate(p.part, '|', ' ')), ' ')) as w (word)
+    unnest(string_to_array(sms.normalize(translate(p.part, '|', ' ')), ' ')) as w (word)
   on conflict (word, language) do nothing;
 
-  insert into public.sms_opt_out_words (language, phrase, meaning)
+  insert into public.sms_phrases (language, phrase, meaning)
   select p_language, regexp_replace(p.phrase, '\m(\S+)( \1)+\M', '\1', 'g'), p_meaning
-  from private.sms_phrases(variadic array(
+  from sms.expand_phrases(variadic array(
     select string_agg(distinct a.plain, '|')
     from unnest(p_parts) with ordinality as p (part, place),
       lateral (
         select coalesce(nullif(string_agg(nullif(s.stands_for, ''), ' ' order by w.place), ''), a.words)
         from unnest(string_to_array(p.part, '|')) with ordinality as a (words, number)
-        left join unnest(string_to_array(private.sms_normalize(a.words), ' ')) with ordinality
+        left join unnest(string_to_array(sms.normalize(a.words), ' ')) with ordinality
           as w (word, place) on true
-        left join public.sms_opt_out_synonyms as s on s.word = w.word and s.language = p_language
+        left join public.sms_synonyms as s on s.word = w.word and s.language = p_language
         group by a.number, a.words
       ) as a (plain)
     group by p.place
@@ -178,11 +178,11 @@ begin
   on conflict (phrase, language) do nothing;
 end;
 $$;
-comment on function private.sms_add_phrases(text, text, text[]) is 'Adds the phrases of a pattern (see private.sms_phrases) that are not there yet.';
-revoke all on function private.sms_add_phrases(text, text, text[]) from public, anon, authenticated, service_role;
-grant execute on function private.sms_add_phrases(text, text, text[]) to service_role;
+comment on function sms.add_phrases(text, text, text[]) is 'Adds the phrases of a pattern (see sms.expand_phrases) that are not there yet.';
+revoke all on function sms.add_phrases(text, text, text[]) from public, anon, authenticated, service_role;
+grant execute on function sms.add_phrases(text, text, text[]) to service_role;
 
-insert into public.sms_opt_out_words (language, phrase, meaning, stands_alone, is_twilios) values
+insert into public.sms_phrases (language, phrase, meaning, whole_message_only, handled_by_twilio) values
   ('en', 'stop', 'stop', false, true),
   ('en', 'stopall', 'stop', false, true),
   ('en', 'unsubscribe', 'stop', false, true),
@@ -199,29 +199,29 @@ insert into public.sms_opt_out_words (language, phrase, meaning, stands_alone, i
 
 -- What with one more word may mean anything, and (around) what is none of the meanings though its
 -- words are: "ya baja" says that somebody is on his way down.
-insert into public.sms_opt_out_words (language, phrase, meaning, stands_alone)
+insert into public.sms_phrases (language, phrase, meaning, whole_message_only)
 select g.language, p.phrase, g.meaning, true
 from (values
   ('en', 'stop', 'no more|remove|stp|stip|stoo|dtop|srop|stop 1|stop 2|cease'),
   ('es', 'stop', 'para|alto|cancelar|detener|cesar|salir|no mas|anular|alto ya|ya alto|alto por favor|por favor alto|para ya|ya para|para por favor|por favor para|no mas por favor|no mas gracias|ya no mas|salir por favor'),
-  ('es', 'around', 'ya baja|baja ya|ya bajo'),
-  ('en', 'around', 'non stop'),
+  ('es', 'filler', 'ya baja|baja ya|ya bajo'),
+  ('en', 'filler', 'non stop'),
   ('fr', 'stop', 'fin|resilier|annuler|quitter|assez'),
   ('pt', 'stop', 'sair|chega|cancelar|cancela|remover|para ja|ja chega|sair por favor'),
   ('en', 'start', 'subscribe|resubscribe|opt in|optin|restart|resume'),
   ('es', 'start', 'si|alta|iniciar|inicio|comenzar|empezar|reanudar|suscribir|suscribirme'),
   ('fr', 'start', 'oui|commencer|recommencer|reprendre|abonner|reabonner'),
   ('pt', 'start', 'sim|comecar|recomecar|retomar|inscrever'),
-  ('en', 'person', 'someone|somebody|manager|a person|a human|an agent|a real person'),
-  ('es', 'person', 'una persona|un humano|un agente|un asesor|una asesora'),
-  ('fr', 'person', 'une personne|un humain|un conseiller|un agent'),
-  ('pt', 'person', 'uma pessoa|um humano|um atendente|uma atendente'),
+  ('en', 'human', 'someone|somebody|manager|a human|a human|an agent|a real person'),
+  ('es', 'human', 'una persona|un humano|un agente|un asesor|una asesora'),
+  ('fr', 'human', 'une personne|un humain|un conseiller|un agent'),
+  ('pt', 'human', 'uma pessoa|um humano|um atendente|uma atendente'),
   ('en', 'bot', 'bot|robot|chatbot|ai'),
   ('es', 'bot', 'robot'),
   ('pt', 'bot', 'robo')
-) as g (language, meaning, words), private.sms_phrases(g.words) as p;
+) as g (language, meaning, words), sms.expand_phrases(g.words) as p;
 
-insert into public.sms_opt_out_synonyms (language, word, stands_for)
+insert into public.sms_synonyms (language, word, stands_for)
 select g.language, w.word, g.stands_for
 from (values
   ('en', '', 'any|anymore|the|your|ur|so|many|such|my|our|to|of|a|an|else|real|live|actual|stupid'),
@@ -319,13 +319,13 @@ from (values
 ) as g (language, stands_for, words), unnest(string_to_array(g.words, '|')) as w (word)
 union
 select 'en', p.phrase, w.word
-from (values ('unsubscribe'), ('stopall')) as w (word), private.sms_misspellings(w.word) as p
+from (values ('unsubscribe'), ('stopall')) as w (word), sms.misspellings(w.word) as p
 on conflict do nothing;
 
--- private.sms_add_phrases: each row is a pattern, each of its parts a choice of words.
+-- sms.add_phrases: each row is a pattern, each of its parts a choice of words.
 do $do$
 begin
-  perform private.sms_add_phrases(g.language, g.meaning, variadic g.parts)
+  perform sms.add_phrases(g.language, g.meaning, variadic g.parts)
   from (values
     ('en', 'stop', array['stop', '|this|immediately|already|everything|contact']),
     ('en', 'stop', array['stop|please no more', 'texting', '|me|this|this me', '|more']),
@@ -345,20 +345,20 @@ begin
     ('en', 'stop', array['leave', 'me', 'alone|be']),
     ('en', 'stop', array['cancel|stop', 'subscription', '|for|off', '|this', 'text']),
     ('en', 'stop', array['go away|get lost|fuck off|piss off|buzz off|screw you|knock it off|cut it out|do not disturb|cease and desist|i want off this list|withdraw my consent|i withdraw my consent|revoke my consent|i revoke my consent|i revoke consent|i opt out|no stop|no stop texting me|no remove me|block me|no contact please']),
-    ('en', 'around', array['please|please please|just|hi|hey|hello|ok|okay|k|sorry|sir|maam|madam|dude|man|bro|guys|yo|um|well|so|and|then|now|right now|asap|immediately|at once|today|already|thanks|thank you|thank you so much|thank you very much|good morning|good afternoon|good evening|good day|for real|for good|forever|seriously|omg|wtf|jesus|god|damn|dammit|enough|enough already|enough is enough|no thanks|no thank you|nope|nah|no no|last time|for the last time|final warning|last warning|once and for all|all|again|ever|ever again']),
-    ('en', 'around', array['can|could|would|will', 'you|someone', '|please']),
-    ('en', 'around', array['i want to|i would like to|id like to|i need you to|id like you to|i would like you to|we would like to|let me|please let me|how do i|how can i|how to|how do you|how do we|where do i|where can i|how would i|im asking you to|i am asking you to|i request to|im trying to|i am trying to|trying to|you need to|you must|you should|i demand you']),
-    ('en', 'around', array['i', '|already|just|have already', 'said|said to|told you|told you to|asked|asked you|asked you to|asked to|said please']),
-    ('en', 'around', array['|im|i am|we are|sorry not|no', 'not interested|no longer interested', '|in this|anymore']),
-    ('en', 'around', array['|you have the|you have|you got the|you got|this is the|its the|sorry', 'wrong', 'number|person']),
-    ('en', 'around', array['|who is|whos|who are|who the hell is', 'this|you']),
-    ('en', 'around', array['i dont know', 'you|who you are|who this is|this number']),
-    ('en', 'around', array['this is|its|it is', 'spam|harassment|illegal|annoying|very annoying|so annoying|ridiculous|a scam']),
-    ('en', 'around', array['|or', 'i will|ill|im going to|i am going to|im gonna', 'report|block|sue', 'you|this|it']),
-    ('en', 'person', array['|talk|i want talk|i need talk|let me talk|can i talk|could i talk|may i talk|id like talk|i would like talk|get me|give me|i want|i need|need|want|connect me|transfer me|put me through|is there', '|to|with', '|human|support', 'human|customer service|customer support']),
-    ('en', 'person', array['talk|i want talk|i need talk|let me talk|can i talk|could i talk|may i talk|id like talk|i would like talk|get me|connect me|transfer me|can i get|can i have|i want|i need', '|to|with', 'someone']),
-    ('en', 'person', array['can|could|have|ask|please have', 'someone|human', 'call|text|phone', 'me']),
-    ('en', 'bot', array['are you|are you just|is this|is it|am i talking|am i talking to|am i talking with|am i texting|am i texting with|am i texting to|is|you are', '|a', 'bot|human|artificial intelligence', '|or bot|or human|or a person|or what|or not|being|or real']),
+    ('en', 'filler', array['please|please please|just|hi|hey|hello|ok|okay|k|sorry|sir|maam|madam|dude|man|bro|guys|yo|um|well|so|and|then|now|right now|asap|immediately|at once|today|already|thanks|thank you|thank you so much|thank you very much|good morning|good afternoon|good evening|good day|for real|for good|forever|seriously|omg|wtf|jesus|god|damn|dammit|enough|enough already|enough is enough|no thanks|no thank you|nope|nah|no no|last time|for the last time|final warning|last warning|once and for all|all|again|ever|ever again']),
+    ('en', 'filler', array['can|could|would|will', 'you|someone', '|please']),
+    ('en', 'filler', array['i want to|i would like to|id like to|i need you to|id like you to|i would like you to|we would like to|let me|please let me|how do i|how can i|how to|how do you|how do we|where do i|where can i|how would i|im asking you to|i am asking you to|i request to|im trying to|i am trying to|trying to|you need to|you must|you should|i demand you']),
+    ('en', 'filler', array['i', '|already|just|have already', 'said|said to|told you|told you to|asked|asked you|asked you to|asked to|said please']),
+    ('en', 'filler', array['|im|i am|we are|sorry not|no', 'not interested|no longer interested', '|in this|anymore']),
+    ('en', 'filler', array['|you have the|you have|you got the|you got|this is the|its the|sorry', 'wrong', 'number|person']),
+    ('en', 'filler', array['|who is|whos|who are|who the hell is', 'this|you']),
+    ('en', 'filler', array['i dont know', 'you|who you are|who this is|this number']),
+    ('en', 'filler', array['this is|its|it is', 'spam|harassment|illegal|annoying|very annoying|so annoying|ridiculous|a scam']),
+    ('en', 'filler', array['|or', 'i will|ill|im going to|i am going to|im gonna', 'report|block|sue', 'you|this|it']),
+    ('en', 'human', array['|talk|i want talk|i need talk|let me talk|can i talk|could i talk|may i talk|id like talk|i would like talk|get me|give me|i want|i need|need|want|connect me|transfer me|put me through|is there', '|to|with', '|human|support', 'human|customer service|customer support']),
+    ('en', 'human', array['talk|i want talk|i need talk|let me talk|can i talk|could i talk|may i talk|id like talk|i would like talk|get me|connect me|transfer me|can i get|can i have|i want|i need', '|to|with', 'someone']),
+    ('en', 'human', array['can|could|have|ask|please have', 'someone|human', 'call|text|phone', 'me']),
+    ('en', 'bot', array['are you|are you just|is this|is it|am i talking|am i talking to|am i talking with|am i texting|am i texting with|am i texting to|is|you are', '|a', 'bot|human|artificial intelligence', '|or bot|or human|or a human|or what|or not|being|or real']),
     ('en', 'bot', array['are you|is this|is it', 'real|for real|a real person', '|or bot|or fake|or a robot']),
     ('en', 'bot', array['who am i talking to|who am i talking with|who am i texting|who am i texting with|who am i chatting with|is anyone real there|is there a human there']),
     ('es', 'stop', array['basta|desuscribir|baja']),
@@ -382,13 +382,13 @@ begin
     ('es', 'stop', array['dejame', 'tranquilo|tranquila']),
     ('es', 'stop', array['basta', 'ya|ya con eso|con eso']),
     ('es', 'stop', array['vete a la mierda|vayanse a la mierda|larguense|no insistan mas|ya no mas contacto|no mas contacto']),
-    ('es', 'around', array['porfavor|por favor|por favor ya|por favorcito|gracias|muchas gracias|mil gracias|gracias de antemano|hola|buenas|buen dia|buenos dias|buenas tardes|buenas noches|saludos|disculpa|disculpe|disculpen|perdon|oye|oiga|oigan|ya|ahora|ahora mismo|ya mismo|hoy|ok|okay|vale|bueno|bien|pues|y|no gracias|senor|senora|senores|amigo|amiga|joven|urgente|inmediatamente|de inmediato|cuanto antes|lo antes posible|de una vez|de una buena vez|por ultima vez|en serio|nunca|jamas|para siempre|definitivamente|a la brevedad|me|que']),
-    ('es', 'around', array['quiero|me gustaria|favor de|les pido|les pido que|te pido que|le pido que|pido que|agradeceria que|les agradeceria que|les ruego que|te ruego que|ruego que|ya les dije que|les dije que|ya te dije que|te dije que|ya dije que|dije que|les pedi que|ya les pedi que|quiero que|puede|como|como puede|como hago para|como le hago para|como se hace para|donde puede|se puede|me puede']),
-    ('es', 'around', array['|ya|la verdad|a mi', 'no', 'me interesa|me interesan|nos interesa|estoy interesado|estoy interesada|estamos interesados|tengo interes|soy yo|los conozco|te conozco|lo conozco', '|mas|gracias']),
-    ('es', 'around', array['numero equivocado|numero incorrecto|equivocado|se equivocaron|se equivocaron de numero|se equivoco de numero|te equivocaste de numero|estan equivocados|tienen el numero equivocado|tiene el numero equivocado|tienes el numero equivocado|quien es|quien eres|quienes son|quien habla|no se quien es|no se quienes son|es spam|esto es spam|esto es acoso|es acoso|los voy a denunciar|los voy a reportar|te voy a reportar|o los denuncio|o los reporto|o te reporto|o los bloqueo|son muchos mensajes|demasiados mensajes|que molestos|sin interes']),
-    ('es', 'person', array['|quiero|necesito|puedo|prefiero|me puede|puede', 'hablar|comunicarme|hablar directamente|hablar por telefono', 'con', '|un ser', 'humano|alguien|humano real|humano humano|alguien real|humano de verdad']),
-    ('es', 'person', array['|quiero|puede|pasame con|paseme con|pasenme con|comuniqueme con|comunicame con|comuniquenme con|transfiereme con|ponme con|que me atienda|quiero que me atienda|quiero que me llame|hay', '|un ser|algun|alguna', 'humano|humano real|humano humano|humano de verdad', '|ahi|disponible']),
-    ('es', 'person', array['hay alguien|hay alguien ahi|que me llamen|atencion al cliente|servicio al cliente|que me atienda alguien|que me llame alguien|pasame con alguien|pasenme con alguien']),
+    ('es', 'filler', array['porfavor|por favor|por favor ya|por favorcito|gracias|muchas gracias|mil gracias|gracias de antemano|hola|buenas|buen dia|buenos dias|buenas tardes|buenas noches|saludos|disculpa|disculpe|disculpen|perdon|oye|oiga|oigan|ya|ahora|ahora mismo|ya mismo|hoy|ok|okay|vale|bueno|bien|pues|y|no gracias|senor|senora|senores|amigo|amiga|joven|urgente|inmediatamente|de inmediato|cuanto antes|lo antes posible|de una vez|de una buena vez|por ultima vez|en serio|nunca|jamas|para siempre|definitivamente|a la brevedad|me|que']),
+    ('es', 'filler', array['quiero|me gustaria|favor de|les pido|les pido que|te pido que|le pido que|pido que|agradeceria que|les agradeceria que|les ruego que|te ruego que|ruego que|ya les dije que|les dije que|ya te dije que|te dije que|ya dije que|dije que|les pedi que|ya les pedi que|quiero que|puede|como|como puede|como hago para|como le hago para|como se hace para|donde puede|se puede|me puede']),
+    ('es', 'filler', array['|ya|la verdad|a mi', 'no', 'me interesa|me interesan|nos interesa|estoy interesado|estoy interesada|estamos interesados|tengo interes|soy yo|los conozco|te conozco|lo conozco', '|mas|gracias']),
+    ('es', 'filler', array['numero equivocado|numero incorrecto|equivocado|se equivocaron|se equivocaron de numero|se equivoco de numero|te equivocaste de numero|estan equivocados|tienen el numero equivocado|tiene el numero equivocado|tienes el numero equivocado|quien es|quien eres|quienes son|quien habla|no se quien es|no se quienes son|es spam|esto es spam|esto es acoso|es acoso|los voy a denunciar|los voy a reportar|te voy a reportar|o los denuncio|o los reporto|o te reporto|o los bloqueo|son muchos mensajes|demasiados mensajes|que molestos|sin interes']),
+    ('es', 'human', array['|quiero|necesito|puedo|prefiero|me puede|puede', 'hablar|comunicarme|hablar directamente|hablar por telefono', 'con', '|un ser', 'humano|alguien|humano real|humano humano|alguien real|humano de verdad']),
+    ('es', 'human', array['|quiero|puede|pasame con|paseme con|pasenme con|comuniqueme con|comunicame con|comuniquenme con|transfiereme con|ponme con|que me atienda|quiero que me atienda|quiero que me llame|hay', '|un ser|algun|alguna', 'humano|humano real|humano humano|humano de verdad', '|ahi|disponible']),
+    ('es', 'human', array['hay alguien|hay alguien ahi|que me llamen|atencion al cliente|servicio al cliente|que me atienda alguien|que me llame alguien|pasame con alguien|pasenme con alguien']),
     ('es', 'bot', array['eres|tu eres|usted eres|esto es|estoy hablando con|hablo con|estoy hablar con|estoy chateando con|estoy escribiendo con', '|un ser', 'robot|humano|inteligencia artificial|humano real|real|asistente virtual', '|o robot|o humano|o no|o que|o un ser humano|o real']),
     ('es', 'bot', array['con quien hablo|con quien estoy hablando|quien me contesta|quien me responde|con quien chateo|me contesta un robot|me responde un robot']),
     ('fr', 'stop', array['arretez|desabonner']),
@@ -408,11 +408,11 @@ begin
     ('fr', 'stop', array['etre', 'retirez|retiree|supprimee', '|liste']),
     ('fr', 'stop', array['laissez', 'moi', 'tranquille|tranquilles|en paix|la paix|paix|']),
     ('fr', 'stop', array['ca suffit|jen ai assez|jen ai marre|oubliez mon numero|degagez|degage|cassez vous|resilier labonnement|pas de demarchage']),
-    ('fr', 'around', array['svp|sil vous plait|sil te plait|s il vous plait|s il te plait|merci|merci de|merci de bien vouloir|merci bien|merci beaucoup|bonjour|bonsoir|salut|hello|ok|daccord|bon|maintenant|immediatement|tout de suite|desormais|de suite|des maintenant|et|donc|non merci|non|monsieur|madame|pardon|desole|desolee|cordialement|urgent|une fois pour toutes|pour la derniere fois|deja|priere de|veuillez|veuillez bien|je vous prie de|je vous demande de|je te demande de|je vous ai demande de|je vous ai dit|jai dit|me|se']),
-    ('fr', 'around', array['je veux|je voudrais|je souhaite|je souhaiterais|jaimerais|je desire|je demande|je demande a|comment|comment pouvez je|comment faire pour|comment faire|comment je pouvez|je pouvez|pouvez je|pouvez vous|pouvez tu|vous pouvez|il faut']),
-    ('fr', 'around', array['cest du spam|cest du harcelement|ou je porte plainte|ou je vous signale|mauvais numero|faux numero|erreur de numero|vous avez le mauvais numero|vous vous trompez de numero|vous faites erreur|pas interesse|pas interessee|je ne suis pas interesse|je ne suis pas interessee|je suis pas interesse|ca ne minteresse pas|ca minteresse pas|qui est ce|qui etes vous|cest qui|je ne vous connais pas']),
-    ('fr', 'person', array['|je veux|je pouvez|pouvez je|est ce que je pouvez|je prefere|jai besoin de|besoin de|jaimerais', 'parler|discuter|echanger', 'a|avec', '|vraie|etre|un vrai', 'humain|quelquun|responsable']),
-    ('fr', 'person', array['un humain|un conseiller|un agent|une vraie personne|service client|conseiller humain|humain|conseiller|rappelez moi|il y a quelquun']),
+    ('fr', 'filler', array['svp|sil vous plait|sil te plait|s il vous plait|s il te plait|merci|merci de|merci de bien vouloir|merci bien|merci beaucoup|bonjour|bonsoir|salut|hello|ok|daccord|bon|maintenant|immediatement|tout de suite|desormais|de suite|des maintenant|et|donc|non merci|non|monsieur|madame|pardon|desole|desolee|cordialement|urgent|une fois pour toutes|pour la derniere fois|deja|priere de|veuillez|veuillez bien|je vous prie de|je vous demande de|je te demande de|je vous ai demande de|je vous ai dit|jai dit|me|se']),
+    ('fr', 'filler', array['je veux|je voudrais|je souhaite|je souhaiterais|jaimerais|je desire|je demande|je demande a|comment|comment pouvez je|comment faire pour|comment faire|comment je pouvez|je pouvez|pouvez je|pouvez vous|pouvez tu|vous pouvez|il faut']),
+    ('fr', 'filler', array['cest du spam|cest du harcelement|ou je porte plainte|ou je vous signale|mauvais numero|faux numero|erreur de numero|vous avez le mauvais numero|vous vous trompez de numero|vous faites erreur|pas interesse|pas interessee|je ne suis pas interesse|je ne suis pas interessee|je suis pas interesse|ca ne minteresse pas|ca minteresse pas|qui est ce|qui etes vous|cest qui|je ne vous connais pas']),
+    ('fr', 'human', array['|je veux|je pouvez|pouvez je|est ce que je pouvez|je prefere|jai besoin de|besoin de|jaimerais', 'parler|discuter|echanger', 'a|avec', '|vraie|etre|un vrai', 'humain|quelquun|responsable']),
+    ('fr', 'human', array['un humain|un conseiller|un agent|une vraie personne|service client|conseiller humain|humain|conseiller|rappelez moi|il y a quelquun']),
     ('fr', 'bot', array['etes vous|es tu|tu es|vous etes|cest|est ce|je parle a|est ce que je parle a|est ce que vous etes|est ce que tu es|je parle avec', '|vrai|vraie|etre', 'robot|humain|intelligence artificielle', '|ou robot|ou humain|ou non|ou une vraie personne']),
     ('fr', 'bot', array['a qui je parle|qui me repond|avec qui je parle']),
     ('pt', 'stop', array['pare|descadastrar']),
@@ -432,12 +432,12 @@ begin
     ('pt', 'stop', array['me|nos', 'deixe', 'em paz|quieto|quieta']),
     ('pt', 'stop', array['nao', 'entre|entrem|entra', '|mais', 'em contato', '|comigo|mais|comigo mais|novamente']),
     ('pt', 'stop', array['pare ja|parem com isso|pare com isso|para com isso|chega disso|me esquece|me esqueca|me esquecam|esquece meu numero|nao perturbe|vai se foder|vao se foder']),
-    ('pt', 'around', array['pfv|por favor|por gentileza|gentileza|obrigado|obrigada|muito obrigado|muito obrigada|agradeco|grato|grata|oi|ola|bom dia|boa tarde|boa noite|ei|opa|desculpe|desculpa|agora|ja|agora mesmo|imediatamente|hoje|urgente|ok|e|bom|entao|nao obrigado|nao obrigada|moco|moca|senhor|senhora|gente|me|eu|de uma vez|de uma vez por todas|pela ultima vez|nunca mais|para sempre']),
-    ('pt', 'around', array['quero|eu quero|gostaria de|peco que|peco|solicito|pode|voce pode|como|como faco para|como faco pra|como faz para|como pode|como eu|ja pedi para|ja falei para|ja disse para|ja pedi pra|eu disse|quero que']),
-    ('pt', 'around', array['numero errado|numero enganado|e engano|foi engano|engano|voce errou o numero|esta com o numero errado|nao sou eu|nao tenho interesse|sem interesse|nao estou interessado|nao estou interessada|nao me interessa|quem e|quem e voce|quem sao voces|isso e spam|e spam|isso e assedio|ou vou denunciar|vou denunciar|vou bloquear|ou vou bloquear|que saco|muito chato']),
-    ('pt', 'person', array['|quero|posso|prefiro|pode', 'falar|falar direto', 'com', '|um ser', 'humano|alguem|humano humano|humano real|humano de verdade|alguem real']),
-    ('pt', 'person', array['|quero|me passa para|me passe para|me transfere para|me transfira para|quero ser atendido por|tem', '|um ser|algum|alguma', 'humano|humano humano|humano real|humano de verdade', '|ai']),
-    ('pt', 'person', array['atendimento humano|quero atendimento humano|tem alguem ai|alguem ai']),
+    ('pt', 'filler', array['pfv|por favor|por gentileza|gentileza|obrigado|obrigada|muito obrigado|muito obrigada|agradeco|grato|grata|oi|ola|bom dia|boa tarde|boa noite|ei|opa|desculpe|desculpa|agora|ja|agora mesmo|imediatamente|hoje|urgente|ok|e|bom|entao|nao obrigado|nao obrigada|moco|moca|senhor|senhora|gente|me|eu|de uma vez|de uma vez por todas|pela ultima vez|nunca mais|para sempre']),
+    ('pt', 'filler', array['quero|eu quero|gostaria de|peco que|peco|solicito|pode|voce pode|como|como faco para|como faco pra|como faz para|como pode|como eu|ja pedi para|ja falei para|ja disse para|ja pedi pra|eu disse|quero que']),
+    ('pt', 'filler', array['numero errado|numero enganado|e engano|foi engano|engano|voce errou o numero|esta com o numero errado|nao sou eu|nao tenho interesse|sem interesse|nao estou interessado|nao estou interessada|nao me interessa|quem e|quem e voce|quem sao voces|isso e spam|e spam|isso e assedio|ou vou denunciar|vou denunciar|vou bloquear|ou vou bloquear|que saco|muito chato']),
+    ('pt', 'human', array['|quero|posso|prefiro|pode', 'falar|falar direto', 'com', '|um ser', 'humano|alguem|humano humano|humano real|humano de verdade|alguem real']),
+    ('pt', 'human', array['|quero|me passa para|me passe para|me transfere para|me transfira para|quero ser atendido por|tem', '|um ser|algum|alguma', 'humano|humano humano|humano real|humano de verdade', '|ai']),
+    ('pt', 'human', array['atendimento humano|quero atendimento humano|tem alguem ai|alguem ai']),
     ('pt', 'bot', array['voce e|isso e|es|e|estou falando com|to falando com|falo com|aqui e', '|um ser', 'robo|humano|inteligencia artificial|humano real|humano de verdade', '|ou robo|ou humano|ou nao|mesmo']),
     ('pt', 'bot', array['com quem falo|com quem estou falando|quem esta respondendo|quem me responde'])
   ) as g (language, meaning, parts);
@@ -445,32 +445,32 @@ end;
 $do$;
 
 -- Planned without statistics, reading a text takes a hundred times as long.
-analyze public.sms_opt_out_words, public.sms_opt_out_synonyms;
+analyze public.sms_phrases, public.sms_synonyms;
 
-create function private.sms_read_wish(p_text text)
-returns public.sms_opt_out_words
+create function sms.classify(p_text text)
+returns public.sms_phrases
 language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
 declare
-  v_normal text := case when length(p_text) <= 200 then private.sms_normalize(p_text) end;
+  v_normal text := case when length(p_text) <= 200 then sms.normalize(p_text) end;
   v_words text[] := string_to_array(v_normal, ' ');
   v_size integer := coalesce(cardinality(v_words), 0);
-  v_wish public.sms_opt_out_words;
+  v_intent public.sms_phrases;
 begin
-  select w.* into v_wish from public.sms_opt_out_words as w
+  select w.* into v_intent from public.sms_phrases as w
   where w.phrase = v_normal
   order by w.language
   limit 1;
   if found or v_size not between 1 and 20 then
-    return v_wish;
+    return v_intent;
   end if;
   if exists ( -- an ordinary text ends here
     select from unnest(v_words) as w (word)
     where not exists (
-      select from public.sms_opt_out_synonyms as s where s.word = w.word
+      select from public.sms_synonyms as s where s.word = w.word
       offset 0 -- keeps it a lookup per word
     )
   ) then
@@ -484,7 +484,7 @@ begin
       select s.language, s.stands_for, w.place,
         lag(s.stands_for) over (partition by s.language order by w.place) as before
       from unnest(v_words) with ordinality as w (word, place)
-      join public.sms_opt_out_synonyms as s on s.word = w.word
+      join public.sms_synonyms as s on s.word = w.word
     ) as w
     group by w.language
     having count(*) = v_size
@@ -494,11 +494,11 @@ begin
     select k.language, 0::bigint as at, null::text as meaning, null::text as phrase from known as k
     union
     select y.language, j,
-      case when w.meaning = 'around' then y.meaning
+      case when w.meaning = 'filler' then y.meaning
         when coalesce(y.meaning, w.meaning) = w.meaning then w.meaning
         when 'bot' in (w.meaning, y.meaning) and 'stop' in (w.meaning, y.meaning) then 'stop'
         else 'unclear' end,
-      case when w.meaning = 'around' or y.meaning in ('stop', w.meaning) then y.phrase
+      case when w.meaning = 'filler' or y.meaning in ('stop', w.meaning) then y.phrase
         else w.phrase end
     from ways as y
     join known as k on k.language = y.language
@@ -507,25 +507,25 @@ begin
       (array_to_string(array_remove(k.words[y.at + 1:j], ''), ' ')),
       (array_to_string(v_words[y.at + 1:j], ' '))
     ) as s (phrase)
-    join public.sms_opt_out_words as w on w.phrase = s.phrase and w.language = y.language
-    where not w.stands_alone
+    join public.sms_phrases as w on w.phrase = s.phrase and w.language = y.language
+    where not w.whole_message_only
       and (j = y.at + 1 or w.phrase ~ ' ') -- "the stop" is not "stop"
   )
-  select w.* into v_wish
+  select w.* into v_intent
   from ways as y
-  join public.sms_opt_out_words as w
+  join public.sms_phrases as w
     on w.language = y.language and w.phrase = y.phrase and w.meaning = y.meaning
   where y.at = v_size
   order by w.meaning = 'stop' desc, w.language, w.phrase
   limit 1;
-  return v_wish;
+  return v_intent;
 end;
 $$;
-comment on function private.sms_read_wish(text) is 'What a text means that consists of listed phrases alone, as the phrase that says it; null: it is an ordinary text. "Stop" with "a person" is unclear, and what is unclear is answered.';
-revoke all on function private.sms_read_wish(text) from public, anon, authenticated, service_role;
-grant execute on function private.sms_read_wish(text) to service_role;
+comment on function sms.classify(text) is 'What a text means that consists of listed phrases alone, as the phrase that says it; null: it is an ordinary text. "Stop" with "a human" is unclear, and what is unclear is answered.';
+revoke all on function sms.classify(text) from public, anon, authenticated, service_role;
+grant execute on function sms.classify(text) to service_role;
 
-create function private.sms_is_opted_out(p_user_id uuid, p_contact_number text, p_phone_number text)
+create function sms.is_opted_out(p_user_id uuid, p_contact_number text, p_phone_number text)
 returns boolean
 language plpgsql
 stable
@@ -543,11 +543,11 @@ begin
   ), false);
 end;
 $$;
-comment on function private.sms_is_opted_out(uuid, text, text) is 'May this number not text this contact?';
-revoke all on function private.sms_is_opted_out(uuid, text, text) from public, anon, authenticated, service_role;
-grant execute on function private.sms_is_opted_out(uuid, text, text) to service_role;
+comment on function sms.is_opted_out(uuid, text, text) is 'May this number not text this contact?';
+revoke all on function sms.is_opted_out(uuid, text, text) from public, anon, authenticated, service_role;
+grant execute on function sms.is_opted_out(uuid, text, text) to service_role;
 
-create function private.sms_note_opt_out(
+create function sms.record_opt_out(
   p_user_id uuid, p_contact_number text, p_phone_number text,
   p_opted_out boolean, p_source text, p_changed_at timestamptz
 )
@@ -566,9 +566,9 @@ begin
     where excluded.changed_at > o.changed_at;
 end;
 $$;
-comment on function private.sms_note_opt_out(uuid, text, text, boolean, text, timestamptz) is 'Records one wish of a contact; an older one than the stored changes nothing.';
-revoke all on function private.sms_note_opt_out(uuid, text, text, boolean, text, timestamptz) from public, anon, authenticated, service_role;
-grant execute on function private.sms_note_opt_out(uuid, text, text, boolean, text, timestamptz) to service_role;
+comment on function sms.record_opt_out(uuid, text, text, boolean, text, timestamptz) is 'Records one intent of a contact; an older one than the stored changes nothing.';
+revoke all on function sms.record_opt_out(uuid, text, text, boolean, text, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function sms.record_opt_out(uuid, text, text, boolean, text, timestamptz) to service_role;
 
 create function public.set_sms_opt_out(
   p_user_id uuid, p_contact_number text, p_opted_out boolean default true, p_phone_number text default '*'
@@ -586,14 +586,14 @@ begin
     and c.config_id in (select f.id from public.sms_configs as f where f.user_id = p_user_id)
   order by c.id
   for no key update;
-  perform private.sms_note_opt_out(
+  perform sms.record_opt_out(
     p_user_id, p_contact_number, p_phone_number, p_opted_out, 'operator', clock_timestamp()
   );
-  perform private.sms_silence(c.id)
+  perform sms.cancel_pending_reply(c.id)
   from public.sms_conversations as c
   join public.sms_configs as f on f.id = c.config_id
   where f.user_id = p_user_id and c.contact_number = p_contact_number
-    and private.sms_is_opted_out(p_user_id, p_contact_number, f.phone_number);
+    and sms.is_opted_out(p_user_id, p_contact_number, f.phone_number);
 end;
 $$;
 comment on function public.set_sms_opt_out(uuid, text, boolean, text) is 'For the contact who calls or writes an e-mail: record that they do (or again do not) want to be texted.';
@@ -602,22 +602,22 @@ grant execute on function public.set_sms_opt_out(uuid, text, boolean, text) to s
 
 -- What is said without a model.
 
-create table public.sms_fixed_texts (
+create table public.sms_canned_replies (
   name text not null,
   language text not null,
   content text not null,
   constraint sms_fixed_texts_pkey primary key (name, language),
   constraint sms_fixed_texts_content_check check (length(content) between 1 and 640)
 );
-comment on table public.sms_fixed_texts is 'The texts that need no model, by sms_messages.fixed_text and the language of the words they answer; a number''s own words (sms_configs.opt_out_reply and so on) go before. Without the accents that would make them UCS-2, which costs twice as much.';
-alter table public.sms_fixed_texts enable row level security;
-revoke all on table public.sms_fixed_texts from public, anon, authenticated, service_role;
-grant select on table public.sms_fixed_texts to authenticated;
-grant select, insert, update, delete on table public.sms_fixed_texts to service_role;
-create policy sms_fixed_texts_read on public.sms_fixed_texts
+comment on table public.sms_canned_replies is 'The texts that need no model, by sms_messages.canned_reply and the language of the words they answer; a number''s own words (sms_configs.opt_out_reply and so on) go before. Without the accents that would make them UCS-2, which costs twice as much.';
+alter table public.sms_canned_replies enable row level security;
+revoke all on table public.sms_canned_replies from public, anon, authenticated, service_role;
+grant select on table public.sms_canned_replies to authenticated;
+grant select, insert, update, delete on table public.sms_canned_replies to service_role;
+create policy sms_fixed_texts_read on public.sms_canned_replies
   for select to authenticated using (true);
 
-insert into public.sms_fixed_texts (name, language, content) values
+insert into public.sms_canned_replies (name, language, content) values
   ('stop', 'en', 'You will get no more messages from us. Reply START to get them again.'),
   ('stop', 'es', 'No recibira mas mensajes nuestros. Responda START para volver a recibirlos.'),
   ('stop', 'fr', 'Vous ne recevrez plus de messages de notre part. Repondez START pour en recevoir de nouveau.'),
@@ -626,17 +626,17 @@ insert into public.sms_fixed_texts (name, language, content) values
   ('start', 'es', 'Volvera a recibir nuestros mensajes. Responda STOP para no recibir mas.'),
   ('start', 'fr', 'Vous recevrez de nouveau nos messages. Repondez STOP pour ne plus en recevoir.'),
   ('start', 'pt', 'Voce voltara a receber nossas mensagens. Responda STOP para nao receber mais.'),
-  ('person', 'en', 'A person will get back to you here. Until then you can go on asking.'),
-  ('person', 'es', 'Una persona le respondera por aqui. Mientras tanto puede seguir preguntando.'),
-  ('person', 'fr', 'Une personne vous repondra ici. En attendant, vous pouvez continuer a poser des questions.'),
-  ('person', 'pt', 'Uma pessoa vai responder por aqui. Enquanto isso, pode continuar perguntando.'),
+  ('human', 'en', 'A human will get back to you here. Until then you can go on asking.'),
+  ('human', 'es', 'Una persona le respondera por aqui. Mientras tanto puede seguir preguntando.'),
+  ('human', 'fr', 'Une personne vous repondra ici. En attendant, vous pouvez continuer a poser des questions.'),
+  ('human', 'pt', 'Uma pessoa vai responder por aqui. Enquanto isso, pode continuar perguntando.'),
   ('bot', 'en', 'I am an automated assistant. Text PERSON if you want one.'),
   ('bot', 'es', 'Soy un asistente automatico. Escriba PERSONA si prefiere que le atienda una.'),
   ('bot', 'fr', 'Je suis un assistant automatique. Ecrivez HUMAIN pour parler a une personne.'),
   ('bot', 'pt', 'Sou um assistente automatico. Escreva PESSOA para falar com uma.'),
-  ('cap', 'en', 'That is all we can answer automatically for now; a person will read your messages. / Por ahora no podemos responder mas automaticamente; una persona leera sus mensajes.');
+  ('rate_limit', 'en', 'That is all we can answer automatically for now; a human will read your messages. / Por ahora no podemos responder mas automaticamente; una persona leera sus mensajes.');
 
-create function private.sms_fixed_content(p_config public.sms_configs, p_name text, p_language text)
+create function sms.canned_content(p_config public.sms_configs, p_name text, p_language text)
 returns text
 language sql
 stable
@@ -646,23 +646,23 @@ as $$
   select coalesce(
     case p_name
       when 'stop' then p_config.opt_out_reply
-      when 'person' then p_config.person_reply
+      when 'human' then p_config.handoff_reply
       when 'bot' then p_config.bot_reply
-      when 'cap' then p_config.cap_reply
+      when 'rate_limit' then p_config.rate_limit_reply
     end,
     (
-      select t.content from public.sms_fixed_texts as t
+      select t.content from public.sms_canned_replies as t
       where t.name = p_name
       order by t.language = p_language desc nulls last, t.language = 'en' desc
       limit 1
     )
   );
 $$;
-comment on function private.sms_fixed_content(public.sms_configs, text, text) is 'The number''s own words, else those in that language, else English.';
-revoke all on function private.sms_fixed_content(public.sms_configs, text, text) from public, anon, authenticated, service_role;
-grant execute on function private.sms_fixed_content(public.sms_configs, text, text) to service_role;
+comment on function sms.canned_content(public.sms_configs, text, text) is 'The number''s own words, else those in that language, else English.';
+revoke all on function sms.canned_content(public.sms_configs, text, text) from public, anon, authenticated, service_role;
+grant execute on function sms.canned_content(public.sms_configs, text, text) to service_role;
 
-create function private.sms_say(
+create function sms.queue_notice(
   p_conversation public.sms_conversations, p_name text, p_content text,
   p_in_reply_to bigint default null, p_not_before timestamptz default null
 )
@@ -674,17 +674,17 @@ set search_path = ''
 as $$
 begin
   insert into public.sms_messages
-    (conversation_id, author, message_content, fixed_text, in_reply_to, send_at)
+    (conversation_id, author, message_content, canned_reply, in_reply_to, send_at)
   values (p_conversation.id, 'system', p_content, p_name, p_in_reply_to, p_not_before);
-  update public.sms_conversations as c set send_due_at = private.sms_send_due(c.id)
+  update public.sms_conversations as c set send_due_at = sms.send_due(c.id)
   where c.id = p_conversation.id;
 end;
 $$;
-comment on function private.sms_say(public.sms_conversations, text, text, bigint, timestamptz) is 'Queues a fixed text in a locked conversation. It passes the gate like any other when it is claimed.';
-revoke all on function private.sms_say(public.sms_conversations, text, text, bigint, timestamptz) from public, anon, authenticated, service_role;
-grant execute on function private.sms_say(public.sms_conversations, text, text, bigint, timestamptz) to service_role;
+comment on function sms.queue_notice(public.sms_conversations, text, text, bigint, timestamptz) is 'Queues a fixed text in a locked conversation. It passes the gate like any other when it is claimed.';
+revoke all on function sms.queue_notice(public.sms_conversations, text, text, bigint, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function sms.queue_notice(public.sms_conversations, text, text, bigint, timestamptz) to service_role;
 
-create function private.sms_say_cap(p_conversation_id uuid)
+create function sms.notify_rate_limited(p_conversation_id uuid)
 returns void
 language plpgsql
 volatile
@@ -702,13 +702,13 @@ begin
     join public.sms_messages as m on m.conversation_id = c.id
     where c.config_id = v_conversation.config_id
       and c.contact_number = v_conversation.contact_number
-      and m.fixed_text = 'cap' and m.created_at > clock_timestamp() - interval '1 day'
+      and m.canned_reply = 'rate_limit' and m.created_at > clock_timestamp() - interval '1 day'
   ) then
     return;
   end if;
-  perform private.sms_say(v_conversation, 'cap', private.sms_fixed_content(v_config, 'cap', null));
+  perform sms.queue_notice(v_conversation, 'rate_limit', sms.canned_content(v_config, 'rate_limit', null));
 end;
 $$;
-comment on function private.sms_say_cap(uuid) is 'Tells the contact, once in 24 hours, that there are no more automatic answers for now.';
-revoke all on function private.sms_say_cap(uuid) from public, anon, authenticated, service_role;
-grant execute on function private.sms_say_cap(uuid) to service_role;
+comment on function sms.notify_rate_limited(uuid) is 'Tells the contact, once in 24 hours, that there are no more automatic answers for now.';
+revoke all on function sms.notify_rate_limited(uuid) from public, anon, authenticated, service_role;
+grant execute on function sms.notify_rate_limited(uuid) to service_role;

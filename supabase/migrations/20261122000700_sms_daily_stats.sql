@@ -3,7 +3,7 @@
 --
 -- What a row counts is a function of the row: an insert adds it, an update adds the difference, a
 -- delete takes nothing back. One shared row a day would cost more than half of the speed; sixteen
--- slots, summed on read, let writers pass each other. The triggers are deferred, so that counters
+-- shards, summed on read, let writers pass each other. The triggers are deferred, so that counters
 -- are the last locks a transaction takes.
 --
 -- "How many contacts texted in the last 7 days" cannot be summed from days: who texted on two of
@@ -15,10 +15,10 @@ create table public.sms_daily_stats (
   user_id uuid not null,
   day date not null,
   config_id uuid not null,
-  slot smallint not null,
+  shard smallint not null,
   conversations integer not null default 0,
   closed integer not null default 0,
-  with_person integer not null default 0,
+  with_human integer not null default 0,
   last_seen integer not null default 0,
   messages_in integer not null default 0,
   messages_out integer not null default 0,
@@ -31,48 +31,48 @@ create table public.sms_daily_stats (
   cost numeric(14, 5) not null default 0,
   responses integer not null default 0,
   response_seconds numeric(16, 3) not null default 0,
-  constraint sms_daily_stats_pkey primary key (user_id, day, config_id, slot),
+  constraint sms_daily_stats_pkey primary key (user_id, day, config_id, shard),
   constraint sms_daily_stats_config_id_fkey foreign key (config_id, user_id)
     references public.sms_configs (id, user_id) on delete cascade
 ) with (fillfactor = 50);
 create index sms_daily_stats_config_id_idx on public.sms_daily_stats (config_id, user_id);
-create index sms_daily_stats_slot_idx on public.sms_daily_stats (day) where slot > 0;
+create index sms_daily_stats_shard_idx on public.sms_daily_stats (day) where shard > 0;
 
-comment on table public.sms_daily_stats is 'Counters per owner, UTC day and number: select a range of days and sum over slot. Deleting conversations does not count down.';
-comment on column public.sms_daily_stats.slot is 'Writers count in one of sixteen rows; days gone by are folded into slot 0.';
+comment on table public.sms_daily_stats is 'Counters per owner, UTC day and number: select a range of days and sum over shard. Deleting conversations does not count down.';
+comment on column public.sms_daily_stats.shard is 'Writers count in one of sixteen rows; days gone by are folded into shard 0.';
 comment on column public.sms_daily_stats.conversations is 'Conversations opened.';
 comment on column public.sms_daily_stats.closed is 'Conversations closed, or erased while active.';
-comment on column public.sms_daily_stats.with_person is 'Conversations opened on this day in which a person has written.';
+comment on column public.sms_daily_stats.with_human is 'Conversations opened on this day in which a human has written.';
 comment on column public.sms_daily_stats.last_seen is 'Contacts whose newest text is of this day. Summed from a day until today: contacts who texted since then. A contact of two numbers counts at each.';
 comment on column public.sms_daily_stats.messages_in is 'Texts of contacts.';
 comment on column public.sms_daily_stats.messages_out is 'Texts to contacts, also those that failed or were blocked.';
 comment on column public.sms_daily_stats.ai_replies is 'Texts written by the model.';
-comment on column public.sms_daily_stats.human_replies is 'Texts written by a person.';
+comment on column public.sms_daily_stats.human_replies is 'Texts written by a human.';
 comment on column public.sms_daily_stats.failed is 'Outgoing texts that are failed or undelivered.';
 comment on column public.sms_daily_stats.segments is 'Billed segments of outgoing texts.';
 comment on column public.sms_daily_stats.prompt_tokens is 'Tokens the model read.';
 comment on column public.sms_daily_stats.completion_tokens is 'Tokens the model wrote.';
 comment on column public.sms_daily_stats.cost is 'What Twilio charged for outgoing texts, in the account''s currency.';
-comment on column public.sms_daily_stats.responses is 'Answers, of the AI or a person, to a waiting text.';
+comment on column public.sms_daily_stats.responses is 'Answers, of the AI or a human, to a waiting text.';
 comment on column public.sms_daily_stats.response_seconds is 'Sum over those of the seconds the text waited.';
 
 create table public.sms_hourly_stats (
   user_id uuid not null,
   hour timestamptz not null,
   config_id uuid not null,
-  slot smallint not null,
+  shard smallint not null,
   conversations integer not null default 0,
   messages integer not null default 0,
   last_seen integer not null default 0,
-  constraint sms_hourly_stats_pkey primary key (user_id, hour, config_id, slot),
+  constraint sms_hourly_stats_pkey primary key (user_id, hour, config_id, shard),
   constraint sms_hourly_stats_config_id_fkey foreign key (config_id, user_id)
     references public.sms_configs (id, user_id) on delete cascade
 ) with (fillfactor = 50);
 create index sms_hourly_stats_config_id_idx on public.sms_hourly_stats (config_id, user_id);
 create index sms_hourly_stats_hour_idx on public.sms_hourly_stats (hour);
-create index sms_hourly_stats_slot_idx on public.sms_hourly_stats (hour) where slot > 0;
+create index sms_hourly_stats_shard_idx on public.sms_hourly_stats (hour) where shard > 0;
 
-comment on table public.sms_hourly_stats is 'The last eight days by hour (UTC), for what is counted over the last 24 hours or 7 days: sum over slot.';
+comment on table public.sms_hourly_stats is 'The last eight days by hour (UTC), for what is counted over the last 24 hours or 7 days: sum over shard.';
 comment on column public.sms_hourly_stats.conversations is 'Conversations opened.';
 comment on column public.sms_hourly_stats.messages is 'Texts in and out.';
 comment on column public.sms_hourly_stats.last_seen is 'Contacts whose newest text is of this hour.';
@@ -91,7 +91,7 @@ create policy sms_hourly_stats_owner_reads on public.sms_hourly_stats
 
 -- Adding.
 
-create function private.sms_no_counts(p_user_id uuid, p_config_id uuid, p_at timestamptz)
+create function sms.no_counts(p_user_id uuid, p_config_id uuid, p_at timestamptz)
 returns public.sms_daily_stats
 language plpgsql
 volatile
@@ -105,10 +105,10 @@ begin
   )::public.sms_daily_stats;
 end;
 $$;
-comment on function private.sms_no_counts(uuid, uuid, timestamptz) is 'A row of zeros for that moment''s day, to count into.';
-revoke all on function private.sms_no_counts(uuid, uuid, timestamptz) from public, anon, authenticated, service_role;
+comment on function sms.no_counts(uuid, uuid, timestamptz) is 'A row of zeros for that moment''s day, to count into.';
+revoke all on function sms.no_counts(uuid, uuid, timestamptz) from public, anon, authenticated, service_role;
 
-create function private.sms_add_day(p_counts public.sms_daily_stats)
+create function sms.add_day(p_counts public.sms_daily_stats)
 returns void
 language plpgsql
 volatile
@@ -117,10 +117,10 @@ set search_path = ''
 as $$
 begin
   insert into public.sms_daily_stats as s select p_counts.*
-  on conflict (user_id, day, config_id, slot) do update set
+  on conflict (user_id, day, config_id, shard) do update set
     conversations = s.conversations + excluded.conversations,
     closed = s.closed + excluded.closed,
-    with_person = s.with_person + excluded.with_person,
+    with_human = s.with_human + excluded.with_human,
     last_seen = s.last_seen + excluded.last_seen,
     messages_in = s.messages_in + excluded.messages_in,
     messages_out = s.messages_out + excluded.messages_out,
@@ -135,11 +135,11 @@ begin
     response_seconds = s.response_seconds + excluded.response_seconds;
 end;
 $$;
-comment on function private.sms_add_day(public.sms_daily_stats) is 'Adds to the counters of a day.';
-revoke all on function private.sms_add_day(public.sms_daily_stats) from public, anon, authenticated, service_role;
-grant execute on function private.sms_add_day(public.sms_daily_stats) to service_role;
+comment on function sms.add_day(public.sms_daily_stats) is 'Adds to the counters of a day.';
+revoke all on function sms.add_day(public.sms_daily_stats) from public, anon, authenticated, service_role;
+grant execute on function sms.add_day(public.sms_daily_stats) to service_role;
 
-create function private.sms_add_hour(
+create function sms.add_hour(
   p_user_id uuid, p_config_id uuid, p_at timestamptz,
   p_conversations integer, p_messages integer, p_last_seen integer
 )
@@ -151,23 +151,23 @@ set search_path = ''
 as $$
 begin
   insert into public.sms_hourly_stats as s
-    (user_id, hour, config_id, slot, conversations, messages, last_seen)
+    (user_id, hour, config_id, shard, conversations, messages, last_seen)
   values (
     p_user_id, date_trunc('hour', p_at, 'UTC'), p_config_id, pg_backend_pid() % 16,
     p_conversations, p_messages, p_last_seen
   )
-  on conflict (user_id, hour, config_id, slot) do update set
+  on conflict (user_id, hour, config_id, shard) do update set
     conversations = s.conversations + excluded.conversations,
     messages = s.messages + excluded.messages,
     last_seen = s.last_seen + excluded.last_seen;
 end;
 $$;
-comment on function private.sms_add_hour(uuid, uuid, timestamptz, integer, integer, integer) is 'Adds to the counters of an hour.';
-revoke all on function private.sms_add_hour(uuid, uuid, timestamptz, integer, integer, integer) from public, anon, authenticated, service_role;
+comment on function sms.add_hour(uuid, uuid, timestamptz, integer, integer, integer) is 'Adds to the counters of an hour.';
+revoke all on function sms.add_hour(uuid, uuid, timestamptz, integer, integer, integer) from public, anon, authenticated, service_role;
 
 -- Messages.
 
-create function private.sms_counts(p_message public.sms_messages, p_config_id uuid)
+create function sms.counts(p_message public.sms_messages, p_config_id uuid)
 returns public.sms_daily_stats
 language plpgsql
 volatile
@@ -175,7 +175,7 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_counts public.sms_daily_stats := private.sms_no_counts(
+  v_counts public.sms_daily_stats := sms.no_counts(
     p_message.user_id, p_config_id, p_message.created_at
   );
 begin
@@ -196,10 +196,10 @@ begin
   return v_counts;
 end;
 $$;
-comment on function private.sms_counts(public.sms_messages, uuid) is 'What one text counts, but for last_seen and with_person, which depend on the texts before it.';
-revoke all on function private.sms_counts(public.sms_messages, uuid) from public, anon, authenticated, service_role;
+comment on function sms.counts(public.sms_messages, uuid) is 'What one text counts, but for last_seen and with_human, which depend on the texts before it.';
+revoke all on function sms.counts(public.sms_messages, uuid) from public, anon, authenticated, service_role;
 
-create function private.sms_seen_before(p_conversation public.sms_conversations, p_message_id bigint)
+create function sms.seen_before(p_conversation public.sms_conversations, p_message_id bigint)
 returns timestamptz
 language plpgsql
 stable
@@ -228,10 +228,10 @@ begin
   return v_seen;
 end;
 $$;
-comment on function private.sms_seen_before(public.sms_conversations, bigint) is 'When the contact texted this number before that text; null: never, as far as is stored.';
-revoke all on function private.sms_seen_before(public.sms_conversations, bigint) from public, anon, authenticated, service_role;
+comment on function sms.seen_before(public.sms_conversations, bigint) is 'When the contact texted this number before that text; null: never, as far as is stored.';
+revoke all on function sms.seen_before(public.sms_conversations, bigint) from public, anon, authenticated, service_role;
 
-create function private.sms_move_contact(p_counts public.sms_daily_stats, p_from timestamptz, p_to timestamptz)
+create function sms.move_contact(p_counts public.sms_daily_stats, p_from timestamptz, p_to timestamptz)
 returns boolean
 language plpgsql
 volatile
@@ -239,24 +239,24 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_before public.sms_daily_stats := private.sms_no_counts(
+  v_before public.sms_daily_stats := sms.no_counts(
     p_counts.user_id, p_counts.config_id, p_from
   );
 begin
   if v_before.day < p_counts.day then
     v_before.last_seen := -1;
-    perform private.sms_add_day(v_before);
+    perform sms.add_day(v_before);
   end if;
   if p_from > p_to - interval '8 days' then
-    perform private.sms_add_hour(p_counts.user_id, p_counts.config_id, p_from, 0, 0, -1);
+    perform sms.add_hour(p_counts.user_id, p_counts.config_id, p_from, 0, 0, -1);
   end if;
   return p_from is null or v_before.day < p_counts.day;
 end;
 $$;
-comment on function private.sms_move_contact(public.sms_daily_stats, timestamptz, timestamptz) is 'Takes a contact out of the hour of its text before, which is over, and out of the day if that is over as well. True: it is new to the day of p_counts.';
-revoke all on function private.sms_move_contact(public.sms_daily_stats, timestamptz, timestamptz) from public, anon, authenticated, service_role;
+comment on function sms.move_contact(public.sms_daily_stats, timestamptz, timestamptz) is 'Takes a contact out of the hour of its text before, which is over, and out of the day if that is over as well. True: it is new to the day of p_counts.';
+revoke all on function sms.move_contact(public.sms_daily_stats, timestamptz, timestamptz) from public, anon, authenticated, service_role;
 
-create function private.sms_count_person(p_message public.sms_messages, p_conversation public.sms_conversations)
+create function sms.count_human(p_message public.sms_messages, p_conversation public.sms_conversations)
 returns void
 language plpgsql
 volatile
@@ -273,17 +273,17 @@ begin
   ) then
     return;
   end if;
-  v_counts := private.sms_no_counts(
+  v_counts := sms.no_counts(
     p_conversation.user_id, p_conversation.config_id, p_conversation.created_at
   );
-  v_counts.with_person := 1;
-  perform private.sms_add_day(v_counts);
+  v_counts.with_human := 1;
+  perform sms.add_day(v_counts);
 end;
 $$;
-comment on function private.sms_count_person(public.sms_messages, public.sms_conversations) is 'A person''s first text in a conversation counts on the day it was opened.';
-revoke all on function private.sms_count_person(public.sms_messages, public.sms_conversations) from public, anon, authenticated, service_role;
+comment on function sms.count_human(public.sms_messages, public.sms_conversations) is 'A human''s first text in a conversation counts on the day it was opened.';
+revoke all on function sms.count_human(public.sms_messages, public.sms_conversations) from public, anon, authenticated, service_role;
 
-create function private.sms_count_new_message()
+create function sms.count_new_message()
 returns trigger
 language plpgsql
 security definer
@@ -300,34 +300,34 @@ begin
   if not found then
     return null; -- erased in the same transaction
   end if;
-  v_counts := private.sms_counts(new, v_conversation.config_id);
+  v_counts := sms.counts(new, v_conversation.config_id);
   if new.direction = 'incoming' then
-    v_seen_before := private.sms_seen_before(v_conversation, new.id);
+    v_seen_before := sms.seen_before(v_conversation, new.id);
     v_new_to_hour := v_seen_before is null
       or v_seen_before < date_trunc('hour', new.created_at, 'UTC');
     if v_new_to_hour then
       v_counts.last_seen
-        := private.sms_move_contact(v_counts, v_seen_before, new.created_at)::int;
+        := sms.move_contact(v_counts, v_seen_before, new.created_at)::int;
     end if;
   elsif new.author = 'human' then
-    perform private.sms_count_person(new, v_conversation);
+    perform sms.count_human(new, v_conversation);
   end if;
-  perform private.sms_add_day(v_counts);
-  perform private.sms_add_hour(
+  perform sms.add_day(v_counts);
+  perform sms.add_hour(
     new.user_id, v_conversation.config_id, new.created_at, 0, 1, v_new_to_hour::int
   );
   return null;
 end;
 $$;
-comment on function private.sms_count_new_message() is 'Counts a new text.';
-revoke all on function private.sms_count_new_message() from public, anon, authenticated, service_role;
+comment on function sms.count_new_message() is 'Counts a new text.';
+revoke all on function sms.count_new_message() from public, anon, authenticated, service_role;
 
 create constraint trigger sms_messages_count_insert
   after insert on public.sms_messages
   deferrable initially deferred
-  for each row execute function private.sms_count_new_message();
+  for each row execute function sms.count_new_message();
 
-create function private.sms_count_changed_message()
+create function sms.count_changed_message()
 returns trigger
 language plpgsql
 security definer
@@ -342,17 +342,17 @@ begin
   if not found then
     return null; -- erased in the same transaction
   end if;
-  v_counts := private.sms_no_counts(new.user_id, v_config_id, new.created_at);
+  v_counts := sms.no_counts(new.user_id, v_config_id, new.created_at);
   v_counts.failed := (new.status in ('failed', 'undelivered'))::int
     - (old.status in ('failed', 'undelivered'))::int;
   v_counts.segments := coalesce(new.segments, 0) - coalesce(old.segments, 0);
   v_counts.cost := coalesce(old.price, 0) - coalesce(new.price, 0);
-  perform private.sms_add_day(v_counts);
+  perform sms.add_day(v_counts);
   return null;
 end;
 $$;
-comment on function private.sms_count_changed_message() is 'Counts what became of an outgoing text.';
-revoke all on function private.sms_count_changed_message() from public, anon, authenticated, service_role;
+comment on function sms.count_changed_message() is 'Counts what became of an outgoing text.';
+revoke all on function sms.count_changed_message() from public, anon, authenticated, service_role;
 
 create constraint trigger sms_messages_count_update
   after update of status, segments, price on public.sms_messages
@@ -366,11 +366,11 @@ create constraint trigger sms_messages_count_update
       or old.price is distinct from new.price
     )
   )
-  execute function private.sms_count_changed_message();
+  execute function sms.count_changed_message();
 
 -- Conversations.
 
-create function private.sms_count_conversation()
+create function sms.count_conversation()
 returns trigger
 language plpgsql
 security definer
@@ -384,43 +384,43 @@ declare
   v_at timestamptz := case
     when v_opened <> 0 then v_row.created_at else coalesce(v_row.closed_at, clock_timestamp())
   end;
-  v_counts public.sms_daily_stats := private.sms_no_counts(v_row.user_id, v_row.config_id, v_at);
+  v_counts public.sms_daily_stats := sms.no_counts(v_row.user_id, v_row.config_id, v_at);
 begin
   if not exists (select from public.sms_configs as f where f.id = v_row.config_id) then
     return null; -- its counters went with the number
   end if;
   v_counts.conversations := v_opened;
   v_counts.closed := (v_opened = 0)::int;
-  perform private.sms_add_day(v_counts);
+  perform sms.add_day(v_counts);
   if v_opened <> 0 then
-    perform private.sms_add_hour(v_row.user_id, v_row.config_id, v_at, v_opened, 0, 0);
+    perform sms.add_hour(v_row.user_id, v_row.config_id, v_at, v_opened, 0, 0);
   end if;
   return null;
 end;
 $$;
-comment on function private.sms_count_conversation() is 'Counts a conversation as opened, and as closed when it is closed or erased while active.';
-revoke all on function private.sms_count_conversation() from public, anon, authenticated, service_role;
+comment on function sms.count_conversation() is 'Counts a conversation as opened, and as closed when it is closed or erased while active.';
+revoke all on function sms.count_conversation() from public, anon, authenticated, service_role;
 
 create constraint trigger sms_conversations_count_insert
   after insert on public.sms_conversations
   deferrable initially deferred
-  for each row execute function private.sms_count_conversation();
+  for each row execute function sms.count_conversation();
 
 create constraint trigger sms_conversations_count_close
   after update of status on public.sms_conversations
   deferrable initially deferred
   for each row when (old.status = 'active' and new.status = 'closed')
-  execute function private.sms_count_conversation();
+  execute function sms.count_conversation();
 
 create constraint trigger sms_conversations_count_delete
   after delete on public.sms_conversations
   deferrable initially deferred
   for each row when (old.status = 'active')
-  execute function private.sms_count_conversation();
+  execute function sms.count_conversation();
 
 -- Folding.
 
-create function private.sms_fold_days(p_limit integer)
+create function sms.fold_days(p_limit integer)
 returns integer
 language plpgsql
 volatile
@@ -435,25 +435,25 @@ begin
     delete from public.sms_daily_stats as s
     where s.ctid = any (array(
       select d.ctid from public.sms_daily_stats as d
-      where d.slot > 0 and d.day < (now() at time zone 'UTC')::date - 2
+      where d.shard > 0 and d.day < (now() at time zone 'UTC')::date - 2
       order by d.day
       limit p_limit
       for update skip locked
     ))
     returning s.*
   loop
-    v_row.slot := 0;
-    perform private.sms_add_day(v_row);
+    v_row.shard := 0;
+    perform sms.add_day(v_row);
     v_rows := v_rows + 1;
   end loop;
   return v_rows;
 end;
 $$;
-comment on function private.sms_fold_days(integer) is 'Folds the slots of days gone by into one.';
-revoke all on function private.sms_fold_days(integer) from public, anon, authenticated, service_role;
-grant execute on function private.sms_fold_days(integer) to service_role;
+comment on function sms.fold_days(integer) is 'Folds the shards of days gone by into one.';
+revoke all on function sms.fold_days(integer) from public, anon, authenticated, service_role;
+grant execute on function sms.fold_days(integer) to service_role;
 
-create function private.sms_fold_hours(p_limit integer)
+create function sms.fold_hours(p_limit integer)
 returns integer
 language plpgsql
 volatile
@@ -467,7 +467,7 @@ begin
     delete from public.sms_hourly_stats as s
     where s.ctid = any (array(
       select h.ctid from public.sms_hourly_stats as h
-      where h.slot > 0 and h.hour < now() - interval '3 hours'
+      where h.shard > 0 and h.hour < now() - interval '3 hours'
       order by h.hour
       limit p_limit
       for update skip locked
@@ -475,13 +475,13 @@ begin
     returning s.*
   ), added as (
     insert into public.sms_hourly_stats as s
-      (user_id, hour, config_id, slot, conversations, messages, last_seen)
+      (user_id, hour, config_id, shard, conversations, messages, last_seen)
     select f.user_id, f.hour, f.config_id, 0,
       sum(f.conversations), sum(f.messages), sum(f.last_seen)
     from folded as f
     group by f.user_id, f.hour, f.config_id
     order by f.user_id, f.hour, f.config_id
-    on conflict (user_id, hour, config_id, slot) do update set
+    on conflict (user_id, hour, config_id, shard) do update set
       conversations = s.conversations + excluded.conversations,
       messages = s.messages + excluded.messages,
       last_seen = s.last_seen + excluded.last_seen
@@ -490,11 +490,11 @@ begin
   return v_rows;
 end;
 $$;
-comment on function private.sms_fold_hours(integer) is 'Folds the slots of hours gone by into one.';
-revoke all on function private.sms_fold_hours(integer) from public, anon, authenticated, service_role;
-grant execute on function private.sms_fold_hours(integer) to service_role;
+comment on function sms.fold_hours(integer) is 'Folds the shards of hours gone by into one.';
+revoke all on function sms.fold_hours(integer) from public, anon, authenticated, service_role;
+grant execute on function sms.fold_hours(integer) to service_role;
 
-create function private.sms_fold_counters(p_limit integer default 10000)
+create function sms.fold_counters(p_limit integer default 10000)
 returns integer
 language plpgsql
 volatile
@@ -509,9 +509,9 @@ begin
     limit p_limit
     for update skip locked
   ));
-  return private.sms_fold_hours(p_limit) + private.sms_fold_days(p_limit);
+  return sms.fold_hours(p_limit) + sms.fold_days(p_limit);
 end;
 $$;
-comment on function private.sms_fold_counters(integer) is 'Makes few rows of the counters'' slots once nobody writes them, and drops hours older than nine days: at most p_limit rows of each. Returns how many were folded; tidy_sms calls it.';
-revoke all on function private.sms_fold_counters(integer) from public, anon, authenticated, service_role;
-grant execute on function private.sms_fold_counters(integer) to service_role;
+comment on function sms.fold_counters(integer) is 'Makes few rows of the counters'' shards once nobody writes them, and drops hours older than nine days: at most p_limit rows of each. Returns how many were folded; maintain_sms calls it.';
+revoke all on function sms.fold_counters(integer) from public, anon, authenticated, service_role;
+grant execute on function sms.fold_counters(integer) to service_role;

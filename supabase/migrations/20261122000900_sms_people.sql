@@ -1,9 +1,9 @@
--- What a person does: writes a text, closes a conversation. Both silence the AI at once: the
+-- What a human does: writes a text, closes a conversation. Both silence the AI at once: the
 -- worker that is generating an answer learns it when its lease is gone.
 --
 -- Lock order everywhere: conversation, messages, opt-outs, counters last.
 
-create function private.sms_admit_human_text(
+create function sms.admit_human_message(
   p_message public.sms_messages, p_conversation public.sms_conversations
 )
 returns void
@@ -28,10 +28,10 @@ begin
   end if;
 end;
 $$;
-comment on function private.sms_admit_human_text(public.sms_messages, public.sms_conversations) is 'Refuses a person''s text that can never be sent.';
-revoke all on function private.sms_admit_human_text(public.sms_messages, public.sms_conversations) from public, anon, authenticated, service_role;
+comment on function sms.admit_human_message(public.sms_messages, public.sms_conversations) is 'Refuses a person''s text that can never be sent.';
+revoke all on function sms.admit_human_message(public.sms_messages, public.sms_conversations) from public, anon, authenticated, service_role;
 
-create function private.sms_before_message()
+create function sms.before_message()
 returns trigger
 language plpgsql
 security definer
@@ -52,12 +52,12 @@ begin
   new.created_at := clock_timestamp();
   new.send_at := case when new.status = 'queued' then coalesce(new.send_at, new.created_at) else new.send_at end;
   if new.author in ('ai', 'human') then
-    new.response_seconds := private.sms_response_seconds(new.conversation_id);
+    new.response_seconds := sms.response_seconds(new.conversation_id);
   end if;
   if new.author = 'human' then
     new.occurred_at := new.created_at;
-    perform private.sms_admit_human_text(new, v_conversation);
-    if private.sms_is_opted_out(v_conversation.user_id, v_conversation.contact_number, (
+    perform sms.admit_human_message(new, v_conversation);
+    if sms.is_opted_out(v_conversation.user_id, v_conversation.contact_number, (
       select f.phone_number from public.sms_configs as f where f.id = v_conversation.config_id
     )) then
       new.status := 'blocked';
@@ -68,14 +68,14 @@ begin
   return new;
 end;
 $$;
-comment on function private.sms_before_message() is 'Locks the conversation, gives the id, completes a person''s row. What cannot be sent to an opted-out contact is said at once; the gate says it again.';
-revoke all on function private.sms_before_message() from public, anon, authenticated, service_role;
+comment on function sms.before_message() is 'Locks the conversation, gives the id, completes a person''s row. What cannot be sent to an opted-out contact is said at once; the gate says it again.';
+revoke all on function sms.before_message() from public, anon, authenticated, service_role;
 
 create trigger sms_messages_before_insert
   before insert on public.sms_messages
-  for each row execute function private.sms_before_message();
+  for each row execute function sms.before_message();
 
-create function private.sms_has_sending(p_conversation_id uuid)
+create function sms.has_sending(p_conversation_id uuid)
 returns boolean
 language plpgsql
 stable
@@ -89,11 +89,11 @@ begin
   );
 end;
 $$;
-comment on function private.sms_has_sending(uuid) is 'Is a text of this conversation being handed to Twilio? Then its lease stays.';
-revoke all on function private.sms_has_sending(uuid) from public, anon, authenticated, service_role;
-grant execute on function private.sms_has_sending(uuid) to service_role;
+comment on function sms.has_sending(uuid) is 'Is a text of this conversation being handed to Twilio? Then its lease stays.';
+revoke all on function sms.has_sending(uuid) from public, anon, authenticated, service_role;
+grant execute on function sms.has_sending(uuid) to service_role;
 
-create function private.sms_silence(p_conversation_id uuid)
+create function sms.cancel_pending_reply(p_conversation_id uuid)
 returns void
 language plpgsql
 volatile
@@ -101,42 +101,42 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_keeps_lease boolean := private.sms_has_sending(p_conversation_id);
+  v_keeps_lease boolean := sms.has_sending(p_conversation_id);
 begin
   update public.sms_conversations as c
   set reply_due_at = null,
-    owed_since = null,
+    waiting_since = null,
     reply_attempts = 0,
-    overtaken = 0,
+    superseded = 0,
     lease_id = case when v_keeps_lease then c.lease_id end,
     leased_until = case when v_keeps_lease then c.leased_until end,
     leased_for = case when v_keeps_lease then c.leased_for end
   where c.id = p_conversation_id;
 end;
 $$;
-comment on function private.sms_silence(uuid) is 'Nothing is owed any more in a locked conversation, and whoever is generating an answer has lost its lease; a text being handed to Twilio is finished.';
-revoke all on function private.sms_silence(uuid) from public, anon, authenticated, service_role;
-grant execute on function private.sms_silence(uuid) to service_role;
+comment on function sms.cancel_pending_reply(uuid) is 'Nothing is owed any more in a locked conversation, and whoever is generating an answer has lost its lease; a text being handed to Twilio is finished.';
+revoke all on function sms.cancel_pending_reply(uuid) from public, anon, authenticated, service_role;
+grant execute on function sms.cancel_pending_reply(uuid) to service_role;
 
-create function private.sms_after_human_text()
+create function sms.after_human_message()
 returns trigger
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
-  v_keeps_lease boolean := private.sms_has_sending(new.conversation_id);
+  v_keeps_lease boolean := sms.has_sending(new.conversation_id);
 begin
   update public.sms_conversations as c
   set last_message_at = greatest(c.last_message_at, new.created_at),
     paused_until = new.created_at + f.takeover_pause,
-    wants_person = false,
+    wants_human = false,
     reply_due_at = null,
-    owed_since = null,
+    waiting_since = null,
     reply_attempts = 0,
-    overtaken = 0,
+    superseded = 0,
     read_up_to_id = greatest(c.read_up_to_id, new.id),
-    send_due_at = private.sms_send_due(c.id),
+    send_due_at = sms.send_due(c.id),
     lease_id = case when v_keeps_lease then c.lease_id end,
     leased_until = case when v_keeps_lease then c.leased_until end,
     leased_for = case when v_keeps_lease then c.leased_for end
@@ -145,14 +145,14 @@ begin
   return null;
 end;
 $$;
-comment on function private.sms_after_human_text() is 'A person wrote: the AI is silent, also with the answer it is generating.';
-revoke all on function private.sms_after_human_text() from public, anon, authenticated, service_role;
+comment on function sms.after_human_message() is 'A human wrote: the AI is silent, also with the answer it is generating.';
+revoke all on function sms.after_human_message() from public, anon, authenticated, service_role;
 
 create trigger sms_messages_after_human
   after insert on public.sms_messages
-  for each row when (new.author = 'human') execute function private.sms_after_human_text();
+  for each row when (new.author = 'human') execute function sms.after_human_message();
 
-create function private.sms_before_close()
+create function sms.before_close()
 returns trigger
 language plpgsql
 security definer
@@ -165,9 +165,9 @@ begin
   end if;
   new.closed_at := clock_timestamp();
   new.reply_due_at := null;
-  new.owed_since := null;
-  new.wants_person := false;
-  if not private.sms_has_sending(new.id) then
+  new.waiting_since := null;
+  new.wants_human := false;
+  if not sms.has_sending(new.id) then
     new.lease_id := null;
     new.leased_until := null;
     new.leased_for := null;
@@ -175,15 +175,15 @@ begin
   return new;
 end;
 $$;
-comment on function private.sms_before_close() is 'Closing drops what is owed; a text being handed to Twilio is finished.';
-revoke all on function private.sms_before_close() from public, anon, authenticated, service_role;
+comment on function sms.before_close() is 'Closing drops what is owed; a text being handed to Twilio is finished.';
+revoke all on function sms.before_close() from public, anon, authenticated, service_role;
 
 create trigger sms_conversations_before_close
   before update of status on public.sms_conversations
   for each row when (old.status is distinct from new.status)
-  execute function private.sms_before_close();
+  execute function sms.before_close();
 
-create function private.sms_after_close()
+create function sms.after_close()
 returns trigger
 language plpgsql
 security definer
@@ -194,15 +194,15 @@ begin
   set status = 'canceled', send_at = null, in_reply_to = null, error_message = 'closed'
   where m.conversation_id = new.id and m.is_open and m.status = 'queued';
   update public.sms_conversations as c
-  set send_due_at = private.sms_send_due(c.id)
+  set send_due_at = sms.send_due(c.id)
   where c.id = new.id and c.send_due_at is not null;
   return null;
 end;
 $$;
-comment on function private.sms_after_close() is 'Closing cancels what is queued.';
-revoke all on function private.sms_after_close() from public, anon, authenticated, service_role;
+comment on function sms.after_close() is 'Closing cancels what is queued.';
+revoke all on function sms.after_close() from public, anon, authenticated, service_role;
 
 create trigger sms_conversations_after_close
   after update of status on public.sms_conversations
   for each row when (old.status is distinct from new.status)
-  execute function private.sms_after_close();
+  execute function sms.after_close();

@@ -32,7 +32,7 @@ begin
   end if;
 end;
 $$;
-comment on function public.send_sms(uuid, text, uuid) is 'Sends a text as a person and returns its row; called twice with one p_client_ref it is one text. The AI is silent in that conversation for the number''s takeover_pause. PT404: no such conversation. PT409: it is closed. PT422: the text is empty or too long. PT429: too many today.';
+comment on function public.send_sms(uuid, text, uuid) is 'Sends a text as a human and returns its row; called twice with one p_client_ref it is one text. The AI is silent in that conversation for the number''s takeover_pause. PT404: no such conversation. PT409: it is closed. PT422: the text is empty or too long. PT429: too many today.';
 revoke all on function public.send_sms(uuid, text, uuid) from public, anon, authenticated, service_role;
 grant execute on function public.send_sms(uuid, text, uuid) to authenticated, service_role;
 
@@ -120,7 +120,7 @@ select
   c.status,
   c.auto_reply,
   c.paused_until,
-  c.wants_person,
+  c.wants_human,
   c.read_up_to_id,
   c.last_message_at,
   c.created_at,
@@ -159,7 +159,7 @@ grant select on table public.sms_inbox to authenticated, service_role;
 -- words alone would fetch all that was ever said by anybody, so its entries are an owner's words
 -- in a block of 131,072 ids: blocks are asked newest first until the page is full.
 
-create function private.sms_search_words(p_user_id uuid, p_id bigint, p_text text)
+create function sms.search_words(p_user_id uuid, p_id bigint, p_text text)
 returns tsvector
 language plpgsql
 immutable
@@ -184,19 +184,19 @@ begin
   return array_to_tsvector(string_to_array(nullif(v_key || v_text, v_key), ' '));
 end;
 $$;
-comment on function private.sms_search_words(uuid, bigint, text) is 'The words of a text, without case and accents, as index entries: "5ea1b2c3f.hola" is hola, said by an owner in block f.';
-revoke all on function private.sms_search_words(uuid, bigint, text) from public, anon, authenticated, service_role;
+comment on function sms.search_words(uuid, bigint, text) is 'The words of a text, without case and accents, as index entries: "5ea1b2c3f.hola" is hola, said by an owner in block f.';
+revoke all on function sms.search_words(uuid, bigint, text) from public, anon, authenticated, service_role;
 -- An index expression runs with the rights of whoever inserts the row: it may call nothing private.
-grant execute on function private.sms_search_words(uuid, bigint, text) to authenticated, service_role;
+grant execute on function sms.search_words(uuid, bigint, text) to authenticated, service_role;
 
 -- Without the list of entries to be sorted in later: every search would read it once per block, and
 -- the text that fills it would wait until it is sorted in. Without open texts, which would be indexed
 -- again a moment later: they are among the newest.
 create index sms_messages_search_idx on public.sms_messages
-  using gin (private.sms_search_words(user_id, id, message_content)) with (fastupdate = off)
+  using gin (sms.search_words(user_id, id, message_content)) with (fastupdate = off)
   where not is_open;
 
-create function private.sms_word_pattern(p_word text)
+create function sms.word_pattern(p_word text)
 returns text
 language plpgsql
 immutable
@@ -209,10 +209,10 @@ begin
     'n', '[nñ]'), 'c', '[cç]');
 end;
 $$;
-comment on function private.sms_word_pattern(text) is 'A word without accents as a regular expression that finds it with them.';
-revoke all on function private.sms_word_pattern(text) from public, anon, authenticated, service_role;
+comment on function sms.word_pattern(text) is 'A word without accents as a regular expression that finds it with them.';
+revoke all on function sms.word_pattern(text) from public, anon, authenticated, service_role;
 
-create function private.sms_search_newest(
+create function sms.search_newest(
   p_user_id uuid, p_words text[], p_limit integer, p_before_id bigint, p_from_id bigint
 )
 returns bigint[]
@@ -226,17 +226,17 @@ begin
     select m.id from public.sms_messages as m
     where m.user_id = p_user_id and m.id < p_before_id and m.id >= p_from_id
       and m.message_content ~* all (array(
-        select private.sms_word_pattern(word) from unnest(p_words) as word
+        select sms.word_pattern(word) from unnest(p_words) as word
       ))
     order by m.id desc
     limit p_limit
   );
 end;
 $$;
-comment on function private.sms_search_newest(uuid, text[], integer, bigint, bigint) is 'Texts with all these words among the owner''s from p_from_id on, by reading them.';
-revoke all on function private.sms_search_newest(uuid, text[], integer, bigint, bigint) from public, anon, authenticated, service_role;
+comment on function sms.search_newest(uuid, text[], integer, bigint, bigint) is 'Texts with all these words among the owner''s from p_from_id on, by reading them.';
+revoke all on function sms.search_newest(uuid, text[], integer, bigint, bigint) from public, anon, authenticated, service_role;
 
-create function private.sms_search_blocks(
+create function sms.search_blocks(
   p_user_id uuid, p_words text[], p_limit integer, p_before_id bigint
 )
 returns bigint[]
@@ -259,7 +259,7 @@ begin
       select said.id
       from (
         select m.id, m.user_id from public.sms_messages as m
-        where not m.is_open and private.sms_search_words(m.user_id, m.id, m.message_content)
+        where not m.is_open and sms.search_words(m.user_id, m.id, m.message_content)
           @@ replace(v_query, '@', v_key || to_hex(block) || '.')::tsquery
         offset 0 -- or the planner would add the index on user_id, and read all of it
       ) as said
@@ -271,10 +271,10 @@ begin
   );
 end;
 $$;
-comment on function private.sms_search_blocks(uuid, text[], integer, bigint) is 'Texts with all these words, or words that begin with them, by index: one block after the other, newest first, until there are enough.';
-revoke all on function private.sms_search_blocks(uuid, text[], integer, bigint) from public, anon, authenticated, service_role;
+comment on function sms.search_blocks(uuid, text[], integer, bigint) is 'Texts with all these words, or words that begin with them, by index: one block after the other, newest first, until there are enough.';
+revoke all on function sms.search_blocks(uuid, text[], integer, bigint) from public, anon, authenticated, service_role;
 
-create function private.sms_search_texts(
+create function sms.search_messages(
   p_user_id uuid, p_words text[], p_limit integer, p_before_id bigint
 )
 returns bigint[]
@@ -295,21 +295,21 @@ begin
     order by m.id desc
     limit 500
   ) as w;
-  v_ids := private.sms_search_newest(p_user_id, p_words, p_limit, v_newest + 1, v_from);
+  v_ids := sms.search_newest(p_user_id, p_words, p_limit, v_newest + 1, v_from);
   if cardinality(v_ids) < p_limit then
-    v_ids := v_ids || private.sms_search_blocks(
+    v_ids := v_ids || sms.search_blocks(
       p_user_id, p_words, p_limit - cardinality(v_ids), v_from
     );
   end if;
   return v_ids;
 end;
 $$;
-comment on function private.sms_search_texts(uuid, text[], integer, bigint) is 'Ids of the newest texts with all these words, newest first.';
-revoke all on function private.sms_search_texts(uuid, text[], integer, bigint) from public, anon, authenticated, service_role;
+comment on function sms.search_messages(uuid, text[], integer, bigint) is 'Ids of the newest texts with all these words, newest first.';
+revoke all on function sms.search_messages(uuid, text[], integer, bigint) from public, anon, authenticated, service_role;
 
 -- A part of a contact's number, from anywhere in it. Beside the conversation, because every text
 -- updates that one and would rewrite the entries.
-create table private.sms_contact_digits (
+create table sms.contact_digits (
   conversation_id uuid not null,
   user_id uuid not null,
   endings tsvector not null,
@@ -317,12 +317,12 @@ create table private.sms_contact_digits (
   constraint sms_contact_digits_conversation_id_fkey foreign key (conversation_id, user_id)
     references public.sms_conversations (id, user_id) on delete cascade
 );
-create index sms_contact_digits_endings_idx on private.sms_contact_digits using gin (endings);
-comment on table private.sms_contact_digits is 'Every ending of each contact''s number, so that its beginnings are all parts of the number.';
-alter table private.sms_contact_digits enable row level security;
-revoke all on table private.sms_contact_digits from public, anon, authenticated, service_role;
+create index sms_contact_digits_endings_idx on sms.contact_digits using gin (endings);
+comment on table sms.contact_digits is 'Every ending of each contact''s number, so that its beginnings are all parts of the number.';
+alter table sms.contact_digits enable row level security;
+revoke all on table sms.contact_digits from public, anon, authenticated, service_role;
 
-create function private.sms_endings(p_user_id uuid, p_contact_number text)
+create function sms.endings(p_user_id uuid, p_contact_number text)
 returns tsvector
 language plpgsql
 immutable
@@ -337,32 +337,32 @@ begin
   ));
 end;
 $$;
-comment on function private.sms_endings(uuid, text) is 'The endings of a number, three digits and longer, as index entries of its owner.';
-revoke all on function private.sms_endings(uuid, text) from public, anon, authenticated, service_role;
+comment on function sms.endings(uuid, text) is 'The endings of a number, three digits and longer, as index entries of its owner.';
+revoke all on function sms.endings(uuid, text) from public, anon, authenticated, service_role;
 
-create function private.sms_store_digits()
+create function sms.store_digits()
 returns trigger
 language plpgsql
 security definer
 set search_path = ''
 as $$
 begin
-  insert into private.sms_contact_digits as d (conversation_id, user_id, endings)
-  values (new.id, new.user_id, private.sms_endings(
+  insert into sms.contact_digits as d (conversation_id, user_id, endings)
+  values (new.id, new.user_id, sms.endings(
     new.user_id, case when new.contact_number not like 'forgotten:%' then new.contact_number else '' end
   ))
   on conflict (conversation_id) do update set endings = excluded.endings;
   return null;
 end;
 $$;
-comment on function private.sms_store_digits() is 'Makes a new conversation''s contact searchable, and a forgotten one''s not.';
-revoke all on function private.sms_store_digits() from public, anon, authenticated, service_role;
+comment on function sms.store_digits() is 'Makes a new conversation''s contact searchable, and a forgotten one''s not.';
+revoke all on function sms.store_digits() from public, anon, authenticated, service_role;
 
 create trigger sms_conversations_store_digits
   after insert or update of contact_number on public.sms_conversations
-  for each row execute function private.sms_store_digits();
+  for each row execute function sms.store_digits();
 
-create function private.sms_search_contacts(
+create function sms.search_contacts(
   p_user_id uuid, p_digits text, p_limit integer, p_before_id bigint
 )
 returns bigint[]
@@ -400,7 +400,7 @@ begin
   end if;
   return array(
     select n.id
-    from private.sms_contact_digits as d
+    from sms.contact_digits as d
     cross join lateral (
       select m.id from public.sms_messages as m
       where m.conversation_id = d.conversation_id
@@ -414,8 +414,8 @@ begin
   );
 end;
 $$;
-comment on function private.sms_search_contacts(uuid, text, integer, bigint) is 'The newest message of each conversation whose contact''s number has these digits in a row: among the newest 1,000 conversations, else by index.';
-revoke all on function private.sms_search_contacts(uuid, text, integer, bigint) from public, anon, authenticated, service_role;
+comment on function sms.search_contacts(uuid, text, integer, bigint) is 'The newest message of each conversation whose contact''s number has these digits in a row: among the newest 1,000 conversations, else by index.';
+revoke all on function sms.search_contacts(uuid, text, integer, bigint) from public, anon, authenticated, service_role;
 
 create function public.search_sms(
   p_query text, p_limit integer default 20, p_before_id bigint default null
@@ -432,7 +432,7 @@ declare
   v_before_id bigint := coalesce(p_before_id, 9223372036854775807);
   v_words text[] := array(
     select split_part(entry, '.', 2)
-    from unnest(tsvector_to_array(private.sms_search_words(v_user_id, 0, left(p_query, 200)))) as entry
+    from unnest(tsvector_to_array(sms.search_words(v_user_id, 0, left(p_query, 200)))) as entry
     limit 8
   );
   v_digits text := regexp_replace(p_query, '[-+(). ]', '', 'g');
@@ -443,10 +443,10 @@ begin
       hint = 'Call it with the session of a signed-in user.';
   end if;
   if cardinality(v_words) > 0 then
-    v_ids := private.sms_search_texts(v_user_id, v_words, v_limit, v_before_id);
+    v_ids := sms.search_messages(v_user_id, v_words, v_limit, v_before_id);
   end if;
   if v_digits ~ '^[0-9]{3,15}$' then
-    v_ids := v_ids || private.sms_search_contacts(v_user_id, v_digits, v_limit, v_before_id);
+    v_ids := v_ids || sms.search_contacts(v_user_id, v_digits, v_limit, v_before_id);
   end if;
   return query select m.* from public.sms_messages as m
     where m.id = any (v_ids) and m.user_id = v_user_id

@@ -12,7 +12,7 @@ create policy sms_user_hears_own_topic on realtime.messages
     and (select realtime.topic()) = 'sms:user:' || (select auth.uid())::text
   );
 
-create function private.sms_announce_work()
+create function sms.announce_work()
 returns trigger
 language plpgsql
 security definer
@@ -29,13 +29,13 @@ begin
   return null;
 end;
 $$;
-comment on function private.sms_announce_work() is 'Tells the workers in how many seconds there is work. realtime.send turns every error into a warning, and the lock timeout keeps a locked realtime.messages from stopping a text.';
-revoke all on function private.sms_announce_work() from public, anon, authenticated, service_role;
+comment on function sms.announce_work() is 'Tells the workers in how many seconds there is work. realtime.send turns every error into a warning, and the lock timeout keeps a locked realtime.messages from stopping a text.';
+revoke all on function sms.announce_work() from public, anon, authenticated, service_role;
 
 create trigger sms_conversations_announce_work_insert
   after insert on public.sms_conversations
   for each row when (least(new.reply_due_at, new.send_due_at) is not null)
-  execute function private.sms_announce_work();
+  execute function sms.announce_work();
 
 -- Also when a lease ends and something came meanwhile: that was announced to nobody.
 create trigger sms_conversations_announce_work_update
@@ -49,9 +49,9 @@ create trigger sms_conversations_announce_work_update
         is distinct from least(old.reply_due_at, old.send_due_at)
     )
   )
-  execute function private.sms_announce_work();
+  execute function sms.announce_work();
 
-create function private.sms_announce_message()
+create function sms.announce_message()
 returns trigger
 language plpgsql
 security definer
@@ -69,12 +69,12 @@ begin
   return null;
 end;
 $$;
-comment on function private.sms_announce_message() is 'Tells the owner''s clients of a new text and of the state it ends in.';
-revoke all on function private.sms_announce_message() from public, anon, authenticated, service_role;
+comment on function sms.announce_message() is 'Tells the owner''s clients of a new text and of the state it ends in.';
+revoke all on function sms.announce_message() from public, anon, authenticated, service_role;
 
 create trigger sms_messages_announce_insert
   after insert on public.sms_messages
-  for each row execute function private.sms_announce_message();
+  for each row execute function sms.announce_message();
 
 create trigger sms_messages_announce_update
   after update of status on public.sms_messages
@@ -82,9 +82,9 @@ create trigger sms_messages_announce_update
     old.status is distinct from new.status
     and new.status not in ('queued', 'sending', 'accepted')
   )
-  execute function private.sms_announce_message();
+  execute function sms.announce_message();
 
-create function private.sms_announce_conversation()
+create function sms.announce_conversation()
 returns trigger
 language plpgsql
 security definer
@@ -99,15 +99,15 @@ begin
   return null;
 end;
 $$;
-comment on function private.sms_announce_conversation() is 'Tells the owner''s clients that a conversation was closed, paused or asks for a person.';
-revoke all on function private.sms_announce_conversation() from public, anon, authenticated, service_role;
+comment on function sms.announce_conversation() is 'Tells the owner''s clients that a conversation was closed, paused or asks for a human.';
+revoke all on function sms.announce_conversation() from public, anon, authenticated, service_role;
 
 create trigger sms_conversations_announce_state
-  after update of status, auto_reply, paused_until, wants_person, read_up_to_id
+  after update of status, auto_reply, paused_until, wants_human, read_up_to_id
   on public.sms_conversations
   for each row when (
-    (old.status, old.auto_reply, old.paused_until, old.wants_person, old.read_up_to_id)
+    (old.status, old.auto_reply, old.paused_until, old.wants_human, old.read_up_to_id)
       is distinct from
-    (new.status, new.auto_reply, new.paused_until, new.wants_person, new.read_up_to_id)
+    (new.status, new.auto_reply, new.paused_until, new.wants_human, new.read_up_to_id)
   )
-  execute function private.sms_announce_conversation();
+  execute function sms.announce_conversation();

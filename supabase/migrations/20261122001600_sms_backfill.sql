@@ -99,7 +99,7 @@ comment on function public.finish_sms_backfill(uuid, timestamptz, interval) is '
 revoke all on function public.finish_sms_backfill(uuid, timestamptz, interval) from public, anon, authenticated, service_role;
 grant execute on function public.finish_sms_backfill(uuid, timestamptz, interval) to service_role;
 
-create function public.record_sms_sweep(p_messages jsonb)
+create function public.record_sms_statuses(p_messages jsonb)
 returns integer
 language plpgsql
 volatile
@@ -119,8 +119,8 @@ begin
     where m.direction = 'outgoing'
     order by m.id
   loop
-    v_changed := v_changed + private.sms_forward(
-      v_message.id, private.sms_status_of(v_message.status), v_message.error_code, null
+    v_changed := v_changed + sms.advance_status(
+      v_message.id, sms.status_of(v_message.status), v_message.error_code, null
     )::int;
     update public.sms_messages as m
     set price = v_message.price, price_unit = v_message.price_unit,
@@ -130,9 +130,9 @@ begin
   return v_changed;
 end;
 $$;
-comment on function public.record_sms_sweep(jsonb) is 'One page of our texts as Twilio lists them, [{sid, status, error_code, price, price_unit, segments}]: takes over later states and prices. Returns how many states changed.';
-revoke all on function public.record_sms_sweep(jsonb) from public, anon, authenticated, service_role;
-grant execute on function public.record_sms_sweep(jsonb) to service_role;
+comment on function public.record_sms_statuses(jsonb) is 'One page of our texts as Twilio lists them, [{sid, status, error_code, price, price_unit, segments}]: takes over later states and prices. Returns how many states changed.';
+revoke all on function public.record_sms_statuses(jsonb) from public, anon, authenticated, service_role;
+grant execute on function public.record_sms_statuses(jsonb) to service_role;
 
 create function public.drop_sms_backlog()
 returns integer
@@ -154,7 +154,7 @@ begin
     send_at = null, in_reply_to = null, error_message = 'backlog dropped'
   where m.is_open;
   update public.sms_conversations as c
-  set reply_due_at = null, owed_since = null, reply_error = 'backlog dropped', send_due_at = null,
+  set reply_due_at = null, waiting_since = null, reply_error = 'backlog dropped', send_due_at = null,
     lease_id = null, leased_until = null, leased_for = null
   where least(c.reply_due_at, c.send_due_at) is not null;
   get diagnostics v_dropped = row_count;

@@ -1,6 +1,6 @@
 -- The operator's commands: numbers and their owners, single texts.
 
-create function private.sms_user_id(p_owner text)
+create function sms.user_id(p_owner text)
 returns uuid
 language plpgsql
 stable
@@ -22,11 +22,11 @@ begin
   return v_found[1];
 end;
 $$;
-comment on function private.sms_user_id(text) is 'The user with this id or e-mail. Definer: the service role may not read auth.users.';
-revoke all on function private.sms_user_id(text) from public, anon, authenticated, service_role;
-grant execute on function private.sms_user_id(text) to service_role;
+comment on function sms.user_id(text) is 'The user with this id or e-mail. Definer: the service role may not read auth.users.';
+revoke all on function sms.user_id(text) from public, anon, authenticated, service_role;
+grant execute on function sms.user_id(text) to service_role;
 
-create function private.sms_user_email(p_user_id uuid)
+create function sms.user_email(p_user_id uuid)
 returns text
 language sql
 stable
@@ -35,9 +35,9 @@ set search_path = ''
 as $$
   select u.email from auth.users as u where u.id = p_user_id;
 $$;
-comment on function private.sms_user_email(uuid) is 'Null for a user who signed up without one. Definer: the service role may not read auth.users.';
-revoke all on function private.sms_user_email(uuid) from public, anon, authenticated, service_role;
-grant execute on function private.sms_user_email(uuid) to service_role;
+comment on function sms.user_email(uuid) is 'Null for a user who signed up without one. Definer: the service role may not read auth.users.';
+revoke all on function sms.user_email(uuid) from public, anon, authenticated, service_role;
+grant execute on function sms.user_email(uuid) to service_role;
 
 create function public.add_sms_number(
   p_owner text, p_phone_number text, p_messaging_service_sid text default null
@@ -49,7 +49,7 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_user_id uuid := private.sms_user_id(p_owner);
+  v_user_id uuid := sms.user_id(p_owner);
   v_config public.sms_configs;
 begin
   insert into public.sms_configs as f (user_id, phone_number, messaging_service_sid)
@@ -79,7 +79,7 @@ as $$
   select coalesce(jsonb_agg(jsonb_build_object(
     'config_id', f.id,
     'phone_number', f.phone_number,
-    'owner', coalesce(private.sms_user_email(f.user_id), f.user_id::text),
+    'owner', coalesce(sms.user_email(f.user_id), f.user_id::text),
     'messaging_service_sid', f.messaging_service_sid,
     'openai_model', f.openai_model,
     'backfilled_until', f.backfilled_until

@@ -1,18 +1,18 @@
 -- Heartbeats, health, tidying up, erasure. The newest file says the schema's version.
 
-create table private.sms_upkeep (
+create table sms.upkeep (
   only_row boolean not null default true,
   tidied_at timestamptz not null default '-infinity',
   repaired bigint not null default 0,
   constraint sms_upkeep_pkey primary key (only_row),
   constraint sms_upkeep_only_row_check check (only_row)
 );
-comment on table private.sms_upkeep is 'One row: when tidy_sms last ran, and how many rows it ever had to repair.';
-insert into private.sms_upkeep default values;
-alter table private.sms_upkeep enable row level security;
-revoke all on table private.sms_upkeep from public, anon, authenticated, service_role;
-grant select, update on table private.sms_upkeep to service_role;
-create policy sms_upkeep_service on private.sms_upkeep
+comment on table sms.upkeep is 'One row: when maintain_sms last ran, and how many rows it ever had to repair.';
+insert into sms.upkeep default values;
+alter table sms.upkeep enable row level security;
+revoke all on table sms.upkeep from public, anon, authenticated, service_role;
+grant select, update on table sms.upkeep to service_role;
+create policy sms_upkeep_service on sms.upkeep
   for all to service_role using (true) with check (true);
 
 create function public.note_sms_worker(
@@ -38,7 +38,7 @@ comment on function public.note_sms_worker(text, text, timestamptz, jsonb) is 'A
 revoke all on function public.note_sms_worker(text, text, timestamptz, jsonb) from public, anon, authenticated, service_role;
 grant execute on function public.note_sms_worker(text, text, timestamptz, jsonb) to service_role;
 
-create function private.sms_worker_health()
+create function sms.worker_health()
 returns jsonb
 language sql
 stable
@@ -54,11 +54,11 @@ as $$
   ) order by w.seen_at desc), '[]')
   from public.sms_workers as w where w.seen_at > now() - interval '10 minutes';
 $$;
-comment on function private.sms_worker_health() is 'The workers of the last ten minutes.';
-revoke all on function private.sms_worker_health() from public, anon, authenticated, service_role;
-grant execute on function private.sms_worker_health() to service_role;
+comment on function sms.worker_health() is 'The workers of the last ten minutes.';
+revoke all on function sms.worker_health() from public, anon, authenticated, service_role;
+grant execute on function sms.worker_health() to service_role;
 
-create function private.sms_config_health()
+create function sms.config_health()
 returns jsonb
 language sql
 stable
@@ -68,15 +68,15 @@ as $$
   select coalesce(jsonb_agg(jsonb_build_object(
     'config_id', f.id,
     'number', '…' || right(f.phone_number, 4),
-    'parked_until', case when f.parked_until > now() then f.parked_until end,
-    'parked_reason', case when f.parked_until > now() then f.parked_reason end,
+    'suspended_until', case when f.suspended_until > now() then f.suspended_until end,
+    'suspended_reason', case when f.suspended_until > now() then f.suspended_reason end,
     'backfill_seconds_ago', round(extract(epoch from now() - f.backfilled_until))
   ) order by f.created_at), '[]')
   from public.sms_configs as f;
 $$;
-comment on function private.sms_config_health() is 'Parking and backfill of each number.';
-revoke all on function private.sms_config_health() from public, anon, authenticated, service_role;
-grant execute on function private.sms_config_health() to service_role;
+comment on function sms.config_health() is 'Parking and backfill of each number.';
+revoke all on function sms.config_health() from public, anon, authenticated, service_role;
+grant execute on function sms.config_health() to service_role;
 
 create function public.get_sms_health()
 returns jsonb
@@ -119,18 +119,18 @@ as $$
     ),
     'capped_24h', (
       select count(*) from public.sms_messages as m
-      where m.fixed_text = 'cap' and m.created_at > now() - interval '1 day'
+      where m.canned_reply = 'rate_limit' and m.created_at > now() - interval '1 day'
     ),
-    'repaired', (select u.repaired from private.sms_upkeep as u),
+    'repaired', (select u.repaired from sms.upkeep as u),
     'oldest_transaction_seconds', (
       select round(extract(epoch from now() - min(a.xact_start)), 1)
       from pg_catalog.pg_stat_activity as a where a.datname = current_database()
     ),
-    'numbers', private.sms_config_health(),
-    'workers', private.sms_worker_health()
+    'numbers', sms.config_health(),
+    'workers', sms.worker_health()
   );
 $$;
-comment on function public.get_sms_health() is 'What an operator watches: owed and overdue work, unsettled, failed, doubled, refused and unconfigured texts, contacts at their cap of automatic answers, rows repaired, numbers, workers.';
+comment on function public.get_sms_health() is 'What an operator watches: owed and overdue work, unsettled, failed, doubled, refused and unconfigured texts, contacts at their rate limit of automatic answers, rows repaired, numbers, workers.';
 revoke all on function public.get_sms_health() from public, anon, authenticated, service_role;
 grant execute on function public.get_sms_health() to service_role;
 
@@ -170,7 +170,7 @@ comment on function public.cleanup_old_sms_conversations(integer) is 'Erases clo
 revoke all on function public.cleanup_old_sms_conversations(integer) from public, anon, authenticated, service_role;
 grant execute on function public.cleanup_old_sms_conversations(integer) to service_role;
 
-create function private.sms_expire_logs()
+create function sms.expire_logs()
 returns integer
 language plpgsql
 volatile
@@ -178,7 +178,7 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_before timestamptz := now() - (private.sms_timing()).logs_kept;
+  v_before timestamptz := now() - (sms.policy()).logs_kept;
   v_posts integer;
   v_events integer;
 begin
@@ -200,11 +200,11 @@ begin
   return v_posts + v_events;
 end;
 $$;
-comment on function private.sms_expire_logs() is 'Deletes a batch of posts and events that are past their time.';
-revoke all on function private.sms_expire_logs() from public, anon, authenticated, service_role;
-grant execute on function private.sms_expire_logs() to service_role;
+comment on function sms.expire_logs() is 'Deletes a batch of posts and events that are past their time.';
+revoke all on function sms.expire_logs() from public, anon, authenticated, service_role;
+grant execute on function sms.expire_logs() to service_role;
 
-create function private.sms_repair()
+create function sms.repair()
 returns integer
 language plpgsql
 volatile
@@ -218,26 +218,26 @@ begin
     select c.id from public.sms_conversations as c
     where (c.lease_id is null or c.leased_until < now())
       and c.id in (select m.conversation_id from public.sms_messages as m where m.is_open)
-      and c.send_due_at is distinct from private.sms_send_due(c.id)
+      and c.send_due_at is distinct from sms.send_due(c.id)
     order by c.id
     limit 500
     for no key update skip locked
   )
   update public.sms_conversations as c
-  set send_due_at = private.sms_send_due(c.id)
+  set send_due_at = sms.send_due(c.id)
   from lost
   where c.id = lost.id and (c.lease_id is null or c.leased_until < now())
-    and c.send_due_at is distinct from private.sms_send_due(c.id);
+    and c.send_due_at is distinct from sms.send_due(c.id);
   get diagnostics v_repaired = row_count;
-  update private.sms_upkeep as u set repaired = u.repaired + v_repaired where v_repaired > 0;
+  update sms.upkeep as u set repaired = u.repaired + v_repaired where v_repaired > 0;
   return v_repaired;
 end;
 $$;
-comment on function private.sms_repair() is 'An open text whose conversation does not know when it is due would wait for ever. No rule makes one; a hand-made change could. Counted in health.';
-revoke all on function private.sms_repair() from public, anon, authenticated, service_role;
-grant execute on function private.sms_repair() to service_role;
+comment on function sms.repair() is 'An open text whose conversation does not know when it is due would wait for ever. No rule makes one; a hand-made change could. Counted in health.';
+revoke all on function sms.repair() from public, anon, authenticated, service_role;
+grant execute on function sms.repair() to service_role;
 
-create function public.tidy_sms(p_every interval default '1 hour')
+create function public.maintain_sms(p_every interval default '1 hour')
 returns jsonb
 language plpgsql
 volatile
@@ -245,27 +245,27 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_kept interval := (private.sms_timing()).conversations_kept;
+  v_kept interval := (sms.policy()).conversations_kept;
 begin
-  update private.sms_upkeep as u set tidied_at = now() where u.tidied_at < now() - p_every;
+  update sms.upkeep as u set tidied_at = now() where u.tidied_at < now() - p_every;
   if not found then
     return jsonb_build_object('outcome', 'done already');
   end if;
   return jsonb_build_object(
     'outcome', 'tidied',
-    'logs_expired', private.sms_expire_logs(),
-    'repaired', private.sms_repair(),
-    'counters_folded', private.sms_fold_counters(),
+    'logs_expired', sms.expire_logs(),
+    'repaired', sms.repair(),
+    'counters_folded', sms.fold_counters(),
     'conversations_erased', case when v_kept is not null
       then public.cleanup_old_sms_conversations((extract(epoch from v_kept) / 86400)::integer) else 0 end
   );
 end;
 $$;
-comment on function public.tidy_sms(interval) is 'Retention and repair, once per p_every whoever calls. Any worker calls it; nothing depends on pg_cron.';
-revoke all on function public.tidy_sms(interval) from public, anon, authenticated, service_role;
-grant execute on function public.tidy_sms(interval) to service_role;
+comment on function public.maintain_sms(interval) is 'Retention and repair, once per p_every whoever calls. Any worker calls it; nothing depends on pg_cron.';
+revoke all on function public.maintain_sms(interval) from public, anon, authenticated, service_role;
+grant execute on function public.maintain_sms(interval) to service_role;
 
-create function private.sms_forget_payloads(
+create function sms.forget_payloads(
   p_user_id uuid, p_contact_number text, p_conversation_ids uuid[]
 )
 returns void
@@ -290,9 +290,9 @@ begin
     );
 end;
 $$;
-comment on function private.sms_forget_payloads(uuid, text, uuid[]) is 'Empties what Twilio posted from and about a contact.';
-revoke all on function private.sms_forget_payloads(uuid, text, uuid[]) from public, anon, authenticated, service_role;
-grant execute on function private.sms_forget_payloads(uuid, text, uuid[]) to service_role;
+comment on function sms.forget_payloads(uuid, text, uuid[]) is 'Empties what Twilio posted from and about a contact.';
+revoke all on function sms.forget_payloads(uuid, text, uuid[]) from public, anon, authenticated, service_role;
+grant execute on function sms.forget_payloads(uuid, text, uuid[]) to service_role;
 
 create function public.forget_sms_contact(p_user_id uuid, p_contact_number text)
 returns integer
@@ -320,10 +320,10 @@ begin
     status = case when m.is_open then 'failed' else m.status end, send_at = null
   where m.conversation_id = any(v_conversation_ids);
   get diagnostics v_forgotten = row_count;
-  perform private.sms_forget_payloads(p_user_id, p_contact_number, v_conversation_ids);
+  perform sms.forget_payloads(p_user_id, p_contact_number, v_conversation_ids);
   update public.sms_conversations as c
   set contact_number = 'forgotten:' || c.id::text, reply_error = null,
-    send_due_at = private.sms_send_due(c.id)
+    send_due_at = sms.send_due(c.id)
   where c.id = any(v_conversation_ids);
   return v_forgotten;
 end;
@@ -332,7 +332,7 @@ comment on function public.forget_sms_contact(uuid, text) is 'Erases a contact: 
 revoke all on function public.forget_sms_contact(uuid, text) from public, anon, authenticated, service_role;
 grant execute on function public.forget_sms_contact(uuid, text) to service_role;
 
-create function private.sms_missing_grants()
+create function sms.missing_grants()
 returns text[]
 language sql
 stable
@@ -351,17 +351,17 @@ as $$
     from pg_catalog.pg_proc as p
     where p.pronamespace = 'public'::regnamespace
       and (p.proname like '%sms%' or p.proname in (
-        'queue_reply', 'fail_reply', 'finish_send', 'fail_send', 'record_delivery'
+        'queue_sms_reply', 'fail_sms_reply', 'finish_sms_send', 'fail_sms_send', 'record_sms_delivery'
       ))
       and not has_function_privilege('service_role', p.oid, 'execute')
     union all
-    select 'usage on schema private'
-    where not has_schema_privilege('service_role', 'private', 'usage')
+    select 'usage on schema sms'
+    where not has_schema_privilege('service_role', 'sms', 'usage')
   ) as g;
 $$;
-comment on function private.sms_missing_grants() is 'What the service role should be allowed on our tables and functions and is not, each as it stands between grant and to.';
-revoke all on function private.sms_missing_grants() from public, anon, authenticated, service_role;
-grant execute on function private.sms_missing_grants() to service_role;
+comment on function sms.missing_grants() is 'What the service role should be allowed on our tables and functions and is not, each as it stands between grant and to.';
+revoke all on function sms.missing_grants() from public, anon, authenticated, service_role;
+grant execute on function sms.missing_grants() to service_role;
 
 create function public.get_sms_setup()
 returns jsonb
@@ -374,7 +374,7 @@ as $$
     'schema_version', '20261122001700',
     'postgres_version', current_setting('server_version'),
     'max_connections', current_setting('max_connections')::integer,
-    'missing_grants', private.sms_missing_grants(),
+    'missing_grants', sms.missing_grants(),
     'realtime', to_regprocedure('realtime.send(jsonb, text, text, boolean)') is not null,
     'unregistered_24h', (
       select count(distinct e.message_sid) from public.sms_delivery_events as e

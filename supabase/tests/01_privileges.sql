@@ -14,15 +14,15 @@ join pg_namespace as n on n.oid = c.relnamespace
 cross join lateral aclexplode(coalesce(
   c.relacl, acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner)
 )) as a
-where n.nspname in ('public', 'private') and c.relkind in ('r', 'v', 'm', 'p', 'f', 'S')
+where n.nspname in ('public', 'sms') and c.relkind in ('r', 'v', 'm', 'p', 'f', 'S')
   and a.grantee <> c.relowner
 group by 1, 2;
 
 select set_eq(
   'select name, role, commands from held',
   $$values
-    ('private.sms_timing', 'service_role', 'select'),
-    ('private.sms_upkeep', 'service_role', 'select update'),
+    ('sms.policy', 'service_role', 'select'),
+    ('sms.upkeep', 'service_role', 'select update'),
     ('public.sms_configs', 'authenticated', 'select'),
     ('public.sms_configs', 'service_role', 'delete insert select update'),
     ('public.sms_conversations', 'authenticated', 'select'),
@@ -32,20 +32,20 @@ select set_eq(
     ('public.sms_delivery_events', 'service_role', 'delete insert select update'),
     ('public.sms_error_codes', 'authenticated', 'select'),
     ('public.sms_error_codes', 'service_role', 'delete insert select update'),
-    ('public.sms_fixed_texts', 'authenticated', 'select'),
-    ('public.sms_fixed_texts', 'service_role', 'delete insert select update'),
+    ('public.sms_canned_replies', 'authenticated', 'select'),
+    ('public.sms_canned_replies', 'service_role', 'delete insert select update'),
     ('public.sms_hourly_stats', 'authenticated', 'select'),
     ('public.sms_hourly_stats', 'service_role', 'delete insert select update'),
     ('public.sms_inbox', 'authenticated', 'select'),
     ('public.sms_inbox', 'service_role', 'select'),
-    ('public.sms_keyword_answers', 'authenticated', 'delete select'),
-    ('public.sms_keyword_answers', 'service_role', 'delete insert select update'),
+    ('public.sms_keyword_replies', 'authenticated', 'delete select'),
+    ('public.sms_keyword_replies', 'service_role', 'delete insert select update'),
     ('public.sms_messages', 'authenticated', 'select'),
     ('public.sms_messages', 'service_role', 'delete insert select update'),
-    ('public.sms_opt_out_synonyms', 'authenticated', 'select'),
-    ('public.sms_opt_out_synonyms', 'service_role', 'delete insert select update'),
-    ('public.sms_opt_out_words', 'authenticated', 'select'),
-    ('public.sms_opt_out_words', 'service_role', 'delete insert select update'),
+    ('public.sms_synonyms', 'authenticated', 'select'),
+    ('public.sms_synonyms', 'service_role', 'delete insert select update'),
+    ('public.sms_phrases', 'authenticated', 'select'),
+    ('public.sms_phrases', 'service_role', 'delete insert select update'),
     ('public.sms_opt_outs', 'authenticated', 'select'),
     ('public.sms_opt_outs', 'service_role', 'delete insert select update'),
     ('public.sms_webhook_logs', 'service_role', 'delete insert select update'),
@@ -57,25 +57,25 @@ select set_eq(
 select set_eq(
   $$select n.nspname || '.' || c.relname, c.relkind::text
     from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-    where n.nspname in ('public', 'private') and c.relkind in ('r', 'v', 'm', 'p', 'f', 'S')$$,
+    where n.nspname in ('public', 'sms') and c.relkind in ('r', 'v', 'm', 'p', 'f', 'S')$$,
   $$values
-    ('private.sms_contact_digits', 'r'),
-    ('private.sms_timing', 'r'),
-    ('private.sms_upkeep', 'r'),
+    ('sms.contact_digits', 'r'),
+    ('sms.policy', 'r'),
+    ('sms.upkeep', 'r'),
     ('public.sms_configs', 'r'),
     ('public.sms_conversations', 'r'),
     ('public.sms_daily_stats', 'r'),
     ('public.sms_delivery_events', 'r'),
     ('public.sms_delivery_events_id_seq', 'S'),
     ('public.sms_error_codes', 'r'),
-    ('public.sms_fixed_texts', 'r'),
+    ('public.sms_canned_replies', 'r'),
     ('public.sms_hourly_stats', 'r'),
     ('public.sms_inbox', 'v'),
-    ('public.sms_keyword_answers', 'r'),
+    ('public.sms_keyword_replies', 'r'),
     ('public.sms_messages', 'r'),
     ('public.sms_messages_id_seq', 'S'),
-    ('public.sms_opt_out_synonyms', 'r'),
-    ('public.sms_opt_out_words', 'r'),
+    ('public.sms_synonyms', 'r'),
+    ('public.sms_phrases', 'r'),
     ('public.sms_opt_outs', 'r'),
     ('public.sms_webhook_logs', 'r'),
     ('public.sms_webhook_logs_id_seq', 'S'),
@@ -86,7 +86,7 @@ select set_eq(
 
 select is_empty(
   $$select c.relname from pg_class as c
-    where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+    where c.relnamespace in ('public'::regnamespace, 'sms'::regnamespace)
       and c.relkind in ('r', 'p') and not c.relrowsecurity$$,
   'every table has row level security'
 );
@@ -103,21 +103,21 @@ select set_eq(
     from pg_attribute as a
     join pg_class as c on c.oid = a.attrelid
     cross join lateral aclexplode(a.attacl) as x
-    where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)$$,
+    where c.relnamespace in ('public'::regnamespace, 'sms'::regnamespace)$$,
   $$select t.name, c.name as column_name, 'authenticated', t.command
     from (values
       ('sms_configs', 'update', array[
         'system_prompt', 'openai_model', 'max_tokens', 'temperature', 'history_limit',
         'max_segments', 'fold_accents', 'auto_reply', 'reply_delay', 'takeover_pause',
         'answer_within', 'replies_per_hour', 'replies_per_day', 'number_replies_per_day',
-        'first_reply_notice', 'fallback_reply', 'opt_out_reply', 'person_reply', 'bot_reply',
-        'cap_reply', 'quiet_from', 'quiet_until', 'time_zone'
+        'first_reply_notice', 'fallback_reply', 'opt_out_reply', 'handoff_reply', 'bot_reply',
+        'rate_limit_reply', 'quiet_from', 'quiet_until', 'time_zone'
       ]),
       ('sms_conversations', 'update', array[
-        'status', 'auto_reply', 'paused_until', 'wants_person', 'read_up_to_id'
+        'status', 'auto_reply', 'paused_until', 'wants_human', 'read_up_to_id'
       ]),
-      ('sms_keyword_answers', 'insert', array['config_id', 'keyword', 'answer']),
-      ('sms_keyword_answers', 'update', array['keyword', 'answer']),
+      ('sms_keyword_replies', 'insert', array['config_id', 'keyword', 'answer']),
+      ('sms_keyword_replies', 'update', array['keyword', 'answer']),
       ('sms_messages', 'insert', array['conversation_id', 'message_content', 'client_ref'])
     ) as t (name, command, columns)
     cross join lateral unnest(t.columns) as c (name)$$,
@@ -131,7 +131,7 @@ select n.nspname as schema, p.proname::text as name,
 from pg_proc as p
 join pg_namespace as n on n.oid = p.pronamespace
 cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
-where n.nspname in ('public', 'private') and a.grantee <> p.proowner;
+where n.nspname in ('public', 'sms') and a.grantee <> p.proowner;
 
 select set_eq(
   $$select p.proname::text,
@@ -146,9 +146,9 @@ select set_eq(
     ('cleanup_old_sms_conversations', 'service_role', false),
     ('close_sms_conversation', 'authenticated service_role', false),
     ('drop_sms_backlog', 'service_role', false),
-    ('fail_reply', 'service_role', false),
-    ('fail_send', 'service_role', false),
-    ('finish_send', 'service_role', false),
+    ('fail_sms_reply', 'service_role', false),
+    ('fail_sms_send', 'service_role', false),
+    ('finish_sms_send', 'service_role', false),
     ('finish_sms_backfill', 'service_role', false),
     ('forget_sms_contact', 'service_role', false),
     ('get_sms_conversation_history', 'authenticated service_role', false),
@@ -164,29 +164,29 @@ select set_eq(
     ('missing_sms', 'service_role', false),
     ('note_sms_refused', 'service_role', false),
     ('note_sms_worker', 'service_role', false),
-    ('queue_reply', 'service_role', false),
-    ('record_delivery', 'service_role', false),
-    ('record_sms_sweep', 'service_role', false),
+    ('queue_sms_reply', 'service_role', false),
+    ('record_sms_delivery', 'service_role', false),
+    ('record_sms_statuses', 'service_role', false),
     ('release_sms_work', 'service_role', false),
     ('resend_sms', 'service_role', false),
     ('search_sms', 'authenticated service_role', true),
     ('send_sms', 'authenticated service_role', false),
     ('set_sms_opt_out', 'service_role', false),
-    ('settle_sms', 'service_role', false),
-    ('tidy_sms', 'service_role', false)
+    ('reconcile_sms', 'service_role', false),
+    ('maintain_sms', 'service_role', false)
   $$,
   'functions: these exist, these roles call them, and search_sms alone has its owner''s rights'
 );
 
 select set_eq(
-  $$select name, role from callable where schema = 'private' and role <> 'service_role'$$,
+  $$select name, role from callable where schema = 'sms' and role <> 'service_role'$$,
   $$values ('sms_normalize', 'authenticated'), ('sms_search_words', 'authenticated')$$,
   'private functions: a client runs only those that compute a column or an index'
 );
 
 select is_empty(
   $$select p.proname from pg_proc as p
-    where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+    where p.pronamespace in ('public'::regnamespace, 'sms'::regnamespace)
       and (p.proconfig is null or 'search_path=""' <> all (p.proconfig))$$,
   'every function has an empty search path'
 );
@@ -195,9 +195,9 @@ select is(
   (select string_agg(n.nspname || ' ' || r.role, ', ' order by 1)
     from pg_namespace as n
     cross join (values ('anon'), ('authenticated'), ('service_role')) as r (role)
-    where n.nspname = 'private' and has_schema_privilege(r.role, n.oid, 'usage, create')
-      or n.nspname in ('public', 'private') and has_schema_privilege(r.role, n.oid, 'create')),
-  'private service_role',
+    where n.nspname = 'sms' and has_schema_privilege(r.role, n.oid, 'usage, create')
+      or n.nspname in ('public', 'sms') and has_schema_privilege(r.role, n.oid, 'create')),
+  'sms service_role',
   'schemas: clients cannot reach private, and nobody creates'
 );
 

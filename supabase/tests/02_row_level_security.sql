@@ -19,7 +19,7 @@ insert into public.sms_messages
 values ('dddddddd-0000-4000-8000-00000000000a', 'incoming', 'contact', 'received', 'Hola', 'SM1');
 insert into public.sms_opt_outs (user_id, contact_number, source, changed_at)
 values ('aaaaaaaa-0000-4000-8000-00000000000a', '+15557770002', 'text', now());
-insert into public.sms_keyword_answers (user_id, config_id, keyword, answer)
+insert into public.sms_keyword_replies (user_id, config_id, keyword, answer)
 values ('aaaaaaaa-0000-4000-8000-00000000000a', 'cccccccc-0000-4000-8000-00000000000a', 'horario', '9 a 18');
 insert into public.sms_webhook_logs (message_sid, payload, outcome) values ('SM1', '{}', 'stored');
 insert into public.sms_delivery_events (message_sid, status) values ('SM1', 'sent');
@@ -63,23 +63,23 @@ insert into play values
   ('update public.sms_configs set messaging_service_sid = null where phone_number = ''+15550001111''', '42501', '42501', '42501', '1'),
   ('delete from public.sms_configs where phone_number = ''+15550001111''', '42501', '42501', '42501', '1'),
 
-  ('select from public.sms_keyword_answers', '1', '0', '42501', '1'),
-  ('insert into public.sms_keyword_answers (config_id, keyword, answer) values (''cccccccc-0000-4000-8000-00000000000a'', ''precio'', ''10'')', '1', '23503', '42501', '23502'),
-  ('insert into public.sms_keyword_answers (user_id, config_id, keyword, answer) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''cccccccc-0000-4000-8000-00000000000a'', ''precio'', ''10'')', '42501', '42501', '42501', '1'),
-  ('update public.sms_keyword_answers set answer = ''x'' where true', '1', '0', '42501', '1'),
-  ('update public.sms_keyword_answers set config_id = config_id where true', '42501', '42501', '42501', '1'),
-  ('delete from public.sms_keyword_answers where true', '1', '0', '42501', '1'),
+  ('select from public.sms_keyword_replies', '1', '0', '42501', '1'),
+  ('insert into public.sms_keyword_replies (config_id, keyword, answer) values (''cccccccc-0000-4000-8000-00000000000a'', ''precio'', ''10'')', '1', '23503', '42501', '23502'),
+  ('insert into public.sms_keyword_replies (user_id, config_id, keyword, answer) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''cccccccc-0000-4000-8000-00000000000a'', ''precio'', ''10'')', '42501', '42501', '42501', '1'),
+  ('update public.sms_keyword_replies set answer = ''x'' where true', '1', '0', '42501', '1'),
+  ('update public.sms_keyword_replies set config_id = config_id where true', '42501', '42501', '42501', '1'),
+  ('delete from public.sms_keyword_replies where true', '1', '0', '42501', '1'),
 
   ('select from public.sms_conversations', '1', '0', '42501', '1'),
   ('select from public.sms_inbox', '1', '0', '42501', '1'),
   ('insert into public.sms_conversations (user_id, config_id, contact_number) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''cccccccc-0000-4000-8000-00000000000a'', ''+15557770009'')', '42501', '42501', '42501', '1'),
   ('update public.sms_conversations set auto_reply = false where true', '1', '0', '42501', '1'),
   ('update public.sms_conversations set paused_until = now() where true', '1', '0', '42501', '1'),
-  ('update public.sms_conversations set wants_person = true where true', '1', '0', '42501', '1'),
+  ('update public.sms_conversations set wants_human = true where true', '1', '0', '42501', '1'),
   ('update public.sms_conversations set read_up_to_id = 1 where true', '1', '0', '42501', '1'),
   ('update public.sms_conversations set status = ''closed'' where true', '1', '0', '42501', '1'),
   ('update public.sms_conversations set contact_number = ''+15557770009'' where true', '42501', '42501', '42501', '1'),
-  ('update public.sms_conversations set reply_due_at = now(), owed_since = now() where true', '42501', '42501', '42501', '1'),
+  ('update public.sms_conversations set reply_due_at = now(), waiting_since = now() where true', '42501', '42501', '42501', '1'),
   ('update public.sms_inbox set auto_reply = false where true', '55000', '55000', '55000', '55000'),
   ('delete from public.sms_conversations where true', '42501', '42501', '42501', '1'),
 
@@ -94,7 +94,7 @@ insert into play values
   ('delete from public.sms_messages where true', '42501', '42501', '42501', '1'),
 
   ('select from public.sms_daily_stats', '1', '0', '42501', '1'),
-  ('insert into public.sms_daily_stats (user_id, day, config_id, slot) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''2020-01-01'', ''cccccccc-0000-4000-8000-00000000000a'', 0)', '42501', '42501', '42501', '1'),
+  ('insert into public.sms_daily_stats (user_id, day, config_id, shard) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''2020-01-01'', ''cccccccc-0000-4000-8000-00000000000a'', 0)', '42501', '42501', '42501', '1'),
   ('update public.sms_daily_stats set messages_in = 0 where true', '42501', '42501', '42501', '1'),
   ('delete from public.sms_daily_stats where true', '42501', '42501', '42501', '1'),
   ('select from public.sms_hourly_stats', '1', '0', '42501', '1'),
@@ -104,11 +104,11 @@ insert into play values
   ('insert into public.sms_opt_outs (user_id, contact_number, source, changed_at) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''+15557770003'', ''operator'', now())', '42501', '42501', '42501', '1'),
   ('update public.sms_opt_outs set opted_out = false where true', '42501', '42501', '42501', '1'),
   ('delete from public.sms_opt_outs where true', '42501', '42501', '42501', '1'),
-  ('select from public.sms_opt_out_words where phrase = ''stop''', '1', '1', '42501', '1'),
-  ('delete from public.sms_opt_out_words where phrase = ''stop''', '42501', '42501', '42501', '1'),
-  ('select from public.sms_opt_out_synonyms limit 1', '1', '1', '42501', '1'),
-  ('select from public.sms_fixed_texts limit 1', '1', '1', '42501', '1'),
-  ('update public.sms_fixed_texts set content = ''x'' where name = ''none''', '42501', '42501', '42501', '0'),
+  ('select from public.sms_phrases where phrase = ''stop''', '1', '1', '42501', '1'),
+  ('delete from public.sms_phrases where phrase = ''stop''', '42501', '42501', '42501', '1'),
+  ('select from public.sms_synonyms limit 1', '1', '1', '42501', '1'),
+  ('select from public.sms_canned_replies limit 1', '1', '1', '42501', '1'),
+  ('update public.sms_canned_replies set content = ''x'' where name = ''none''', '42501', '42501', '42501', '0'),
   ('select from public.sms_error_codes where code = 30007', '1', '1', '42501', '1'),
   ('update public.sms_error_codes set hint = hint where code = 30007', '42501', '42501', '42501', '1'),
 
@@ -116,7 +116,7 @@ insert into play values
   ('select from public.sms_delivery_events', '42501', '42501', '42501', '1'),
   ('select from public.sms_workers', '42501', '42501', '42501', '1'),
   ('delete from public.sms_webhook_logs where true', '42501', '42501', '42501', '1'),
-  ('select from private.sms_contact_digits', '42501', '42501', '42501', '42501'),
+  ('select from sms.contact_digits', '42501', '42501', '42501', '42501'),
   ('truncate public.sms_messages cascade', '42501', '42501', '42501', '42501');
 
 select is(

@@ -82,12 +82,12 @@ select results_eq(
   'values (0::bigint, 0::bigint, 6::bigint, 110::bigint, 0::numeric)', 'segments and tokens'
 );
 select results_eq(
-  'select total_users, active_users, total_conversations, total_messages, avg_response_time_minutes, total_ai_responses, avg_messages_per_user, share_resolved_without_person from public.get_sms_engagement_metrics()',
+  'select total_users, active_users, total_conversations, total_messages, avg_response_time_minutes, total_ai_responses, avg_messages_per_user, share_resolved_without_human from public.get_sms_engagement_metrics()',
   'values (2::bigint, 2::bigint, 2::bigint, 7::bigint, 1.03, 1::bigint, 3.50, 0.5)',
   'the last 30 days: a person wrote in one of two conversations'
 );
 select results_eq(
-  'select active_users, total_conversations, total_messages, avg_response_time_minutes, total_ai_responses, share_resolved_without_person from public.get_sms_engagement_metrics(5)',
+  'select active_users, total_conversations, total_messages, avg_response_time_minutes, total_ai_responses, share_resolved_without_human from public.get_sms_engagement_metrics(5)',
   'values (2::bigint, 1::bigint, 5::bigint, 2.0, 0::bigint, 1.0)', 'the last 5 days'
 );
 select results_eq(
@@ -120,7 +120,7 @@ select results_eq(
   'values (0::bigint, null::numeric, 0::bigint, 0::numeric)', 'a new user has zeros'
 );
 select results_eq(
-  'select total_users, avg_messages_per_user, share_resolved_without_person from public.get_sms_engagement_metrics()',
+  'select total_users, avg_messages_per_user, share_resolved_without_human from public.get_sms_engagement_metrics()',
   'values (0::bigint, null::numeric, null::numeric)', 'and no averages'
 );
 
@@ -139,9 +139,9 @@ select throws_ok(
 select pg_temp.become('none', '');
 create temporary table before as
 select s.* from public.get_user_sms_stats('aaaaaaaa-0000-4000-8000-00000000000a') as s;
-update public.sms_daily_stats set slot = 3 where day < now() - interval '5 days';
-update public.sms_hourly_stats set slot = 3 where hour < now() - interval '1 day';
-select is(private.sms_fold_counters(), 2, 'days and hours gone by are folded');
+update public.sms_daily_stats set shard = 3 where day < now() - interval '5 days';
+update public.sms_hourly_stats set shard = 3 where hour < now() - interval '1 day';
+select is(sms.fold_counters(), 2, 'days and hours gone by are folded');
 select results_eq(
   $$select * from public.get_user_sms_stats('aaaaaaaa-0000-4000-8000-00000000000a')$$,
   'select * from before', 'which changes no number'
@@ -181,7 +181,7 @@ select is_empty(
     union all select user_id::text from public.sms_opt_outs
     union all select user_id::text from public.sms_daily_stats
     union all select user_id::text from public.sms_hourly_stats
-    union all select user_id::text from private.sms_contact_digits$$,
+    union all select user_id::text from sms.contact_digits$$,
   'a deleted user leaves nothing behind'
 );
 

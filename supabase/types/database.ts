@@ -5,30 +5,44 @@ export type Database = {
   
   "public": {
           Tables: {
-            "sms_configs": {
+            "sms_canned_replies": {
                   Row: {
-                    "answer_within": string,"auto_reply": boolean,"backfill_due_at": string,"backfilled_until": string,"bot_reply": string | null,"cap_reply": string | null,"created_at": string,"fallback_reply": string,"first_reply_notice": string | null,"fold_accents": boolean,"history_limit": number,"id": string,"max_segments": number,"max_tokens": number,"messaging_service_sid": string | null,"number_replies_per_day": number,"openai_model": string,"opt_out_reply": string | null,"parked_reason": string | null,"parked_until": string | null,"person_reply": string | null,"phone_number": string,"quiet_from": string | null,"quiet_until": string | null,"replies_per_day": number,"replies_per_hour": number,"reply_delay": string,"system_prompt": string,"takeover_pause": string,"temperature": number | null,"time_zone": string,"user_id": string
+                    "content": string,"language": string,"name": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"cap_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"parked_reason"?: string | null,"parked_until"?: string | null,"person_reply"?: string | null,"phone_number": string,"quiet_from"?: string | null,"quiet_until"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id": string
+                    "content": string,"language": string,"name": string
                   }
                   Update: {
-                    "answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"cap_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"parked_reason"?: string | null,"parked_until"?: string | null,"person_reply"?: string | null,"phone_number"?: string,"quiet_from"?: string | null,"quiet_until"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id"?: string
+                    "content"?: string,"language"?: string,"name"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"sms_configs": {
+                  Row: {
+                    "answer_within": string,"auto_reply": boolean,"backfill_due_at": string,"backfilled_until": string,"bot_reply": string | null,"created_at": string,"fallback_reply": string,"first_reply_notice": string | null,"fold_accents": boolean,"handoff_reply": string | null,"history_limit": number,"id": string,"max_segments": number,"max_tokens": number,"messaging_service_sid": string | null,"number_replies_per_day": number,"openai_model": string,"opt_out_reply": string | null,"phone_number": string,"quiet_from": string | null,"quiet_until": string | null,"rate_limit_reply": string | null,"replies_per_day": number,"replies_per_hour": number,"reply_delay": string,"suspended_reason": string | null,"suspended_until": string | null,"system_prompt": string,"takeover_pause": string,"temperature": number | null,"time_zone": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"phone_number": string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id": string
+                  }
+                  Update: {
+                    "answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"phone_number"?: string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id"?: string
                   }
                   Relationships: [
                     
                   ]
                 },"sms_conversations": {
                   Row: {
-                    "auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_incoming_id": number | null,"last_message_at": string,"lease_id": string | null,"leased_for": string | null,"leased_until": string | null,"overtaken": number,"owed_since": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_attempts": number,"reply_due_at": string | null,"reply_error": string | null,"send_due_at": string | null,"status": string,"user_id": string,"wants_person": boolean
+                    "auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_incoming_id": number | null,"last_message_at": string,"lease_id": string | null,"leased_for": string | null,"leased_until": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_attempts": number,"reply_due_at": string | null,"reply_error": string | null,"send_due_at": string | null,"status": string,"superseded": number,"user_id": string,"waiting_since": string | null,"wants_human": boolean
                   }
                   ComputedFields: never
                   Insert: {
-                    "auto_reply"?: boolean,"closed_at"?: string | null,"config_id": string,"contact_number": string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_for"?: string | null,"leased_until"?: string | null,"overtaken"?: number,"owed_since"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"user_id": string,"wants_person"?: boolean
+                    "auto_reply"?: boolean,"closed_at"?: string | null,"config_id": string,"contact_number": string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id": string,"waiting_since"?: string | null,"wants_human"?: boolean
                   }
                   Update: {
-                    "auto_reply"?: boolean,"closed_at"?: string | null,"config_id"?: string,"contact_number"?: string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_for"?: string | null,"leased_until"?: string | null,"overtaken"?: number,"owed_since"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"user_id"?: string,"wants_person"?: boolean
+                    "auto_reply"?: boolean,"closed_at"?: string | null,"config_id"?: string,"contact_number"?: string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id"?: string,"waiting_since"?: string | null,"wants_human"?: boolean
                   }
                   Relationships: [
                     {
@@ -41,14 +55,14 @@ isOneToOne: false
                   ]
                 },"sms_daily_stats": {
                   Row: {
-                    "ai_replies": number,"closed": number,"completion_tokens": number,"config_id": string,"conversations": number,"cost": number,"day": string,"failed": number,"human_replies": number,"last_seen": number,"messages_in": number,"messages_out": number,"prompt_tokens": number,"response_seconds": number,"responses": number,"segments": number,"slot": number,"user_id": string,"with_person": number
+                    "ai_replies": number,"closed": number,"completion_tokens": number,"config_id": string,"conversations": number,"cost": number,"day": string,"failed": number,"human_replies": number,"last_seen": number,"messages_in": number,"messages_out": number,"prompt_tokens": number,"response_seconds": number,"responses": number,"segments": number,"shard": number,"user_id": string,"with_human": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "ai_replies"?: number,"closed"?: number,"completion_tokens"?: number,"config_id": string,"conversations"?: number,"cost"?: number,"day": string,"failed"?: number,"human_replies"?: number,"last_seen"?: number,"messages_in"?: number,"messages_out"?: number,"prompt_tokens"?: number,"response_seconds"?: number,"responses"?: number,"segments"?: number,"slot": number,"user_id": string,"with_person"?: number
+                    "ai_replies"?: number,"closed"?: number,"completion_tokens"?: number,"config_id": string,"conversations"?: number,"cost"?: number,"day": string,"failed"?: number,"human_replies"?: number,"last_seen"?: number,"messages_in"?: number,"messages_out"?: number,"prompt_tokens"?: number,"response_seconds"?: number,"responses"?: number,"segments"?: number,"shard": number,"user_id": string,"with_human"?: number
                   }
                   Update: {
-                    "ai_replies"?: number,"closed"?: number,"completion_tokens"?: number,"config_id"?: string,"conversations"?: number,"cost"?: number,"day"?: string,"failed"?: number,"human_replies"?: number,"last_seen"?: number,"messages_in"?: number,"messages_out"?: number,"prompt_tokens"?: number,"response_seconds"?: number,"responses"?: number,"segments"?: number,"slot"?: number,"user_id"?: string,"with_person"?: number
+                    "ai_replies"?: number,"closed"?: number,"completion_tokens"?: number,"config_id"?: string,"conversations"?: number,"cost"?: number,"day"?: string,"failed"?: number,"human_replies"?: number,"last_seen"?: number,"messages_in"?: number,"messages_out"?: number,"prompt_tokens"?: number,"response_seconds"?: number,"responses"?: number,"segments"?: number,"shard"?: number,"user_id"?: string,"with_human"?: number
                   }
                   Relationships: [
                     {
@@ -99,30 +113,16 @@ isOneToOne: false
                   Relationships: [
                     
                   ]
-                },"sms_fixed_texts": {
-                  Row: {
-                    "content": string,"language": string,"name": string
-                  }
-                  ComputedFields: never
-                  Insert: {
-                    "content": string,"language": string,"name": string
-                  }
-                  Update: {
-                    "content"?: string,"language"?: string,"name"?: string
-                  }
-                  Relationships: [
-                    
-                  ]
                 },"sms_hourly_stats": {
                   Row: {
-                    "config_id": string,"conversations": number,"hour": string,"last_seen": number,"messages": number,"slot": number,"user_id": string
+                    "config_id": string,"conversations": number,"hour": string,"last_seen": number,"messages": number,"shard": number,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "config_id": string,"conversations"?: number,"hour": string,"last_seen"?: number,"messages"?: number,"slot": number,"user_id": string
+                    "config_id": string,"conversations"?: number,"hour": string,"last_seen"?: number,"messages"?: number,"shard": number,"user_id": string
                   }
                   Update: {
-                    "config_id"?: string,"conversations"?: number,"hour"?: string,"last_seen"?: number,"messages"?: number,"slot"?: number,"user_id"?: string
+                    "config_id"?: string,"conversations"?: number,"hour"?: string,"last_seen"?: number,"messages"?: number,"shard"?: number,"user_id"?: string
                   }
                   Relationships: [
                     {
@@ -133,7 +133,7 @@ isOneToOne: false
       referencedColumns: ["id","user_id"]
     }
                   ]
-                },"sms_keyword_answers": {
+                },"sms_keyword_replies": {
                   Row: {
                     "answer": string,"config_id": string,"created_at": string,"id": string,"keyword": string,"normalized": string,"user_id": string
                   }
@@ -155,14 +155,14 @@ isOneToOne: false
                   ]
                 },"sms_messages": {
                   Row: {
-                    "attempts": number,"author": string,"client_ref": string | null,"completion_tokens": number | null,"conversation_id": string,"created_at": string,"delivered_at": string | null,"direction": string,"encoding": string | null,"error_code": number | null,"error_message": string | null,"fixed_text": string | null,"generation_ms": number | null,"id": number,"in_reply_to": number | null,"is_open": boolean,"listed_empty_at": string | null,"media": NonNullable<Json>,"message_content": string,"message_sid": string | null,"model": string | null,"occurred_at": string,"price": number | null,"price_unit": string | null,"prompt_tokens": number | null,"resent_at": string | null,"response_seconds": number | null,"segments": number | null,"send_at": string | null,"sending_at": string | null,"status": string,"user_id": string
+                    "attempts": number,"author": string,"canned_reply": string | null,"client_ref": string | null,"completion_tokens": number | null,"conversation_id": string,"created_at": string,"delivered_at": string | null,"direction": string,"encoding": string | null,"error_code": number | null,"error_message": string | null,"generation_ms": number | null,"id": number,"in_reply_to": number | null,"is_open": boolean,"listed_empty_at": string | null,"media": NonNullable<Json>,"message_content": string,"message_sid": string | null,"model": string | null,"occurred_at": string,"price": number | null,"price_unit": string | null,"prompt_tokens": number | null,"resent_at": string | null,"response_seconds": number | null,"segments": number | null,"send_at": string | null,"sending_at": string | null,"status": string,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "attempts"?: number,"author"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"conversation_id": string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"fixed_text"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content": string,"message_sid"?: string | null,"model"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"status"?: string,"user_id"?: string
+                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"client_ref"?: string | null,"completion_tokens"?: number | null,"conversation_id": string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content": string,"message_sid"?: string | null,"model"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"status"?: string,"user_id"?: string
                   }
                   Update: {
-                    "attempts"?: number,"author"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"conversation_id"?: string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"fixed_text"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content"?: string,"message_sid"?: string | null,"model"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"status"?: string,"user_id"?: string
+                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"client_ref"?: string | null,"completion_tokens"?: number | null,"conversation_id"?: string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content"?: string,"message_sid"?: string | null,"model"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"status"?: string,"user_id"?: string
                   }
                   Relationships: [
                     {
@@ -179,34 +179,6 @@ isOneToOne: false
       referencedColumns: ["id","user_id"]
     }
                   ]
-                },"sms_opt_out_synonyms": {
-                  Row: {
-                    "language": string,"stands_for": string,"word": string
-                  }
-                  ComputedFields: never
-                  Insert: {
-                    "language": string,"stands_for": string,"word": string
-                  }
-                  Update: {
-                    "language"?: string,"stands_for"?: string,"word"?: string
-                  }
-                  Relationships: [
-                    
-                  ]
-                },"sms_opt_out_words": {
-                  Row: {
-                    "is_twilios": boolean,"language": string,"meaning": string,"phrase": string,"stands_alone": boolean
-                  }
-                  ComputedFields: never
-                  Insert: {
-                    "is_twilios"?: boolean,"language": string,"meaning": string,"phrase": string,"stands_alone"?: boolean
-                  }
-                  Update: {
-                    "is_twilios"?: boolean,"language"?: string,"meaning"?: string,"phrase"?: string,"stands_alone"?: boolean
-                  }
-                  Relationships: [
-                    
-                  ]
                 },"sms_opt_outs": {
                   Row: {
                     "changed_at": string,"contact_number": string,"opted_out": boolean,"phone_number": string,"source": string,"user_id": string
@@ -217,6 +189,34 @@ isOneToOne: false
                   }
                   Update: {
                     "changed_at"?: string,"contact_number"?: string,"opted_out"?: boolean,"phone_number"?: string,"source"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"sms_phrases": {
+                  Row: {
+                    "handled_by_twilio": boolean,"language": string,"meaning": string,"phrase": string,"whole_message_only": boolean
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "handled_by_twilio"?: boolean,"language": string,"meaning": string,"phrase": string,"whole_message_only"?: boolean
+                  }
+                  Update: {
+                    "handled_by_twilio"?: boolean,"language"?: string,"meaning"?: string,"phrase"?: string,"whole_message_only"?: boolean
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"sms_synonyms": {
+                  Row: {
+                    "language": string,"stands_for": string,"word": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "language": string,"stands_for": string,"word": string
+                  }
+                  Update: {
+                    "language"?: string,"stands_for"?: string,"word"?: string
                   }
                   Relationships: [
                     
@@ -254,7 +254,7 @@ isOneToOne: false
           Views: {
             "sms_inbox": {
                   Row: {
-                    "auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_message_at": string,"message_author": string | null,"message_content": string | null,"message_created_at": string | null,"message_direction": string | null,"message_id": number | null,"message_status": string | null,"paused_until": string | null,"read_up_to_id": number,"status": string,"unread_count": number | null,"user_id": string,"wants_person": boolean
+                    "auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_message_at": string,"message_author": string | null,"message_content": string | null,"message_created_at": string | null,"message_direction": string | null,"message_id": number | null,"message_status": string | null,"paused_until": string | null,"read_up_to_id": number,"status": string,"unread_count": number | null,"user_id": string,"wants_human": boolean
                   }
                   ComputedFields: never
                   Relationships: [
@@ -294,8 +294,6 @@ isOneToOne: false
 "lease_id": string | null,
 "leased_for": string | null,
 "leased_until": string | null,
-"overtaken": number,
-"owed_since": string | null,
 "paused_until": string | null,
 "read_up_to_id": number,
 "reply_attempts": number,
@@ -303,8 +301,10 @@ isOneToOne: false
 "reply_error": string | null,
 "send_due_at": string | null,
 "status": string,
+"superseded": number,
 "user_id": string,
-"wants_person": boolean
+"waiting_since": string | null,
+"wants_human": boolean
             }[]
                           SetofOptions: {
         from: "*"
@@ -315,17 +315,17 @@ isOneToOne: false
 "drop_sms_backlog":
 { Args: Record<PropertyKey, never>; Returns: number
                            },
-"fail_reply":
-{ Args: { "p_error": string,"p_lease_id": string,"p_parks"?: boolean }; Returns: Json
+"fail_sms_reply":
+{ Args: { "p_error": string,"p_lease_id": string,"p_suspends"?: boolean }; Returns: Json
                            },
-"fail_send":
+"fail_sms_send":
 { Args: { "p_error_code"?: number,"p_error_message": string,"p_lease_id": string,"p_message_id": number,"p_outcome": string,"p_retry_after"?: number }; Returns: Json
-                           },
-"finish_send":
-{ Args: { "p_encoding"?: string,"p_lease_id": string,"p_message_id": number,"p_message_sid": string,"p_next_lease_id"?: string,"p_segments"?: number,"p_status": string }; Returns: Json
                            },
 "finish_sms_backfill":
 { Args: { "p_config_id": string,"p_every"?: string,"p_until"?: string }; Returns: undefined
+                           },
+"finish_sms_send":
+{ Args: { "p_encoding"?: string,"p_lease_id": string,"p_message_id": number,"p_message_sid": string,"p_next_lease_id"?: string,"p_segments"?: number,"p_status": string }; Returns: Json
                            },
 "forget_sms_contact":
 { Args: { "p_contact_number": string,"p_user_id": string }; Returns: number
@@ -334,6 +334,7 @@ isOneToOne: false
 { Args: { "p_before_id"?: number,"p_conversation_id": string,"p_limit"?: number }; Returns: {
               "attempts": number,
 "author": string,
+"canned_reply": string | null,
 "client_ref": string | null,
 "completion_tokens": number | null,
 "conversation_id": string,
@@ -343,7 +344,6 @@ isOneToOne: false
 "encoding": string | null,
 "error_code": number | null,
 "error_message": string | null,
-"fixed_text": string | null,
 "generation_ms": number | null,
 "id": number,
 "in_reply_to": number | null,
@@ -373,7 +373,7 @@ isOneToOne: false
       } },
 "get_sms_engagement_metrics":
 { Args: { "p_days"?: number }; Returns: {
-              "active_users": number,"active_users_24h": number,"active_users_7d": number,"avg_messages_per_user": number,"avg_response_time_minutes": number,"share_resolved_without_person": number,"total_ai_responses": number,"total_conversations": number,"total_human_responses": number,"total_messages": number,"total_users": number
+              "active_users": number,"active_users_24h": number,"active_users_7d": number,"avg_messages_per_user": number,"avg_response_time_minutes": number,"share_resolved_without_human": number,"total_ai_responses": number,"total_conversations": number,"total_human_responses": number,"total_messages": number,"total_users": number
             }[]
                            },
 "get_sms_health":
@@ -401,6 +401,9 @@ isOneToOne: false
 "list_sms_numbers":
 { Args: Record<PropertyKey, never>; Returns: Json
                            },
+"maintain_sms":
+{ Args: { "p_every"?: string }; Returns: Json
+                           },
 "mark_sms_read":
 { Args: { "p_conversation_id": string,"p_up_to_id"?: number }; Returns: number
                            },
@@ -413,13 +416,16 @@ isOneToOne: false
 "note_sms_worker":
 { Args: { "p_name": string,"p_notices"?: Json,"p_realtime_ready_at"?: string,"p_version": string }; Returns: undefined
                            },
-"queue_reply":
+"queue_sms_reply":
 { Args: { "p_completion_tokens"?: number,"p_content": string,"p_encoding": string,"p_generation_ms"?: number,"p_lease_id": string,"p_message_id": number,"p_model"?: string,"p_prompt_tokens"?: number,"p_segments": number }; Returns: Json
                            },
-"record_delivery":
+"reconcile_sms":
+{ Args: { "p_found": Json,"p_lease_id"?: string,"p_message_id": number }; Returns: Json
+                           },
+"record_sms_delivery":
 { Args: { "p_payload": Json }; Returns: Json
                            },
-"record_sms_sweep":
+"record_sms_statuses":
 { Args: { "p_messages": Json }; Returns: number
                            },
 "release_sms_work":
@@ -432,6 +438,7 @@ isOneToOne: false
 { Args: { "p_before_id"?: number,"p_limit"?: number,"p_query": string }; Returns: {
               "attempts": number,
 "author": string,
+"canned_reply": string | null,
 "client_ref": string | null,
 "completion_tokens": number | null,
 "conversation_id": string,
@@ -441,7 +448,6 @@ isOneToOne: false
 "encoding": string | null,
 "error_code": number | null,
 "error_message": string | null,
-"fixed_text": string | null,
 "generation_ms": number | null,
 "id": number,
 "in_reply_to": number | null,
@@ -473,6 +479,7 @@ isOneToOne: false
 { Args: { "p_client_ref"?: string,"p_content": string,"p_conversation_id": string }; Returns: {
               "attempts": number,
 "author": string,
+"canned_reply": string | null,
 "client_ref": string | null,
 "completion_tokens": number | null,
 "conversation_id": string,
@@ -482,7 +489,6 @@ isOneToOne: false
 "encoding": string | null,
 "error_code": number | null,
 "error_message": string | null,
-"fixed_text": string | null,
 "generation_ms": number | null,
 "id": number,
 "in_reply_to": number | null,
@@ -512,12 +518,6 @@ isOneToOne: false
       } },
 "set_sms_opt_out":
 { Args: { "p_contact_number": string,"p_opted_out"?: boolean,"p_phone_number"?: string,"p_user_id": string }; Returns: undefined
-                           },
-"settle_sms":
-{ Args: { "p_found": Json,"p_lease_id"?: string,"p_message_id": number }; Returns: Json
-                           },
-"tidy_sms":
-{ Args: { "p_every"?: string }; Returns: Json
                            }
           }
           Enums: {

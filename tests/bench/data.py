@@ -143,24 +143,24 @@ insert into public.sms_opt_outs (user_id, contact_number, source, changed_at)
 select distinct user_id, contact_number, 'text', now() from public.sms_conversations
 where hashtext(contact_number) % 50 = 0;
 
-insert into private.sms_contact_digits
-select id, user_id, private.sms_endings(user_id, contact_number) from public.sms_conversations;
+insert into sms.contact_digits
+select id, user_id, sms.endings(user_id, contact_number) from public.sms_conversations;
 
 drop table plan;
 """
 
 # The counters as one count over all rows, to fill them and to compare them with.
 DAILY_RECOUNT = """
-select user_id, day, config_id, slot, sum(conversations) as conversations, sum(closed) as closed,
-  sum(with_person) as with_person, sum(last_seen) as last_seen, sum(messages_in) as messages_in,
+select user_id, day, config_id, shard, sum(conversations) as conversations, sum(closed) as closed,
+  sum(with_human) as with_human, sum(last_seen) as last_seen, sum(messages_in) as messages_in,
   sum(messages_out) as messages_out, sum(ai_replies) as ai_replies,
   sum(human_replies) as human_replies, sum(failed) as failed, sum(segments) as segments,
   sum(prompt_tokens) as prompt_tokens, sum(completion_tokens) as completion_tokens,
   sum(cost) as cost, sum(responses) as responses, sum(response_seconds) as response_seconds
 from (
   select m.user_id, (m.created_at at time zone 'UTC')::date as day, c.config_id,
-    case when m.created_at > now() - interval '3 days' then m.id % 16 else 0 end as slot,
-    0 as conversations, 0 as closed, 0 as with_person, 0 as last_seen,
+    case when m.created_at > now() - interval '3 days' then m.id % 16 else 0 end as shard,
+    0 as conversations, 0 as closed, 0 as with_human, 0 as last_seen,
     (m.direction = 'incoming')::int as messages_in, (m.direction = 'outgoing')::int as messages_out,
     (m.author = 'ai')::int as ai_replies, (m.author = 'human')::int as human_replies,
     (m.status in ('failed', 'undelivered'))::int as failed,
@@ -189,15 +189,15 @@ from (
   join public.sms_messages as m on m.id = c.last_incoming_id
   group by c.user_id, c.config_id, c.contact_number
 ) as rows
-group by user_id, day, config_id, slot
+group by user_id, day, config_id, shard
 """
 
 HOURLY_RECOUNT = """
-select user_id, hour, config_id, slot, sum(conversations) as conversations,
+select user_id, hour, config_id, shard, sum(conversations) as conversations,
   sum(messages) as messages, sum(last_seen) as last_seen
 from (
   select m.user_id, date_trunc('hour', m.created_at, 'UTC') as hour, c.config_id,
-    case when m.created_at > now() - interval '3 hours' then m.id % 16 else 0 end as slot,
+    case when m.created_at > now() - interval '3 hours' then m.id % 16 else 0 end as shard,
     0 as conversations, 1 as messages, 0 as last_seen
   from public.sms_messages as m
   join public.sms_conversations as c on c.id = m.conversation_id
@@ -211,7 +211,7 @@ from (
   group by c.user_id, c.config_id, c.contact_number
 ) as rows
 where hour >= now() - interval '8 days'
-group by user_id, hour, config_id, slot
+group by user_id, hour, config_id, shard
 """
 
 COUNTERS = (

@@ -13,7 +13,7 @@ from tests.bench.world import Bench
 
 SECTION = "3 SQL"
 CLIENTS = (1, 8, 32)
-STATEMENTS = ("ingest_sms", "claim_sms_work", "queue_reply", "finish_send")
+STATEMENTS = ("ingest_sms", "claim_sms_work", "queue_sms_reply", "finish_sms_send")
 
 
 class State(NamedTuple):

@@ -78,7 +78,7 @@ WAITING = """
 set session_replication_role = replica;
 with fresh as (
   insert into public.sms_conversations
-    (user_id, config_id, contact_number, owed_since, reply_due_at, last_incoming_id)
+    (user_id, config_id, contact_number, waiting_since, reply_due_at, last_incoming_id)
   select f.user_id, f.id, '+1703' || lpad(n::text, 7, '0'), now(),
     now() + {due} - interval '1 second' * random(), nextval('public.sms_messages_id_seq')
   from generate_series(1, {count}) as n

@@ -33,9 +33,9 @@ from public.claim_sms_work('bench', gen_random_uuid()) as j \\gset
 
 ANSWER = """
 select q ->> 'message_id' as answer
-from public.queue_reply(nullif(:lease, '')::uuid, nullif(:message, '')::bigint,
+from public.queue_sms_reply(nullif(:lease, '')::uuid, nullif(:message, '')::bigint,
   'Claro que sí, abrimos a las nueve.', 'GSM-7', 1, 'gpt-4o-mini', 250, 30, 900) as q \\gset
-select public.finish_send(nullif(:lease, '')::uuid, nullif(:answer, '')::bigint,
+select public.finish_sms_send(nullif(:lease, '')::uuid, nullif(:answer, '')::bigint,
   'SM' || replace(gen_random_uuid()::text, '-', ''), 'queued', 1, 'GSM-7');
 """
 

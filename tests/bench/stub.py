@@ -6,7 +6,7 @@ import asyncio
 import re
 import sys
 
-BODY = b'{"outcome": "stored", "message_id": 1, "conversation_id": "c", "not_owed_because": null}'
+BODY = b'{"outcome": "stored", "message_id": 1, "conversation_id": "c", "no_reply_reason": null}'
 ANSWER = (
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(BODY)
 ) + BODY

@@ -18,7 +18,7 @@ from tests.flow.world import World, eventually
 SECTION = "2 whole system"
 TWILIO_SECONDS = 0.15
 LANES = 32
-WORKING_CALLS = ("ingest_sms", "claim_sms_work", "queue_reply", "finish_send")
+WORKING_CALLS = ("ingest_sms", "claim_sms_work", "queue_sms_reply", "finish_sms_send")
 
 BACKLOG = """
 select ingest_sms(jsonb_build_object(
@@ -86,7 +86,7 @@ def report_calls(report: Report, calls: Counter[str], texts: int) -> None:
     rest = sum(calls[name] for name in WORKING_CALLS if name != "claim_sms_work") / texts
     report.add(Figure(SECTION, "calls per text, but for claims", (rest,), at_most=3.0))
     report.add(Figure(SECTION, "calls per text with all claims", (working,), at_most=6.0))
-    callbacks = calls["record_delivery"] / texts
+    callbacks = calls["record_sms_delivery"] / texts
     report.add(Figure(SECTION, "status callbacks per text", (callbacks,)))
 
 

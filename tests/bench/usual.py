@@ -159,8 +159,8 @@ async def kills(bench: Bench, report: Report) -> None:
                 sent = await _settled(running, quiet=25.0)
                 lost.append(float(sum(sent[post.contact] == 0 for post in posts)))
                 doubled.append(float(sum(sent[post.contact] > 1 for post in posts)))
-                await running.world.rows("delete from private.sms_timing")
-                await running.world.rows("insert into private.sms_timing default values")
+                await running.world.rows("delete from sms.policy")
+                await running.world.rows("insert into sms.policy default values")
         most = 0 if name == "ours" else None
         what = f"{name}: of 40 texts never answered after kill -9"
         report.add(Figure(SECTION, what, tuple(lost), at_most=most))

@@ -132,23 +132,23 @@ POINTS = {
     "after a claim": Point("worker", "answered", "/rpc/claim_sms_work", longer_than=150),
     "while the model thinks": Point("worker", "asked", "/chat/completions"),
     "after the model answered": Point("worker", "answered", "/chat/completions"),
-    "before queue_reply": Point("worker", "asked", "/rpc/queue_reply"),
-    "after queue_reply": Point("worker", "answered", "/rpc/queue_reply"),
+    "before queue_sms_reply": Point("worker", "asked", "/rpc/queue_sms_reply"),
+    "after queue_sms_reply": Point("worker", "answered", "/rpc/queue_sms_reply"),
     "before Twilio accepts": Point("worker", "asked", "/Messages.json"),
     "after Twilio accepted": Point("worker", "answered", "/Messages.json"),
-    "after finish_send": Point("worker", "answered", "/rpc/finish_send"),
+    "after finish_sms_send": Point("worker", "answered", "/rpc/finish_sms_send"),
     "before a text is stored": Point("web", "asked", "/rpc/ingest_sms"),
     "after a text was stored": Point("web", "answered", "/rpc/ingest_sms"),
-    "after a status was recorded": Point("web", "answered", "/rpc/record_delivery"),
+    "after a status was recorded": Point("web", "answered", "/rpc/record_sms_delivery"),
 }
-FREEZING = ("after a claim", "after queue_reply", "after Twilio accepted")
+FREEZING = ("after a claim", "after queue_sms_reply", "after Twilio accepted")
 LOSABLE = (
     "claim_sms_work",
-    "queue_reply",
-    "finish_send",
+    "queue_sms_reply",
+    "finish_sms_send",
     "ingest_sms",
-    "record_delivery",
-    "settle_sms",
+    "record_sms_delivery",
+    "reconcile_sms",
 )
 
 
@@ -163,7 +163,7 @@ class Plan:
     seconds: float  # in which the texts arrive, and things break
     at_least: int  # hits of every point and fault
     lease: float = 16.0  # more than the 13 s that must be left when a text is handed to Twilio
-    settle_after: float = 2.0
+    reconcile_after: float = 2.0
     listing_delay: float = 2.0
     pause: float = 1.0  # between two disturbances, at most
 
@@ -174,7 +174,7 @@ class Plan:
     @property
     def freeze(self) -> float:
         """Longer than the lease and both listings: the text is somebody else's by then."""
-        return self.lease + 3 * self.settle_after + 1
+        return self.lease + 3 * self.reconcile_after + 1
 
 
 @dataclass(frozen=True)
@@ -393,7 +393,7 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 CONVERSATION = "select * from sms_conversations where contact_number = %s order by created_at"
 MESSAGES = """
-select m.id, m.author, m.status, m.fixed_text, m.attempts, m.in_reply_to, m.message_content,
+select m.id, m.author, m.status, m.canned_reply, m.attempts, m.in_reply_to, m.message_content,
   m.created_at, m.sending_at, m.resent_at, m.listed_empty_at, m.error_message
 from sms_messages as m join sms_conversations as c on c.id = m.conversation_id
 where c.contact_number = %s order by m.id"""
@@ -626,7 +626,7 @@ class Chaos:
     async def hide_in_listings(self, name: str) -> None:
         """Texts that Twilio does not show, or shows without their words, are looked up there."""
         twilio, hits = self.stack.twilio, self.hits[name]
-        twilio.delivery_delay = min(4 * self.plan.settle_after, 30)
+        twilio.delivery_delay = min(4 * self.plan.reconcile_after, 30)
         if name == "listing late":
             twilio.listing_delay = self.plan.listing_delay
         else:
@@ -638,7 +638,7 @@ class Chaos:
             return self.hits[name] > hits
 
         with contextlib.suppress(TimeoutError):
-            await eventually(is_hit, 4 * self.plan.settle_after + 5)
+            await eventually(is_hit, 4 * self.plan.reconcile_after + 5)
         twilio.listing_delay, twilio.lists_bodies, twilio.delivery_delay = 0.0, True, 0.1
 
     async def change_twilio(self, name: str) -> None:
@@ -747,11 +747,11 @@ class Chaos:
             number = stack.twilio.numbers[world.number]
             number.sms_url = f"{self.balancer.url}/webhook/sms#rc=5&rp=all&ct=3000&rt=4000"
         await self.worlds[0].rows(
-            "update private.sms_timing set lease = %s, settle_after = %s, retry_after = '300 ms',"
+            "update sms.policy set lease = %s, reconcile_after = %s, retry_after = '300 ms',"
             # A fixed text names no serial. Answers tried often enough never need it.
             " reply_attempts_max = 1000",
             f"{plan.lease} s",
-            f"{plan.settle_after} s",
+            f"{plan.reconcile_after} s",
         )
         assert stack.openai
         stack.openai.answer, stack.openai.latency = serials, 0.3
@@ -770,8 +770,8 @@ class Chaos:
         await self.balancer.stop()
         assert self.stack.openai
         self.stack.openai.answer, self.stack.twilio.scripts = quote, []
-        await self.worlds[0].rows("delete from private.sms_timing")
-        await self.worlds[0].rows("insert into private.sms_timing default values")
+        await self.worlds[0].rows("delete from sms.policy")
+        await self.worlds[0].rows("insert into sms.policy default values")
         ids = [world.config_id for world in self.worlds if world.config_id]
         await self.worlds[0].rows("delete from sms_configs where id = any(%s)", ids)
 
@@ -809,7 +809,7 @@ async def _main(minutes: float, seed: int) -> None:
         seconds=minutes * 60,
         at_least=5,
         lease=20,
-        settle_after=20,
+        reconcile_after=20,
         listing_delay=30,
         pause=5,
     )

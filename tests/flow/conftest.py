@@ -23,8 +23,8 @@ async def world(stack: Stack) -> AsyncIterator[World]:
     stack.twilio.faults.clear()
     stack.openai.faults.clear()
     stack.door.heal()
-    await world.rows("delete from private.sms_timing")
-    await world.rows("insert into private.sms_timing default values")
+    await world.rows("delete from sms.policy")
+    await world.rows("insert into sms.policy default values")
     await world.rows("delete from sms_configs where id = %s", world.config_id)
 
 

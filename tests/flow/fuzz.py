@@ -737,7 +737,7 @@ class Fuzz:
         """No row of any table holds what only forged requests say."""
         tables = await self.world.rows(
             "select schemaname, tablename from pg_tables"
-            " where schemaname in ('public', 'private', 'auth')"
+            " where schemaname in ('public', 'sms', 'auth')"
         )
         for table in tables:
             name = sql.Identifier(table["schemaname"], table["tablename"])

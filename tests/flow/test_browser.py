@@ -246,7 +246,7 @@ async def test_who_asks_for_a_person_is_marked(screen: Screen, world: World) -> 
     contact = world.contact()
     await world.texts_from(contact, "Hola")
     await world.rows(
-        "update sms_conversations set wants_person = true where contact_number = %s", contact
+        "update sms_conversations set wants_human = true where contact_number = %s", contact
     )
     await screen.lists("Wants a person")
 

@@ -28,7 +28,7 @@ Trouble = Callable[[Stack], AbstractAsyncContextManager[dict[str, str]]]
 Examine = Callable[..., Awaitable[Outcome]]
 
 # Names of the gateway's functions, as a regular expression.
-OURS = "sms|^(away_)?(queue_reply|fail_reply|finish_send|fail_send|record_delivery)$"
+OURS = "sms"
 
 
 def lines(output: str, level: str) -> list[str]:
@@ -89,7 +89,7 @@ async def test_everything_is_well_while_web_and_worker_run(stack: Stack, web: Ch
     for name in (
         *("settings", "web", "secret key", "publishable key", "schema", "grants", "realtime"),
         *("twilio token", "twilio api key", f"number {PHONE_NUMBER}", "registration"),
-        *("openai key", "fallback model", "worker", "backlog", "parked", "connections"),
+        *("openai key", "fallback model", "worker", "backlog", "suspended", "connections"),
     ):
         assert re.search(rf"^{re.escape(name)}  ", well, re.MULTILINE), name
 
@@ -207,7 +207,7 @@ def say_version(before: str, after: str) -> str:
     ); end $$"""
 
 
-FINISH_SEND = "function public.finish_send(uuid, bigint, text, text, integer, text, uuid)"
+FINISH_SEND = "function public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid)"
 
 TROUBLES: dict[str, tuple[Trouble, str]] = {
     "no Supabase there": (
@@ -246,7 +246,7 @@ TROUBLES: dict[str, tuple[Trouble, str]] = {
             f"revoke execute on {FINISH_SEND} from service_role",
             f"grant execute on {FINISH_SEND} to service_role",
         ),
-        r"grants +missing for service_role: execute on function public.finish_send.+ — run `grant",
+        r"grants +missing for service_role: execute on function public.finish_sms_send.+ — run `",
     ),
     "a revoked grant on a table": (
         sql(
@@ -311,15 +311,15 @@ TROUBLES: dict[str, tuple[Trouble, str]] = {
         sql("delete from sms_workers", "select 1"),
         r"worker +none was seen .+ — start one: python -m gateway worker",
     ),
-    "a parked config": (
+    "a suspended config": (
         sql(
             set_config(
-                "parked_until = now() + interval '1 hour',"
-                " parked_reason = 'the OpenAI account has no credit left'"
+                "suspended_until = now() + interval '1 hour',"
+                " suspended_reason = 'the OpenAI account has no credit left'"
             ),
-            set_config("parked_until = null, parked_reason = null"),
+            set_config("suspended_until = null, suspended_reason = null"),
         ),
-        r"parked +the number …0006 rests: the OpenAI account has no credit left — mend that",
+        r"suspended +the number …0006 rests: the OpenAI account has no credit left — mend that",
     ),
 }
 

@@ -211,20 +211,20 @@ async def test_a_slow_model_is_waited_for(
 async def test_an_account_out_of_quota_parks_its_number_and_goes_on_later(
     world: World, web: Child, worker: Child, stack: Stack
 ) -> None:
-    await world.shorten_waits(park_for="3 seconds")
+    await world.shorten_waits(suspend_for="3 seconds")
     assert stack.openai
     stack.openai.faults.add("insufficient_quota", match="sin saldo")
     contact = world.contact()
     await world.texts_from(contact, "sin saldo")
 
-    async def parked() -> Row | None:
+    async def suspended() -> Row | None:
         rows = await world.rows(
-            "select parked_reason from sms_configs where id = %s and parked_until > now()",
+            "select suspended_reason from sms_configs where id = %s and suspended_until > now()",
             world.config_id,
         )
         return rows[0] if rows else None
 
-    assert "quota" in (await eventually(parked))["parked_reason"]
+    assert "quota" in (await eventually(suspended))["suspended_reason"]
     answer = await world.answered(contact)
     assert (answer["author"], len(world.sent_to(contact))) == ("ai", 1)
 
@@ -242,7 +242,7 @@ class SlowDoor(FrontDoor):
         self.events = world.stack.twilio.events
 
     async def answered(self, request: Head, answer: Head) -> None:
-        if request.path.endswith("/queue_reply"):
+        if request.path.endswith("/queue_sms_reply"):
             with contextlib.suppress(TimeoutError):
                 await self.events.until(self.sent, READ_SECONDS - 0.5)
 
@@ -279,7 +279,7 @@ async def test_a_late_worker_does_not_send_what_is_another_ones_by_now(
     world: World, web: Child, stack: Stack, tmp_path: Path
 ) -> None:
     """And the same worker without that last line does: the text is doubled, and counted."""
-    await world.shorten_waits(lease="15.5 seconds", settle_after="300 milliseconds")
+    await world.shorten_waits(lease="15.5 seconds", reconcile_after="300 milliseconds")
     package = tmp_path / "gateway"
     shutil.copytree(REPOSITORY / "gateway", package, ignore=shutil.ignore_patterns("__pycache__"))
     source = (package / "subscriber.py").read_text()

@@ -173,7 +173,7 @@ async def other(world: World) -> AsyncIterator[World]:
     ("says", "bound", "reason"),
     [
         # Ten answers an hour and one text that says so, from each.
-        ("something new each time", 11, "cap"),
+        ("something new each time", 11, "rate_limit"),
         # The third identical text is not answered.
         ("the same each time", 3, "loop"),
     ],
@@ -212,7 +212,7 @@ async def both_are_silent(*worlds: World) -> bool:
         [world.config_id for world in worlds],
     )
     idle = all(row["lease_id"] is None and row["due"] is None for row in rows)
-    return idle and any(row["reply_error"] in ("cap", "loop") for row in rows)
+    return idle and any(row["reply_error"] in ("rate_limit", "loop") for row in rows)
 
 
 # Words.

@@ -20,7 +20,7 @@ T = TypeVar("T")
 # Times in which a dead worker's work is found again, instead of minutes.
 SHORT_WAITS = {
     "lease": "16 seconds",
-    "settle_after": "2 seconds",
+    "reconcile_after": "2 seconds",
     "retry_after": "300 milliseconds",
 }
 
@@ -67,7 +67,7 @@ class World:
 
     async def shorten_waits(self, **waits: str) -> None:
         for name, wait in {**SHORT_WAITS, **waits}.items():
-            await self.rows(f"update private.sms_timing set {name} = %s", wait)  # noqa: S608
+            await self.rows(f"update sms.policy set {name} = %s", wait)  # noqa: S608
 
     async def texts_from(self, contact: str, body: str) -> Receipt:
         return await self.stack.twilio.receive(contact, self.number, body)

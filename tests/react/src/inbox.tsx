@@ -52,7 +52,7 @@ function Conversations({ turn, open }: { turn: number; open: string }) {
 }
 
 function Row({ conversation, isOpen }: { conversation: Conversation; isOpen: boolean }) {
-  const { unread_count: unread, status, wants_person: wantsPerson } = conversation
+  const { unread_count: unread, status, wants_human: wantsPerson } = conversation
 
   return (
     <a

@@ -36,7 +36,7 @@ export function Stats({ turn }: { turn: number }) {
         <dl>
           <Fact name="Contacts" value={metrics.active_users.toLocaleString()} />
           <Fact name="Answered after" value={duration(metrics.avg_response_time_minutes)} />
-          <Fact name="No person needed" value={share(metrics.share_resolved_without_person)} />
+          <Fact name="No person needed" value={share(metrics.share_resolved_without_human)} />
         </dl>
       )}
       {days && <Chart days={days} />}

@@ -144,7 +144,7 @@ function Head({ conversation, onChange }: {
         <a className="back" href="#" aria-label="Back to the conversations">‹</a>
         <h2 id="contact" tabIndex={-1} ref={heading}>{contact_number}</h2>
         <p className="marks">
-          {conversation.wants_person && <span className="mark urgent">Wants a person</span>}
+          {conversation.wants_human && <span className="mark urgent">Wants a person</span>}
           {isPaused(conversation) && <span className="mark">{pauseWords(conversation)}</span>}
         </p>
         {status === 'active' && (
