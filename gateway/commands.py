@@ -19,11 +19,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from gateway import sms
-from gateway.database import BackfillJob, Database, Number, Refused, Unavailable
 from gateway.settings import Settings
-from gateway.sms import WEBHOOK_OVERRIDES, PhoneNumber, TwilioFailed, TwilioSms
+from gateway.supabase import BackfillJob, Database, Number, Refused, Unavailable
 from gateway.telemetry import mask
+from gateway.twilio import WEBHOOK_OVERRIDES, PhoneNumber, TwilioFailed, TwilioSms, redact_query
 
 if TYPE_CHECKING:
     from gateway.doctor import Finding
@@ -75,7 +74,7 @@ def _fail(sentence: str) -> NoReturn:
 
 @asynccontextmanager
 async def _connect(settings: Settings) -> AsyncIterator[tuple[Database, TwilioSms]]:
-    async with Database.connect(settings) as database, sms.connect(settings) as twilio:
+    async with Database.connect(settings) as database, TwilioSms.connect(settings) as twilio:
         yield database, twilio
 
 
@@ -135,12 +134,12 @@ def _print_plan(
     service_sid: str | None,
 ) -> None:
     row = f"is there, owned by {known.owner}" if known else "is added"
-    url = sms.hide_query(settings.webhook_url) + WEBHOOK_OVERRIDES
+    url = redact_query(settings.webhook_url) + WEBHOOK_OVERRIDES
     print(f"{at_twilio.phone_number} for {owner}")
     print(f"  database   its row of sms_configs {row}")
     print(f"  Twilio     incoming texts go to {at_twilio.destination} ({at_twilio.sms_method})")
     print(f"             and will go to {url} (POST)")
-    print(f"             delivery states go to {sms.hide_query(settings.status_url)},")
+    print(f"             delivery states go to {redact_query(settings.status_url)},")
     print("             which each text names itself: nothing is to be set for them")
     if service_sid:
         print(f"  service    answers leave through {service_sid}; in the Twilio console choose")

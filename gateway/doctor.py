@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 import httpx
 
-from gateway import __version__, realtime, replies, sms
-from gateway.database import SCHEMA_VERSION, Database, Number, Refused, Unavailable
+from gateway import __version__, realtime, replies
 from gateway.replies import Replies
 from gateway.settings import Settings
-from gateway.sms import WEBHOOK_OVERRIDES, PhoneNumber, TwilioFailed, TwilioSms
+from gateway.supabase import SCHEMA_VERSION, Database, Number, Refused, Unavailable
+from gateway.twilio import WEBHOOK_OVERRIDES, PhoneNumber, TwilioFailed, TwilioSms, redact_query
+from gateway.twilio_post import sign
 
 CHECK_SECONDS = 12.0
 READ_SECONDS = 4.0
@@ -90,7 +91,7 @@ async def examine(settings: Settings) -> list[Finding]:
     """All findings, in the order of a text's way through the parts."""
     async with (
         Database.connect(settings, READ_SECONDS) as database,
-        sms.connect(settings) as twilio,
+        TwilioSms.connect(settings) as twilio,
         Replies(settings) as model,
     ):
         doctor = Doctor(settings, database, twilio, model)
@@ -171,7 +172,7 @@ class Doctor:
             "MessageStatus": "sent",
             "To": "+15005550006",
         }
-        headers = sms.sign(self._settings, url, form)
+        headers = sign(self._settings, url, form)
         try:
             async with httpx.AsyncClient(timeout=READ_SECONDS) as http:
                 answer = await http.post(url, data=form, headers=headers)
@@ -341,7 +342,7 @@ class Doctor:
 
     def _seen_of_webhook(self, name: str, number: PhoneNumber, add: str) -> Finding:
         if not self._twilio.points_here(number):
-            here = sms.hide_query(self._settings.webhook_url)
+            here = redact_query(self._settings.webhook_url)
             return fault(name, f"its texts go to {number.destination}, not to {here}", add)
         if number.sms_method != "POST":
             return fault(name, f"Twilio uses {number.sms_method} for its texts, not POST", add)

@@ -52,7 +52,7 @@ class InboundSms:
 class DeliveryStatus:
     """One status callback of Twilio for a text of ours.
 
-    `message_id` is our row's id, which sms.py put into the callback URL.
+    `message_id` is our row's id, which twilio.py put into the callback URL.
     https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
     """
 

@@ -118,7 +118,7 @@ class Replies:
             api_key=self._settings.openai_api_key,
             base_url=self._settings.openai_base_url or OPENAI_URL,
             max_retries=0,  # tenacity is the one layer of retries
-            http_client=openai.DefaultAioHttpClient(  # as in database.py
+            http_client=openai.DefaultAioHttpClient(  # as in supabase.py
                 timeout=httpx2.Timeout(self._deadline, connect=5),
                 # The default closes a connection after 5 idle seconds: a handshake for every text.
                 limits=httpx2.Limits(max_connections=300, keepalive_expiry=120),

@@ -71,7 +71,7 @@ class Settings:
 
     @property
     def status_url(self) -> str:
-        """The URL Twilio posts delivery states to; sms.py adds the message's id."""
+        """The URL Twilio posts delivery states to; twilio.py adds the message's id."""
         return self._with_token(f"{self.public_url}/webhook/sms/status")
 
     def _with_token(self, url: str) -> str:

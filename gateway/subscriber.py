@@ -27,8 +27,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from gateway import __version__, realtime, segments, sms, telemetry
-from gateway.database import BackfillJob, Database, Refused, Unavailable
+from gateway import __version__, realtime, segments, telemetry
 from gateway.messages import (
     Claimed,
     FallbackJob,
@@ -44,8 +43,9 @@ from gateway.messages import (
 )
 from gateway.replies import Replies
 from gateway.settings import Settings
-from gateway.sms import CALL_SECONDS, PAGE_SIZE, ListedSms, TwilioFailed, TwilioSms
+from gateway.supabase import BackfillJob, Database, Refused, Unavailable
 from gateway.telemetry import log_event
+from gateway.twilio import CALL_SECONDS, PAGE_SIZE, ListedSms, TwilioFailed, TwilioSms
 
 POLL_SECONDS = 10.0  # work is looked for at least this often, whatever Realtime says
 REST_SECONDS = 0.05  # and no oftener than this
@@ -87,7 +87,7 @@ async def serve(
     """Work until `stop` is set."""
     async with (
         Database.connect(settings) as database,
-        sms.connect(settings) as twilio,
+        TwilioSms.connect(settings) as twilio,
         Replies(settings) as replies,
     ):
         worker = Worker(database, twilio, replies, stop, poll_seconds)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import main
-from gateway.database import SCHEMA_VERSION
+from gateway.supabase import SCHEMA_VERSION
 from tests.test_settings import COMPLETE
 
 MIGRATIONS = Path(__file__).parents[1] / "supabase/migrations"

@@ -17,9 +17,9 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from gateway.database import Database, Unavailable
 from gateway.local.stack import Stack
 from gateway.settings import Settings
+from gateway.supabase import Database, Unavailable
 from tests.bench import data, stub, webhook
 from tests.flow.world import World
 from tests.sql import Db, Number, Session, new_contact, new_sid, scratch_database

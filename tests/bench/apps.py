@@ -12,9 +12,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway import telemetry
-from gateway.database import Database
 from gateway.settings import Settings
-from gateway.web import EMPTY_TWIML, Gateway
+from gateway.supabase import Database, Databases
+from gateway.webhooks import EMPTY_TWIML, Webhooks
 
 
 def constant() -> Starlette:
@@ -26,7 +26,7 @@ def constant() -> Starlette:
     return Starlette(routes=[Route("/webhook/sms", answer, methods=["POST"])])
 
 
-class Unstored(Gateway):
+class Unstored(Webhooks):
     """Everything but the call of the Data API."""
 
     async def _store(self, what: str, sid: str, call: Callable[[Database], Awaitable[Any]]) -> Any:
@@ -37,5 +37,5 @@ def signed() -> Starlette:
     """Signature, parsing and log of the real one."""
     settings = Settings.from_environ(os.environ)
     telemetry.configure(settings)
-    gateway = Unstored(settings)
-    return Starlette(routes=[Route("/webhook/sms", gateway.receive_sms, methods=["POST"])])
+    webhooks = Unstored(settings, Databases(settings))
+    return Starlette(routes=[Route("/webhook/sms", webhooks.receive_sms, methods=["POST"])])

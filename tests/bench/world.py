@@ -123,7 +123,7 @@ async def serve_app(
     child = await spawn(
         name,
         *(Path(sys.executable).parent / "gunicorn", "-k", "asgi"),
-        *("-c", "python:gateway.server", app),
+        *("-c", "python:gateway.gunicorn_conf", app),
         log=logs / f"{name}.log",
         folder=REPOSITORY,
         environ={**os.environ, **environ, "PORT": str(port)},

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway import sms, subscriber
-from gateway.database import BackfillJob, Database
+from gateway import subscriber
 from gateway.local.children import Child
 from gateway.local.front_door import FrontDoor, Head
 from gateway.local.openai import quote, serials
 from gateway.local.stack import Stack
 from gateway.settings import Settings
-from gateway.sms import TwilioSms
+from gateway.supabase import BackfillJob, Database
+from gateway.twilio import TwilioFailed, TwilioSms
 from tests.flow.conftest import start_worker
 from tests.flow.world import World, eventually
 
@@ -71,7 +71,7 @@ async def backfill(
     stack: Stack, **environ: str
 ) -> AsyncIterator[tuple[Database, TwilioSms, Settings]]:
     settings = Settings.from_environ({**stack.environ, **environ})
-    async with Database.connect(settings) as database, sms.connect(settings) as twilio:
+    async with Database.connect(settings) as database, TwilioSms.connect(settings) as twilio:
         yield database, twilio, settings
 
 
@@ -201,7 +201,7 @@ async def test_what_could_not_be_compared_is_compared_the_next_time(world: World
     await missed(world, world.contact(), "Hola")
     before = await _backfilled_until(world)
     world.stack.twilio.faults.add("error", on="list")
-    with pytest.raises(sms.TwilioFailed):
+    with pytest.raises(TwilioFailed):
         await compare(world)
     assert await _backfilled_until(world) == before
     assert (await compare(world)).stored == 1
@@ -253,13 +253,14 @@ async def test_ten_times_the_texts_take_no_more_memory(
 
 SCRIPT = """
 import asyncio, os, pathlib, re
-from gateway import sms, subscriber
-from gateway.database import Database
+from gateway import subscriber
+from gateway.supabase import Database
 from gateway.settings import Settings
+from gateway.twilio import TwilioSms
 
 async def main():
     settings = Settings.from_environ(os.environ)
-    async with Database.connect(settings) as database, sms.connect(settings) as twilio:
+    async with Database.connect(settings) as database, TwilioSms.connect(settings) as twilio:
         job = await database.claim_sms_backfill()
         found = await subscriber.compare(database, twilio, job)
     assert found.stored == 0, found

@@ -15,11 +15,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from gateway import __version__, commands
-from gateway.database import SCHEMA_VERSION
 from gateway.local.children import Child
 from gateway.local.serving import serve
 from gateway.local.stack import PHONE_NUMBER, Stack
 from gateway.settings import Settings
+from gateway.supabase import SCHEMA_VERSION
 from tests.flow.command import Outcome, assert_no_secret, gateway
 from tests.flow.conftest import start_worker
 from tests.flow.world import eventually

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.database import READ_SECONDS
 from gateway.local.children import Child, free_port, spawn
 from gateway.local.front_door import FrontDoor, Head
 from gateway.local.stack import REPOSITORY, Stack
+from gateway.supabase import READ_SECONDS
 from tests.flow.conftest import start_worker
 from tests.flow.world import Row, World, eventually
 

@@ -42,10 +42,10 @@ from gateway.telemetry import mask_numbers
 # The newest migration this gateway knows; get_sms_setup says what the database has.
 SCHEMA_VERSION = "20261122001700"
 
-CONNECTIONS = 20  # and calls at once; more than these wait their turn
-# No longer: whoever gets a turn must have time left to hear the answer. If not, all that is done
+CONNECTIONS = 20  # and calls at once; more than these wait for a slot
+# No longer: whoever gets a slot must have time left to hear the answer. If not, all that is done
 # after an outage is answers that come too late, and the posts they are for come again and again.
-TURN_SECONDS = 1.0
+POOL_TIMEOUT = 1.0  # seconds
 READ_SECONDS = 8.0
 USER_READ_SECONDS = 10.0  # statements of signed-in users are ended by the database after 8 s
 
@@ -144,7 +144,7 @@ class Database:
             timeout=httpx.Timeout(read_seconds, connect=3, pool=3),
             limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=120),
         )
-        self._free = asyncio.Semaphore(CONNECTIONS)
+        self._slots = asyncio.Semaphore(CONNECTIONS)
         self._supabase = AsyncClient(
             settings.supabase_url,
             settings.supabase_secret_key,
@@ -382,7 +382,7 @@ class Database:
         url = f"{self._settings.supabase_url}/rest/v1/rpc/{name}"
         headers = {"apikey": key, "authorization": f"Bearer {jwt}"}
         try:
-            async with asyncio.timeout(USER_READ_SECONDS + 3), self._turn():
+            async with asyncio.timeout(USER_READ_SECONDS + 3), self._connection_slot():
                 response = await self._http.post(
                     url, json=params, headers=headers, timeout=USER_READ_SECONDS
                 )
@@ -403,7 +403,7 @@ class Database:
 
     async def _call(self, name: str, params: dict[str, Any]) -> Any:
         try:
-            async with asyncio.timeout(self._call_seconds), self._turn():
+            async with asyncio.timeout(self._call_seconds), self._connection_slot():
                 return (await self._supabase.rpc(name, params).execute()).data
         except APIError as error:
             raise _failure(error) from error
@@ -411,14 +411,40 @@ class Database:
             raise _unanswered(error) from error
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Raises TimeoutError when none comes soon enough to hear an answer."""
-        async with asyncio.timeout(TURN_SECONDS):
-            await self._free.acquire()
+    async def _connection_slot(self) -> AsyncIterator[None]:
+        """Raises TimeoutError when none is free soon enough to hear an answer."""
+        async with asyncio.timeout(POOL_TIMEOUT):
+            await self._slots.acquire()
         try:
             yield
         finally:
-            self._free.release()
+            self._slots.release()
+
+
+class Databases:
+    """A Database for each event loop, opened with its first call.
+
+    A host application need not run our lifespan, and its tests may use a loop a request.
+    """
+
+    def __init__(self, settings: Settings, read_seconds: float = READ_SECONDS) -> None:
+        self._settings = settings
+        self._read_seconds = read_seconds
+        self._by_loop: dict[asyncio.AbstractEventLoop, Database] = {}
+
+    def current(self) -> Database:
+        """That of the running event loop."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._by_loop:
+            for ended in [known for known in self._by_loop if known.is_closed()]:
+                del self._by_loop[ended]
+            self._by_loop[loop] = Database(self._settings, self._read_seconds)
+        return self._by_loop[loop]
+
+    async def close(self) -> None:
+        """Close that of the running event loop."""
+        if database := self._by_loop.pop(asyncio.get_running_loop(), None):
+            await database.close()
 
 
 def _unanswered(error: Exception) -> Unavailable:

@@ -1,4 +1,4 @@
-"""gunicorn's settings: gunicorn -k asgi -c python:gateway.server 'gateway.web:app()'.
+"""gunicorn's settings: gunicorn -k asgi -c python:gateway.gunicorn_conf 'gateway.web:app()'.
 
 The names are gunicorn's, https://gunicorn.org/reference/settings/
 """

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from gateway.database import BackfillJob, Database, QueuedReply, Refused, Unavailable
 from gateway.local.serving import drop, hang, serve
 from gateway.messages import (
     Claimed,
@@ -29,6 +28,7 @@ from gateway.messages import (
     Turn,
     Wait,
 )
+from gateway.supabase import BackfillJob, Database, QueuedReply, Refused, Unavailable
 from tests.fakes import CONTACT, OURS, DataApi, settings
 
 LEASE = "00000000-0000-4000-8000-000000000001"

@@ -1,4 +1,4 @@
-"""Twilio's posts are verified and parsed; calls to its API end in one of four outcomes."""
+"""Calls to Twilio's API end in one of four outcomes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -23,238 +21,13 @@ from starlette.routing import Route
 from gateway.local.serving import serve
 from gateway.local.twilio import Twilio, create_twilio
 from gateway.messages import Media, OutgoingSms, SendFailed
-from gateway.sms import (
-    Form,
-    FormIncomplete,
-    FormTooLarge,
-    TwilioFailed,
-    TwilioSms,
-    connect,
-    parse_form,
-    parse_inbound,
-    parse_status,
-    signature_is_valid,
-)
-from tests.fakes import ACCOUNT, CONTACT, OURS, PUBLIC_URL, TOKEN, settings, sign
+from gateway.twilio import TwilioFailed, TwilioSms
+from tests.fakes import ACCOUNT, CONTACT, OURS, PUBLIC_URL, TOKEN, settings
 
 URL = f"{PUBLIC_URL}/webhook/sms"
 KEY, KEY_SECRET = "SK" + "1" * 32, "secret_of_the_key"
 SERVICE = "MG" + "2" * 32
 POOLED = "+15550002222"
-
-# A real post (its ids and numbers altered): blank values are signed too.
-PAIRS = [
-    ("ToCountry", "US"),
-    ("ToState", "MI"),
-    ("SmsMessageSid", "SM" + "a" * 32),
-    ("NumMedia", "0"),
-    ("FromZip", ""),
-    ("FromCity", ""),
-    ("Body", "¿Abren hoy? It's 5+5 & more 🎈"),
-    ("To", OURS),
-    ("MessageSid", "SM" + "a" * 32),
-    ("AccountSid", ACCOUNT),
-    ("From", CONTACT),
-    ("ApiVersion", "2010-04-01"),
-]
-
-
-def form_of(pairs: list[tuple[str, str]]) -> Form:
-    return parse_form(urlencode(pairs).encode())
-
-
-# Signatures
-
-
-def test_the_example_of_twilios_documentation_is_valid() -> None:
-    """https://www.twilio.com/docs/usage/security#validating-requests"""
-    form = Form(
-        CallSid=["CA1234567890ABCDE"],
-        Caller=["+14158675309"],
-        Digits=["1234"],
-        From=["+14158675309"],
-        To=["+18005551212"],
-    )
-    url = "https://mycompany.com/myapp.php?foo=1&bar=2"
-    headers = {"X-Twilio-Signature": "RSOYDt4T1cUTdK1PDd93/VVr8B8="}
-    assert signature_is_valid(settings(twilio_auth_tokens=("12345",)), url, form, headers)
-
-
-def test_a_real_post_is_valid_with_its_blank_values() -> None:
-    headers = {"X-Twilio-Signature": sign(URL, PAIRS)}
-    assert signature_is_valid(settings(), URL, form_of(PAIRS), headers)
-
-
-def test_repeated_parameters_are_signed_each() -> None:
-    pairs = [*PAIRS, ("Extra", "2"), ("Extra", "1")]
-    headers = {"X-Twilio-Signature": sign(URL, pairs)}
-    assert signature_is_valid(settings(), URL, form_of(pairs), headers)
-    assert not signature_is_valid(settings(), URL, form_of(pairs[:-1]), headers)
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"X-Twilio-Signature": ""},
-        {"X-Twilio-Signature": "nonsense"},
-        {"X-Twilio-Signature": "ñ" * 28},
-        {"X-Twilio-Signature": sign(URL, PAIRS, "another_token")},
-        {"X-Twilio-Signature": sign(URL + "/", PAIRS)},
-        {"X-Twilio-Signature": sign(URL, PAIRS[1:])},
-        {"X-Twilio-Signature": sign(URL, PAIRS, algorithm="sha256")},
-    ],
-)
-def test_anything_else_is_not_valid(headers: dict[str, str]) -> None:
-    assert not signature_is_valid(settings(), URL, form_of(PAIRS), headers)
-
-
-@pytest.mark.parametrize("token", ["new_token", "old_token"])
-def test_while_tokens_are_rotated_both_are_valid(token: str) -> None:
-    rotating = settings(twilio_auth_tokens=("new_token", "old_token"))
-    headers = {"X-Twilio-Signature": sign(URL, PAIRS, token)}
-    assert signature_is_valid(rotating, URL, form_of(PAIRS), headers)
-
-
-@pytest.mark.parametrize(
-    ("announced", "secret", "algorithm", "valid"),
-    [
-        ("key=key_1,algorithm=HMAC_SHA256", "shared", "sha256", True),
-        (" algorithm = HMAC_SHA256 , key = key_1 ", "shared", "sha256", True),
-        ("key=key_1,algorithm=HMAC_SHA256", "shared", "sha1", False),
-        ("key=key_1,algorithm=HMAC_SHA256", TOKEN, "sha256", False),
-        ("key=key_2,algorithm=HMAC_SHA256", "shared", "sha256", False),
-        ("key=key_1,algorithm=HMAC_SHA1", "shared", "sha1", False),
-        ("key=key_1,algorithm=HMAC_MD5", "shared", "sha256", False),
-        ("key=key_1", "shared", "sha256", False),
-        ("algorithm=HMAC_SHA256", TOKEN, "sha256", False),
-        (",,==", TOKEN, "sha1", False),
-    ],
-)
-def test_a_shared_key_must_be_known_and_used_as_announced(
-    announced: str, secret: str, algorithm: str, valid: bool
-) -> None:
-    with_keys = settings(twilio_webhook_keys={"key_1": "shared"})
-    headers = {
-        "X-Twilio-Signature": sign(URL, PAIRS, secret, algorithm),
-        "X-Twilio-Webhooks-Signature-Settings": announced,
-    }
-    assert signature_is_valid(with_keys, URL, form_of(PAIRS), headers) is valid
-
-
-ANY_TEXT = st.text(st.characters())  # lone surrogates and NUL too
-
-
-@given(st.binary(), ANY_TEXT, ANY_TEXT, ANY_TEXT)
-def test_no_input_makes_an_exception(raw: bytes, query: str, signature: str, key: str) -> None:
-    with_keys = settings(twilio_webhook_keys={"key_1": "shared"})
-    headers = {"X-Twilio-Signature": signature, "X-Twilio-Webhooks-Signature-Settings": key}
-    form = parse_form(raw)
-    assert not signature_is_valid(with_keys, f"{URL}?{query}", form, headers)
-    del headers["X-Twilio-Webhooks-Signature-Settings"]
-    assert not signature_is_valid(with_keys, f"{URL}?{query}", form, headers)
-
-
-# Forms
-
-
-def test_an_incoming_text_keeps_all_that_was_posted() -> None:
-    pairs = [
-        *PAIRS,
-        ("NumMedia", "2"),
-        ("MediaUrl0", "https://api.twilio.com/m/0"),
-        ("MediaContentType0", "image/png"),
-        ("MediaUrl1", "https://api.twilio.com/m/1"),
-        ("OptOutType", "STOP"),
-        ("MessagingServiceSid", SERVICE),
-        ("AddedNextYear", "yes"),
-    ]
-    sms = parse_inbound(form_of(pairs))
-    assert (sms.sid, sms.from_number, sms.to_number) == ("SM" + "a" * 32, CONTACT, OURS)
-    assert sms.body == "¿Abren hoy? It's 5+5 & more 🎈"
-    assert sms.media == (
-        Media("https://api.twilio.com/m/0", "image/png"),
-        Media("https://api.twilio.com/m/1", "application/octet-stream"),
-    )
-    assert (sms.opt_out_type, sms.service_sid) == ("STOP", SERVICE)
-    assert sms.form is not None
-    assert sms.form["AddedNextYear"] == "yes"
-    assert sms.form["NumMedia"] == ["0", "2"]
-    assert sms.form["FromCity"] == ""
-
-
-def test_an_empty_body_is_a_text_too() -> None:
-    assert parse_inbound(form_of([p for p in PAIRS if p[0] != "Body"])).body == ""
-    assert parse_inbound(Form(MessageSid=["SM1"], From=["1"], To=["2"], Body=[""])).body == ""
-
-
-@pytest.mark.parametrize("sender", ["whatsapp:+15557654321", "AMAZON", "32665", "+5215512345678"])
-def test_a_sender_is_kept_as_it_is(sender: str) -> None:
-    form = Form(MessageSid=["SM1"], From=[sender], To=[OURS], Body=["Hola"])
-    assert parse_inbound(form).from_number == sender
-
-
-@pytest.mark.parametrize("name", ["MessageSid", "From", "To"])
-def test_a_missing_parameter_is_named(name: str) -> None:
-    with pytest.raises(FormIncomplete, match=name):
-        parse_inbound(form_of([p for p in PAIRS if p[0] != name]))
-    with pytest.raises(FormIncomplete, match=name):
-        parse_inbound(form_of([(k, "" if k == name else v) for k, v in PAIRS]))
-
-
-@pytest.mark.parametrize("name", ["MessageSid", "From", "To"])
-def test_what_no_index_has_room_for_is_named(name: str) -> None:
-    longest, longer = ([(k, "1" * n if k == name else v) for k, v in PAIRS] for n in (255, 256))
-    parse_inbound(form_of(longest))
-    with pytest.raises(FormIncomplete, match=f"{name} is too long"):
-        parse_inbound(form_of(longer))
-
-
-@given(st.dictionaries(ANY_TEXT, st.lists(ANY_TEXT, max_size=2)), ANY_TEXT)
-def test_whatever_is_parsed_can_be_stored(form: dict[str, list[str]], body: str) -> None:
-    given = Form({**form, "MessageSid": ["SM1"], "From": ["1"], "To": ["2"], "Body": [body]})
-    stored = json.dumps(parse_inbound(given).as_payload(), ensure_ascii=False)
-    assert b"\\u0000" not in stored.encode()
-
-
-def test_nul_and_broken_utf8_become_the_replacement_character() -> None:
-    form = parse_form(b"MessageSid=SM1&From=1&To=2&Body=a%00b%FFc%ED%A0%BDd")
-    assert parse_inbound(form).body == "a\ufffdb\ufffdc\ufffd\ufffd\ufffdd"
-
-
-def test_more_parameters_than_twilio_sends_are_refused() -> None:
-    parse_form(b"a=1&" * 199 + b"a=1")
-    with pytest.raises(FormTooLarge):
-        parse_form(b"a=1&" * 200 + b"a=1")
-
-
-def test_a_status_names_our_row_and_twilios_error() -> None:
-    form = Form(
-        MessageSid=["SM1"], MessageStatus=["undelivered"], To=[CONTACT], ErrorCode=["30005"]
-    )
-    status = parse_status(form, {"m": "7"})
-    assert (status.sid, status.status, status.to_number) == ("SM1", "undelivered", CONTACT)
-    assert (status.message_id, status.error_code) == (7, 30005)
-
-
-@pytest.mark.parametrize("m", ["", "0", "-7", "seven", "\u0667", "7" * 19, "7.0", " 7"])
-def test_a_row_id_that_is_none_is_left_out(m: str) -> None:
-    form = Form(MessageSid=["SM1"], MessageStatus=["sent"], To=[CONTACT])
-    assert parse_status(form, {"m": m}).message_id is None
-    assert parse_status(form, {}).message_id is None
-
-
-@pytest.mark.parametrize(("code", "read"), [("2147483647", 2**31 - 1), ("2147483648", None)])
-def test_an_error_code_no_integer_has_room_for_is_left_out(code: str, read: int | None) -> None:
-    form = Form(MessageSid=["SM1"], MessageStatus=["failed"], To=[CONTACT], ErrorCode=[code])
-    assert parse_status(form, {}).error_code == read
-
-
-def test_a_status_no_index_has_room_for_is_named() -> None:
-    form = Form(MessageSid=["SM1"], MessageStatus=["s" * 256], To=[CONTACT])
-    with pytest.raises(FormIncomplete, match="MessageStatus is too long"):
-        parse_status(form, {})
-
 
 # Calls
 
@@ -272,7 +45,7 @@ async def account() -> AsyncIterator[tuple[Twilio, TwilioSms]]:
     )
     async with (
         serve(twilio) as url,
-        connect(settings(twilio_base_url=url)) as sms,
+        TwilioSms.connect(settings(twilio_base_url=url)) as sms,
     ):
         yield twilio, sms
 
@@ -334,7 +107,7 @@ async def test_calls_use_the_api_key_and_callbacks_the_token(twilio: Twilio) -> 
             sms_webhook_secret="a-secret-of-16-or-more",
             twilio_auth_tokens=("not yet known to Twilio",),
         )
-        async with connect(given) as sms:
+        async with TwilioSms.connect(given) as sms:
             await sms.send(text())
     callback = twilio.sent[0].params["StatusCallback"]
     assert parse_qs(urlsplit(callback).query) == {"token": ["a-secret-of-16-or-more"], "m": ["7"]}
@@ -392,7 +165,7 @@ async def test_no_number_is_in_the_message_of_a_failure(twilio: Twilio, sms: Twi
 async def test_no_connection_means_never_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    async with connect(settings(twilio_base_url=f"http://127.0.0.1:{port}")) as sms:
+    async with TwilioSms.connect(settings(twilio_base_url=f"http://127.0.0.1:{port}")) as sms:
         failed = await failure(sms, text())
     assert (failed.outcome, str(failed)) == ("refused", "no connection: ConnectError")
 
@@ -407,7 +180,7 @@ async def test_a_worker_that_stood_still_leaves_the_request_incomplete() -> None
 
     async with await asyncio.start_server(take, "127.0.0.1") as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with connect(settings(twilio_base_url=url)) as sms:
+        async with TwilioSms.connect(settings(twilio_base_url=url)) as sms:
             with pytest.raises(SendFailed) as caught:
                 await sms.send(text(), lambda: True)
             head, _, body = (await received).partition(b"\r\n\r\n")
@@ -433,7 +206,7 @@ async def test_every_call_ends_within_its_time(twilio: Twilio, sms: TwilioSms) -
     twilio.faults.add("hang_after", match=accepted)
     started = time.monotonic()
     app = Starlette(routes=[Route("/{p:path}", drip, methods=["POST"])])
-    async with serve(app) as url, connect(settings(twilio_base_url=url)) as dripping:
+    async with serve(app) as url, TwilioSms.connect(settings(twilio_base_url=url)) as dripping:
         failures = await asyncio.gather(
             failure(sms, text(to=silent)),
             failure(sms, text(to=accepted)),
@@ -466,7 +239,7 @@ async def test_an_answer_nobody_documented_has_an_outcome_too(
     answer: Response, outcome: str, retry_after: float | None
 ) -> None:
     app = Starlette(routes=[Route("/{p:path}", lambda request: answer, methods=["POST"])])
-    async with serve(app) as url, connect(settings(twilio_base_url=url)) as sms:
+    async with serve(app) as url, TwilioSms.connect(settings(twilio_base_url=url)) as sms:
         failed = await failure(sms, text())
     assert (failed.outcome, failed.retry_after) == (outcome, retry_after)
 
@@ -475,7 +248,7 @@ async def test_a_date_says_when_to_come_again_too() -> None:
     headers = {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=90), True)}
     answer = JSONResponse({}, 429, headers)
     app = Starlette(routes=[Route("/{p:path}", lambda request: answer, methods=["POST"])])
-    async with serve(app) as url, connect(settings(twilio_base_url=url)) as sms:
+    async with serve(app) as url, TwilioSms.connect(settings(twilio_base_url=url)) as sms:
         failed = await failure(sms, text())
     assert failed.retry_after is not None and 80 < failed.retry_after <= 90
 
@@ -552,7 +325,7 @@ async def test_a_listed_picture_text_is_as_good_as_a_posted_one(deleted: bool) -
         return JSONResponse({"media_list": [MEDIA]}, 404 if deleted else 200)
 
     app = Starlette(routes=[Route("/{p:path}", respond)])
-    async with serve(app) as url, connect(settings(twilio_base_url=url)) as sms:
+    async with serve(app) as url, TwilioSms.connect(settings(twilio_base_url=url)) as sms:
         (listed,) = [item async for item in sms.list_inbound(OURS, at(60))]
         received = await sms.with_media(listed)
         link = f"{url}/2010-04-01/Accounts/AC/Messages/MM1/Media/ME1"
@@ -601,6 +374,6 @@ async def test_the_account_is_read_with_the_auth_token(twilio: Twilio) -> None:
     """A standard API key may not read it."""
     async with serve(Starlette(routes=[Route("/{p:path}", twilio)])) as url:
         given = settings(twilio_base_url=url, twilio_api_key=KEY, twilio_api_key_secret=KEY_SECRET)
-        async with connect(given) as sms:
+        async with TwilioSms.connect(given) as sms:
             account = await sms.fetch_account()
     assert (account.sid, account.status, account.kind) == (ACCOUNT, "active", "Full")

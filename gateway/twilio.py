@@ -1,7 +1,6 @@
-"""The only module that talks to Twilio: verify, parse, send, list.
+"""The only module that calls Twilio's REST API: send, list, look up. For worker and commands.
 
-Nothing heavy is imported here: the web process verifies and parses, and twilio.rest with what it
-brings costs 0.7 s and 30 MB. connect() imports it for the worker.
+connect() imports twilio.rest, which costs 0.7 s and 30 MB: none of it in the web process.
 """
 
 from __future__ import annotations
@@ -9,35 +8,23 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import parse_qsl
 
-from twilio.request_validator import (  # type: ignore[import-untyped]
-    HMAC_SHA1,
-    HMAC_SHA256,
-    SIGNATURE_HEADER,
-    SIGNATURE_SETTINGS_HEADER,
-    RequestValidator,
-)
-
-from gateway.messages import DeliveryStatus, InboundSms, Media, OutgoingSms, SendFailed, SentSms
+from gateway.messages import InboundSms, Media, OutgoingSms, SendFailed, SentSms
 from gateway.settings import Settings
 from gateway.telemetry import mask_numbers
+from gateway.twilio_post import positive, sanitize
 
 if TYPE_CHECKING:
     import httpx2
     from twilio.rest import Client  # type: ignore[import-untyped]
 
-MAX_FIELDS = 200
-MAX_NAME = 255  # characters of a SID, an address or a status; an index has no room for thousands
-MAX_ID = 10**18 - 1  # a bigint
 CALL_SECONDS = 8.0  # all of one request to Twilio
 PAGE_SIZE = 1000  # the most Twilio lists in one answer
 VALIDITY_SECONDS = 600  # a reply that waits longer at Twilio is worse than none
@@ -72,14 +59,6 @@ _OUTCOMES: dict[int, Outcome] = {
 }
 
 
-class FormTooLarge(ValueError):
-    """More parameters than Twilio would ever send."""
-
-
-class FormIncomplete(ValueError):
-    """A parameter that Twilio always sends is missing or no such thing; the message names it."""
-
-
 class TwilioFailed(Exception):
     """A call without the answer it asked for. Its message holds no phone number.
 
@@ -102,153 +81,8 @@ class TwilioFailed(Exception):
         self.retry_after = retry_after
 
 
-class Form(dict[str, list[str]]):
-    """All parameters of one post; Twilio may repeat one, and adds new ones without notice."""
-
-    def getlist(self, name: str) -> list[str]:
-        """RequestValidator asks for this to see repeated values."""
-        return self[name]
-
-    def first(self, name: str) -> str | None:
-        """The parameter's first value; blank counts as missing."""
-        return next((value for value in self.get(name, ()) if value), None)
-
-    def required(self, name: str) -> str:
-        value = self.first(name)
-        if value is None:
-            raise FormIncomplete(f"{name} is missing")
-        if len(value) > MAX_NAME:
-            raise FormIncomplete(f"{name} is too long")
-        return value
-
-    def as_json(self) -> dict[str, str | list[str]]:
-        return {name: v[0] if len(v) == 1 else v for name, v in self.items()}
-
-
-# Posts from Twilio
-
-
-def parse_form(raw_body: bytes) -> Form:
-    """Decode a form as it was signed: blank values kept, broken UTF-8 as U+FFFD.
-
-    Raises FormTooLarge.
-    """
-    text = raw_body.decode("utf-8", "replace")
-    if text.count("&") >= MAX_FIELDS:
-        raise FormTooLarge(f"more than {MAX_FIELDS} parameters")
-    form = Form()
-    for name, value in parse_qsl(text, keep_blank_values=True):
-        form.setdefault(name, []).append(value)
-    return form
-
-
-def signature_is_valid(
-    settings: Settings, url: str, form: Form, headers: Mapping[str, str]
-) -> bool:
-    """Whether Twilio signed this form for `url` with one of our secrets; never raises.
-
-    `url` is the configured one, never the request's own: behind a proxy that would be another.
-    https://www.twilio.com/docs/usage/security#validating-requests
-    """
-    signature = headers.get(SIGNATURE_HEADER)
-    algorithm, secrets = _signing_secrets(settings, headers.get(SIGNATURE_SETTINGS_HEADER))
-    if not signature:
-        return False
-    try:
-        return any(
-            RequestValidator(secret).validate(url, form, signature, algorithm) for secret in secrets
-        )
-    except ValueError:  # lone surrogates cannot be signed
-        return False
-
-
-def sign(settings: Settings, url: str, form: Mapping[str, str]) -> dict[str, str]:
-    """The header with which Twilio would post this form to `url`, a configured one."""
-    validator = RequestValidator(settings.twilio_auth_tokens[0])
-    return {SIGNATURE_HEADER: validator.compute_signature(url, form)}
-
-
-def _signing_secrets(settings: Settings, announced: str | None) -> tuple[str, tuple[str, ...]]:
-    """The algorithm and the secrets that may have signed.
-
-    A shared key announces itself as `key=<id>,algorithm=HMAC_SHA256`.
-    https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys
-    """
-    if not announced:
-        return HMAC_SHA1, settings.twilio_auth_tokens
-    parts = [part.partition("=") for part in announced.split(",")]
-    named = {name.strip(): value.strip() for name, _, value in parts}
-    secret = settings.twilio_webhook_keys.get(named.get("key", ""))
-    if secret is None or named.get("algorithm") != HMAC_SHA256:
-        return HMAC_SHA256, ()
-    return HMAC_SHA256, (secret,)
-
-
-def account_is_ours(settings: Settings, form: Form) -> bool:
-    """Raises FormIncomplete when the form names no account."""
-    return form.required("AccountSid") == settings.twilio_account_sid
-
-
-def parse_inbound(form: Form) -> InboundSms:
-    """An incoming text; raises FormIncomplete. Nothing but SID, sender and receiver is needed."""
-    form = _storable(form)
-    return InboundSms(
-        sid=form.required("MessageSid"),
-        from_number=form.required("From"),
-        to_number=form.required("To"),
-        body=form.first("Body") or "",
-        service_sid=form.first("MessagingServiceSid"),
-        media=tuple(_media_in(form)),
-        opt_out_type=form.first("OptOutType"),
-        form=form.as_json(),
-    )
-
-
-def parse_status(form: Form, query: Mapping[str, str]) -> DeliveryStatus:
-    """A status callback; `m` of the query is our row's id. Raises FormIncomplete."""
-    form = _storable(form)
-    return DeliveryStatus(
-        sid=form.required("MessageSid"),
-        status=form.required("MessageStatus"),
-        to_number=form.required("To"),
-        message_id=_positive(query.get("m"), MAX_ID),
-        error_code=_positive(form.first("ErrorCode")),
-        error_message=form.first("ErrorMessage"),
-        form=form.as_json(),
-    )
-
-
-def _media_in(form: Form) -> Iterator[Media]:
-    for index in count():
-        url = form.first(f"MediaUrl{index}")
-        if url is None:
-            return
-        content_type = form.first(f"MediaContentType{index}")
-        yield Media(url, content_type or "application/octet-stream")
-
-
-def _storable(form: Form) -> Form:
-    return Form({storable(k): [storable(v) for v in values] for k, values in form.items()})
-
-
-def storable(text: str) -> str:
-    """Postgres refuses U+0000 in text, and lone surrogates cannot be sent as UTF-8."""
-    return re.sub("[\x00\ud800-\udfff]", "\ufffd", text)
-
-
-def _positive(text: str | None, most: int = 2**31 - 1) -> int | None:
-    """A whole number that a Postgres integer has room for, or None for anything else."""
-    if text is None or not re.fullmatch("[0-9]{1,18}", text):
-        return None
-    number = int(text)
-    return number if 0 < number <= most else None
-
-
-def hide_query(url: str) -> str:
+def redact_query(url: str) -> str:
     return re.sub(r"\?[^#]*", "?…", url)
-
-
-# Calls to Twilio
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +109,7 @@ class PhoneNumber:
         """Its webhook for people to read: a query may hold a token."""
         if self.sms_application_sid:
             return f"the application {self.sms_application_sid}"
-        return hide_query(self.sms_url) or "nothing"
+        return redact_query(self.sms_url) or "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,27 +122,6 @@ class Account:
     kind: str
 
 
-@asynccontextmanager
-async def connect(settings: Settings) -> AsyncIterator[TwilioSms]:
-    """Calls go out with the API key when there is one, else with the first auth token."""
-    import httpx2
-    from twilio.rest import Client
-
-    timeout = httpx2.Timeout(CALL_SECONDS, connect=3, pool=3)
-    async with httpx2.AsyncClient(timeout=timeout) as http:
-        account = settings.twilio_account_sid, settings.twilio_auth_tokens[0]
-        user, password = settings.twilio_api_key, settings.twilio_api_key_secret
-        if not user or not password:
-            user, password = account
-        wire = _Wire(http)
-        client = Client(user, password, settings.twilio_account_sid, http_client=wire)
-        owner = Client(*account, http_client=wire)
-        if settings.twilio_base_url:
-            client.api.base_url = owner.api.base_url = settings.twilio_base_url
-        _ = client.messages  # 0.4 s of imports now and not in the first call
-        yield TwilioSms(settings, client, owner)
-
-
 class TwilioSms:
     """The account's REST API. Every method but send() raises TwilioFailed."""
 
@@ -317,6 +130,27 @@ class TwilioSms:
         self._settings = settings
         self._client = client
         self._owner = owner
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, settings: Settings) -> AsyncIterator[TwilioSms]:
+        """Calls go out with the API key when there is one, else with the first auth token."""
+        import httpx2
+        from twilio.rest import Client
+
+        timeout = httpx2.Timeout(CALL_SECONDS, connect=3, pool=3)
+        async with httpx2.AsyncClient(timeout=timeout) as http:
+            account = settings.twilio_account_sid, settings.twilio_auth_tokens[0]
+            user, password = settings.twilio_api_key, settings.twilio_api_key_secret
+            if not user or not password:
+                user, password = account
+            wire = _Wire(http)
+            client = Client(user, password, settings.twilio_account_sid, http_client=wire)
+            owner = Client(*account, http_client=wire)
+            if settings.twilio_base_url:
+                client.api.base_url = owner.api.base_url = settings.twilio_base_url
+            _ = client.messages  # 0.4 s of imports now and not in the first call
+            yield cls(settings, client, owner)
 
     async def send(
         self, sms: OutgoingSms, is_too_late: Callable[[], bool] = lambda: False
@@ -376,7 +210,7 @@ class TwilioSms:
             if message.direction == "inbound":
                 received = message.date_sent or message.date_created
                 yield ListedSms(
-                    _inbound(message), _iso(received) or since, bool(_positive(message.num_media))
+                    _inbound(message), _iso(received) or since, bool(positive(message.num_media))
                 )
 
     async def with_media(self, listed: ListedSms) -> InboundSms:
@@ -453,9 +287,9 @@ def _inbound(message: Any) -> InboundSms:
     """A listed MessageInstance as our noun, without its media."""
     return InboundSms(
         sid=message.sid,
-        from_number=storable(message.from_ or ""),
+        from_number=sanitize(message.from_ or ""),
         to_number=message.to or "",
-        body=storable(message.body or ""),
+        body=sanitize(message.body or ""),
         service_sid=message.messaging_service_sid,
     )
 
@@ -466,7 +300,7 @@ def _sent(message: Any) -> SentSms:
         sid=message.sid,
         status=message.status or "",
         body=message.body or "",
-        segments=_positive(message.num_segments),
+        segments=positive(message.num_segments),
         error_code=message.error_code,
         price=None if message.price is None else str(message.price),
         price_unit=message.price_unit,
@@ -551,7 +385,7 @@ class _Wire:
 
 def _failure(response: httpx2.Response, answer: dict[str, Any]) -> TwilioFailed:
     """Twilio's error body is {"code", "message", "status"}, or RFC 9457 with "title"."""
-    code = _positive(str(answer.get("code")))
+    code = positive(str(answer.get("code")))
     reason = str(answer.get("message") or answer.get("title") or "not an answer of Twilio's API")
     return TwilioFailed(
         f"HTTP {response.status_code}, code {code}: {mask_numbers(reason)[:200]}",
