@@ -53,14 +53,14 @@ create table public.sms_phrases (
   meaning text not null,
   whole_message_only boolean not null default false,
   handled_by_twilio boolean not null default false,
-  constraint sms_opt_out_words_pkey primary key (phrase, language),
-  constraint sms_opt_out_words_phrase_check
+  constraint sms_phrases_pkey primary key (phrase, language),
+  constraint sms_phrases_phrase_check
     check (phrase = sms.normalize(phrase) and phrase <> ''),
-  constraint sms_opt_out_words_meaning_check check (meaning in (
+  constraint sms_phrases_meaning_check check (meaning in (
     'stop',   -- no more texts
     'start',  -- texts again; means nothing unless the contact had opted out
     'help',   -- Twilio answers it
-    'human', -- wants a human
+    'human', -- wants a person
     'bot',    -- asks who is answering
     'filler'  -- says nothing by itself, and may stand before and after the others
   ))
@@ -74,8 +74,8 @@ create table public.sms_synonyms (
   language text not null,
   word text not null,
   stands_for text not null,
-  constraint sms_opt_out_synonyms_pkey primary key (word, language),
-  constraint sms_opt_out_synonyms_word_check check (word = sms.normalize(word))
+  constraint sms_synonyms_pkey primary key (word, language),
+  constraint sms_synonyms_word_check check (word = sms.normalize(word))
 );
 comment on table public.sms_synonyms is 'Words that make no difference to the phrases of sms_phrases: "messaging" stands for "texting", "the" for nothing.';
 
@@ -91,13 +91,13 @@ grant select, insert, update, delete
   to service_role;
 create policy sms_opt_outs_owner_reads on public.sms_opt_outs
   for select to authenticated using (user_id = (select auth.uid()));
-create policy sms_opt_out_words_read on public.sms_phrases
+create policy sms_phrases_read on public.sms_phrases
   for select to authenticated using (true);
-create policy sms_opt_out_synonyms_read on public.sms_synonyms
+create policy sms_synonyms_read on public.sms_synonyms
   for select to authenticated using (true);
 
 -- The phrases. Precise rather than clever: what is not listed is answered, and the model's answer
--- to a intent it can read is better than silence towards somebody who wished nothing.
+-- to a wish it can read is better than silence towards somebody who wished nothing.
 
 create function sms.expand_phrases(variadic p_parts text[])
 returns table (phrase text)
@@ -197,7 +197,7 @@ insert into public.sms_phrases (language, phrase, meaning, whole_message_only, h
   ('en', 'help', 'help', true, true),
   ('en', 'info', 'help', true, true);
 
--- What with one more word may mean anything, and (around) what is none of the meanings though its
+-- What with one more word may mean anything, and (filler) what is none of the meanings though its
 -- words are: "ya baja" says that somebody is on his way down.
 insert into public.sms_phrases (language, phrase, meaning, whole_message_only)
 select g.language, p.phrase, g.meaning, true
@@ -212,7 +212,7 @@ from (values
   ('es', 'start', 'si|alta|iniciar|inicio|comenzar|empezar|reanudar|suscribir|suscribirme'),
   ('fr', 'start', 'oui|commencer|recommencer|reprendre|abonner|reabonner'),
   ('pt', 'start', 'sim|comecar|recomecar|retomar|inscrever'),
-  ('en', 'human', 'someone|somebody|manager|a human|a human|an agent|a real person'),
+  ('en', 'human', 'someone|somebody|manager|a person|a human|an agent|a real person'),
   ('es', 'human', 'una persona|un humano|un agente|un asesor|una asesora'),
   ('fr', 'human', 'une personne|un humain|un conseiller|un agent'),
   ('pt', 'human', 'uma pessoa|um humano|um atendente|uma atendente'),
@@ -358,7 +358,7 @@ begin
     ('en', 'human', array['|talk|i want talk|i need talk|let me talk|can i talk|could i talk|may i talk|id like talk|i would like talk|get me|give me|i want|i need|need|want|connect me|transfer me|put me through|is there', '|to|with', '|human|support', 'human|customer service|customer support']),
     ('en', 'human', array['talk|i want talk|i need talk|let me talk|can i talk|could i talk|may i talk|id like talk|i would like talk|get me|connect me|transfer me|can i get|can i have|i want|i need', '|to|with', 'someone']),
     ('en', 'human', array['can|could|have|ask|please have', 'someone|human', 'call|text|phone', 'me']),
-    ('en', 'bot', array['are you|are you just|is this|is it|am i talking|am i talking to|am i talking with|am i texting|am i texting with|am i texting to|is|you are', '|a', 'bot|human|artificial intelligence', '|or bot|or human|or a human|or what|or not|being|or real']),
+    ('en', 'bot', array['are you|are you just|is this|is it|am i talking|am i talking to|am i talking with|am i texting|am i texting with|am i texting to|is|you are', '|a', 'bot|human|artificial intelligence', '|or bot|or human|or a person|or what|or not|being|or real']),
     ('en', 'bot', array['are you|is this|is it', 'real|for real|a real person', '|or bot|or fake|or a robot']),
     ('en', 'bot', array['who am i talking to|who am i talking with|who am i texting|who am i texting with|who am i chatting with|is anyone real there|is there a human there']),
     ('es', 'stop', array['basta|desuscribir|baja']),
@@ -521,7 +521,7 @@ begin
   return v_intent;
 end;
 $$;
-comment on function sms.classify(text) is 'What a text means that consists of listed phrases alone, as the phrase that says it; null: it is an ordinary text. "Stop" with "a human" is unclear, and what is unclear is answered.';
+comment on function sms.classify(text) is 'What a text means that consists of listed phrases alone, as the phrase that says it; null: it is an ordinary text. "Stop" with "a person" is unclear, and what is unclear is answered.';
 revoke all on function sms.classify(text) from public, anon, authenticated, service_role;
 grant execute on function sms.classify(text) to service_role;
 
@@ -566,7 +566,7 @@ begin
     where excluded.changed_at > o.changed_at;
 end;
 $$;
-comment on function sms.record_opt_out(uuid, text, text, boolean, text, timestamptz) is 'Records one intent of a contact; an older one than the stored changes nothing.';
+comment on function sms.record_opt_out(uuid, text, text, boolean, text, timestamptz) is 'Records one wish of a contact; an older one than the stored changes nothing.';
 revoke all on function sms.record_opt_out(uuid, text, text, boolean, text, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function sms.record_opt_out(uuid, text, text, boolean, text, timestamptz) to service_role;
 
@@ -606,15 +606,15 @@ create table public.sms_canned_replies (
   name text not null,
   language text not null,
   content text not null,
-  constraint sms_fixed_texts_pkey primary key (name, language),
-  constraint sms_fixed_texts_content_check check (length(content) between 1 and 640)
+  constraint sms_canned_replies_pkey primary key (name, language),
+  constraint sms_canned_replies_content_check check (length(content) between 1 and 640)
 );
 comment on table public.sms_canned_replies is 'The texts that need no model, by sms_messages.canned_reply and the language of the words they answer; a number''s own words (sms_configs.opt_out_reply and so on) go before. Without the accents that would make them UCS-2, which costs twice as much.';
 alter table public.sms_canned_replies enable row level security;
 revoke all on table public.sms_canned_replies from public, anon, authenticated, service_role;
 grant select on table public.sms_canned_replies to authenticated;
 grant select, insert, update, delete on table public.sms_canned_replies to service_role;
-create policy sms_fixed_texts_read on public.sms_canned_replies
+create policy sms_canned_replies_read on public.sms_canned_replies
   for select to authenticated using (true);
 
 insert into public.sms_canned_replies (name, language, content) values
@@ -626,7 +626,7 @@ insert into public.sms_canned_replies (name, language, content) values
   ('start', 'es', 'Volvera a recibir nuestros mensajes. Responda STOP para no recibir mas.'),
   ('start', 'fr', 'Vous recevrez de nouveau nos messages. Repondez STOP pour ne plus en recevoir.'),
   ('start', 'pt', 'Voce voltara a receber nossas mensagens. Responda STOP para nao receber mais.'),
-  ('human', 'en', 'A human will get back to you here. Until then you can go on asking.'),
+  ('human', 'en', 'A person will get back to you here. Until then you can go on asking.'),
   ('human', 'es', 'Una persona le respondera por aqui. Mientras tanto puede seguir preguntando.'),
   ('human', 'fr', 'Une personne vous repondra ici. En attendant, vous pouvez continuer a poser des questions.'),
   ('human', 'pt', 'Uma pessoa vai responder por aqui. Enquanto isso, pode continuar perguntando.'),
@@ -634,7 +634,7 @@ insert into public.sms_canned_replies (name, language, content) values
   ('bot', 'es', 'Soy un asistente automatico. Escriba PERSONA si prefiere que le atienda una.'),
   ('bot', 'fr', 'Je suis un assistant automatique. Ecrivez HUMAIN pour parler a une personne.'),
   ('bot', 'pt', 'Sou um assistente automatico. Escreva PESSOA para falar com uma.'),
-  ('rate_limit', 'en', 'That is all we can answer automatically for now; a human will read your messages. / Por ahora no podemos responder mas automaticamente; una persona leera sus mensajes.');
+  ('rate_limit', 'en', 'That is all we can answer automatically for now; a person will read your messages. / Por ahora no podemos responder mas automaticamente; una persona leera sus mensajes.');
 
 create function sms.canned_content(p_config public.sms_configs, p_name text, p_language text)
 returns text

@@ -1,18 +1,18 @@
 -- Heartbeats, health, tidying up, erasure. The newest file says the schema's version.
 
-create table sms.upkeep (
+create table sms.maintenance (
   only_row boolean not null default true,
   tidied_at timestamptz not null default '-infinity',
   repaired bigint not null default 0,
-  constraint sms_upkeep_pkey primary key (only_row),
-  constraint sms_upkeep_only_row_check check (only_row)
+  constraint maintenance_pkey primary key (only_row),
+  constraint maintenance_only_row_check check (only_row)
 );
-comment on table sms.upkeep is 'One row: when maintain_sms last ran, and how many rows it ever had to repair.';
-insert into sms.upkeep default values;
-alter table sms.upkeep enable row level security;
-revoke all on table sms.upkeep from public, anon, authenticated, service_role;
-grant select, update on table sms.upkeep to service_role;
-create policy sms_upkeep_service on sms.upkeep
+comment on table sms.maintenance is 'One row: when maintain_sms last ran, and how many rows it ever had to repair.';
+insert into sms.maintenance default values;
+alter table sms.maintenance enable row level security;
+revoke all on table sms.maintenance from public, anon, authenticated, service_role;
+grant select, update on table sms.maintenance to service_role;
+create policy maintenance_service on sms.maintenance
   for all to service_role using (true) with check (true);
 
 create function public.note_sms_worker(
@@ -121,7 +121,7 @@ as $$
       select count(*) from public.sms_messages as m
       where m.canned_reply = 'rate_limit' and m.created_at > now() - interval '1 day'
     ),
-    'repaired', (select u.repaired from sms.upkeep as u),
+    'repaired', (select u.repaired from sms.maintenance as u),
     'oldest_transaction_seconds', (
       select round(extract(epoch from now() - min(a.xact_start)), 1)
       from pg_catalog.pg_stat_activity as a where a.datname = current_database()
@@ -229,7 +229,7 @@ begin
   where c.id = lost.id and (c.lease_id is null or c.leased_until < now())
     and c.send_due_at is distinct from sms.send_due(c.id);
   get diagnostics v_repaired = row_count;
-  update sms.upkeep as u set repaired = u.repaired + v_repaired where v_repaired > 0;
+  update sms.maintenance as u set repaired = u.repaired + v_repaired where v_repaired > 0;
   return v_repaired;
 end;
 $$;
@@ -247,7 +247,7 @@ as $$
 declare
   v_kept interval := (sms.policy()).conversations_kept;
 begin
-  update sms.upkeep as u set tidied_at = now() where u.tidied_at < now() - p_every;
+  update sms.maintenance as u set tidied_at = now() where u.tidied_at < now() - p_every;
   if not found then
     return jsonb_build_object('outcome', 'done already');
   end if;

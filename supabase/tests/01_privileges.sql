@@ -22,7 +22,7 @@ select set_eq(
   'select name, role, commands from held',
   $$values
     ('sms.policy', 'service_role', 'select'),
-    ('sms.upkeep', 'service_role', 'select update'),
+    ('sms.maintenance', 'service_role', 'select update'),
     ('public.sms_configs', 'authenticated', 'select'),
     ('public.sms_configs', 'service_role', 'delete insert select update'),
     ('public.sms_conversations', 'authenticated', 'select'),
@@ -61,7 +61,7 @@ select set_eq(
   $$values
     ('sms.contact_digits', 'r'),
     ('sms.policy', 'r'),
-    ('sms.upkeep', 'r'),
+    ('sms.maintenance', 'r'),
     ('public.sms_configs', 'r'),
     ('public.sms_conversations', 'r'),
     ('public.sms_daily_stats', 'r'),

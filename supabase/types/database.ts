@@ -146,7 +146,7 @@ isOneToOne: false
                   }
                   Relationships: [
                     {
-      foreignKeyName: "sms_keyword_answers_config_id_fkey"
+      foreignKeyName: "sms_keyword_replies_config_id_fkey"
       columns: ["config_id","user_id"]
 isOneToOne: false
       referencedRelation: "sms_configs"
