@@ -54,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     worker.set_defaults(run=_run_worker)
 
+    _add_schema_commands(commands.add_parser("schema", help="the database's SQL"))
+
     examine = commands.add_parser("doctor", help="look at every part and say what to do")
     examine.set_defaults(run=_run_doctor)
 
@@ -73,6 +75,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     backfill.set_defaults(run=_run_backfill)
     return parser
+
+
+def _add_schema_commands(schema: argparse.ArgumentParser) -> None:
+    commands = schema.add_subparsers(required=True, metavar="COMMAND")
+    show = commands.add_parser("print", help="print what a new project needs: `… | psql`")
+    show.set_defaults(run=_run_schema_print)
+    build = commands.add_parser("build", help="write the migration from supabase/schemas")
+    build.set_defaults(run=_run_schema_build)
 
 
 def _add_number_commands(number: argparse.ArgumentParser) -> None:
@@ -164,6 +174,18 @@ def _run_worker(options: argparse.Namespace) -> None:
     from gateway import subscriber
 
     subscriber.run(settings)
+
+
+def _run_schema_print(options: argparse.Namespace) -> None:
+    from gateway import schema
+
+    sys.stdout.write(schema.printed())
+
+
+def _run_schema_build(options: argparse.Namespace) -> None:
+    from gateway import schema
+
+    print(schema.build())
 
 
 def _run_doctor(options: argparse.Namespace) -> None:

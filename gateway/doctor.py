@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 import httpx
 
-from gateway import __version__, realtime, replies
+from gateway import __version__, realtime, replies, schema
 from gateway.replies import Replies
 from gateway.settings import Settings
-from gateway.supabase import SCHEMA_VERSION, Database, Number, Refused, Unavailable
+from gateway.supabase import Database, Number, Refused, Unavailable
 from gateway.twilio import WEBHOOK_OVERRIDES, PhoneNumber, TwilioFailed, TwilioSms, redact_query
 from gateway.twilio_post import sign
 
@@ -29,7 +29,7 @@ OLD_BACKFILL_SECONDS = 3600
 CALLS_OF_A_WEB_PROCESS = 20  # connections of its pool
 
 APPLY_MIGRATIONS = (
-    "apply supabase/migrations: `supabase db push`, or each file in order with `psql -f` "
+    "apply supabase/migrations: `supabase db push`, or `sms-gateway schema print | psql` "
     "or in the SQL Editor"
 )
 SEE_TWILIO = "see the lines of Twilio's credentials"
@@ -448,14 +448,14 @@ def _seen_of_web(status: int, public_url: str) -> Finding:
 
 
 def _seen_of_version(version: str, postgres: str) -> Finding:
-    if version < SCHEMA_VERSION:
+    if version < schema.VERSION:
         return fault(
-            "schema", f"it is at {version}, the gateway needs {SCHEMA_VERSION}", APPLY_MIGRATIONS
+            "schema", f"it is at {version}, the gateway needs {schema.VERSION}", APPLY_MIGRATIONS
         )
-    if version > SCHEMA_VERSION:
+    if version > schema.VERSION:
         return warning(
             "schema",
-            f"it is at {version}, newer than the gateway's {SCHEMA_VERSION}",
+            f"it is at {version}, newer than the gateway's {schema.VERSION}",
             "deploy the current gateway",
         )
     return ok("schema", f"{version}, Postgres {postgres}")

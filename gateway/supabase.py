@@ -40,7 +40,6 @@ from gateway.settings import Settings
 from gateway.telemetry import mask_numbers
 
 # The newest migration this gateway knows; get_sms_setup says what the database has.
-SCHEMA_VERSION = "20261122001700"
 
 CONNECTIONS = 20  # and calls at once; more than these wait for a slot
 # No longer: whoever gets a slot must have time left to hear the answer. If not, all that is done

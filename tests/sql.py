@@ -378,9 +378,12 @@ class Db:
 
 
 @asynccontextmanager
-async def scratch_database(server: str) -> AsyncIterator[str]:
-    """A migrated database of one's own; `server` is a superuser's URL. Yields its URL."""
-    template, name = await _template(server), f"scratch_{uuid.uuid4().hex[:8]}"
+async def scratch_database(server: str, folder: str = "migrations") -> AsyncIterator[str]:
+    """A database of one's own with the SQL of supabase/`folder`; `server` is a superuser's URL.
+
+    Yields its URL.
+    """
+    template, name = await _template(server, folder), f"scratch_{uuid.uuid4().hex[:8]}"
     async with AsyncExitStack() as opened:
         admin = await _open(server, opened)
         await _create(admin, name, template)
@@ -391,11 +394,11 @@ async def scratch_database(server: str) -> AsyncIterator[str]:
             await _drop(admin, name)
 
 
-async def _template(server: str) -> str:
-    """Made once per server and state of the migrations."""
+async def _template(server: str, folder: str) -> str:
+    """Made once per server and state of the SQL."""
     scripts = [REPOSITORY / "gateway/local/realtime.sql"]
-    migrations = sorted((REPOSITORY / "supabase/migrations").glob("*.sql"))
-    told = "".join([GROUND, WATCH, *(path.read_text() for path in scripts + migrations)])
+    migrations = sorted((REPOSITORY / "supabase" / folder).glob("*.sql"))
+    told = "".join([folder, GROUND, WATCH, *(path.read_text() for path in scripts + migrations)])
     name = "migrated_" + hashlib.sha256(told.encode()).hexdigest()[:12]
     async with AsyncExitStack() as opened:
         admin = await _open(server, opened)

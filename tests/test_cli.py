@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway import schema
 from gateway.cli import main
-from gateway.supabase import SCHEMA_VERSION
 from tests.test_settings import COMPLETE
 
 MIGRATIONS = Path(__file__).parents[1] / "supabase/migrations"
@@ -104,5 +104,5 @@ def test_a_database_that_is_away_is_one_sentence(arguments: str) -> None:
 
 def test_the_newest_migration_is_the_version_that_database_and_gateway_name() -> None:
     newest = max(MIGRATIONS.glob("*.sql"))
-    assert newest.name.partition("_")[0] == SCHEMA_VERSION
-    assert f"'schema_version', '{SCHEMA_VERSION}'" in newest.read_text()
+    assert newest.name.partition("_")[0] == schema.VERSION
+    assert f"'schema_version', '{schema.VERSION}'" in newest.read_text()

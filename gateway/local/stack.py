@@ -31,6 +31,7 @@ from gateway.local.realtime import RealtimeServer
 from gateway.local.serving import serve
 from gateway.local.supabase import Lite, Project, ensure_user
 from gateway.local.twilio import Twilio, create_twilio
+from gateway.schema import supabase_folder
 
 REPOSITORY = Path(__file__).parents[2]
 EMAIL, PASSWORD = "you@example.com", "local-password"
@@ -158,7 +159,7 @@ class Stack:
         )
         project = Project(
             self.postgres,
-            REPOSITORY / "supabase/migrations",
+            supabase_folder() / "migrations",
             self.folder / "applied",
             exposes_new_tables=self.exposes_new_tables,
         )
@@ -241,7 +242,7 @@ class Stack:
     async def _attach_user(self) -> None:
         """A user to sign in as, who owns the local phone number: seed.sql attaches it by e-mail."""
         await ensure_user(self.lite, EMAIL, PASSWORD)
-        seed = REPOSITORY / "supabase/seed.sql"
+        seed = supabase_folder() / "seed.sql"
         if seed.exists():
             async with self.postgres.connect("postgres") as database, database.transaction():
                 await database.execute(seed.read_text())
@@ -328,7 +329,9 @@ class _lock:
 
 
 def _procfile() -> dict[str, str]:
-    lines = (REPOSITORY / "Procfile").read_text().splitlines()
+    packaged = supabase_folder() / "Procfile"
+    path = packaged if packaged.exists() else REPOSITORY / "Procfile"
+    lines = path.read_text().splitlines()
     found = (re.fullmatch(r"(\w+):\s*(.+)", line) for line in lines)
     return {match[1]: match[2] for match in found if match}
 

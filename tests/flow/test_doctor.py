@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from gateway import __version__, commands
+from gateway import __version__, commands, schema
 from gateway.local.children import Child
 from gateway.local.serving import serve
 from gateway.local.stack import PHONE_NUMBER, Stack
@@ -236,10 +236,10 @@ TROUBLES: dict[str, tuple[Trouble, str]] = {
     ),
     "one migration behind": (
         sql(
-            say_version(SCHEMA_VERSION, "20261122001600"),
-            say_version("20261122001600", SCHEMA_VERSION),
+            say_version(schema.VERSION, "20261122001600"),
+            say_version("20261122001600", schema.VERSION),
         ),
-        rf"schema +it is at 20261122001600, .+ needs {SCHEMA_VERSION} — apply .+supabase db push",
+        rf"schema +it is at 20261122001600, .+ needs {schema.VERSION} — apply .+supabase db push",
     ),
     "a revoked grant": (
         sql(

@@ -2,12 +2,7 @@
 -- prices that were never posted.
 
 create function public.claim_sms_backfill(p_every interval default '5 minutes', p_lease interval default '5 minutes')
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_config public.sms_configs;
 begin
@@ -41,17 +36,13 @@ begin
   );
 end;
 $$;
-comment on function public.claim_sms_backfill(interval, interval) is 'Gives one worker one number to compare with Twilio: {config_id, phone_number, since, sweep_since (outgoing texts that lack a final state or a price, null: none)}, or {config_id: null, seconds} until one is due.';
-revoke all on function public.claim_sms_backfill(interval, interval) from public, anon, authenticated, service_role;
-grant execute on function public.claim_sms_backfill(interval, interval) to service_role;
+comment on function public.claim_sms_backfill(interval, interval) is
+  'Gives one worker one number to compare with Twilio: {config_id, phone_number, since, '
+  'sweep_since (outgoing texts that lack a final state or a price, null: none)}, or {config_id: '
+  'null, seconds} until one is due.';
 
 create function public.missing_sms(p_sids text[])
-returns text[]
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+returns text[] language sql stable set search_path = '' as $$
   select coalesce(array_agg(s.sid), '{}')
   from unnest(p_sids) as s (sid)
   where not exists (select from public.sms_messages as m where m.message_sid = s.sid)
@@ -59,35 +50,24 @@ as $$
       select from public.sms_webhook_logs as l where l.message_sid = s.sid and l.outcome = 'refused'
     );
 $$;
-comment on function public.missing_sms(text[]) is 'Those of the MessageSids that are neither stored nor recorded as refused.';
-revoke all on function public.missing_sms(text[]) from public, anon, authenticated, service_role;
-grant execute on function public.missing_sms(text[]) to service_role;
+comment on function public.missing_sms(text[]) is
+  'Those of the MessageSids that are neither stored nor recorded as refused.';
 
 create function public.note_sms_refused(p_sid text, p_reason text)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns void language plpgsql set search_path = '' as $$
 begin
   insert into public.sms_webhook_logs (message_sid, payload, outcome)
   values (p_sid, jsonb_build_object('reason', p_reason), 'refused');
 end;
 $$;
-comment on function public.note_sms_refused(text, text) is 'The database refuses this text for itself: recorded, so that it holds up nothing, and counted in health.';
-revoke all on function public.note_sms_refused(text, text) from public, anon, authenticated, service_role;
-grant execute on function public.note_sms_refused(text, text) to service_role;
+comment on function public.note_sms_refused(text, text) is
+  'The database refuses this text for itself: recorded, so that it holds up nothing, and counted '
+  'in health.';
 
 create function public.finish_sms_backfill(
   p_config_id uuid, p_until timestamptz default null, p_every interval default '5 minutes'
 )
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns void language plpgsql set search_path = '' as $$
 begin
   update public.sms_configs as f
   set backfilled_until = greatest(f.backfilled_until, p_until),
@@ -95,17 +75,12 @@ begin
   where f.id = p_config_id;
 end;
 $$;
-comment on function public.finish_sms_backfill(uuid, timestamptz, interval) is 'Every text up to p_until is stored or recorded as refused (null: no progress); next look after p_every.';
-revoke all on function public.finish_sms_backfill(uuid, timestamptz, interval) from public, anon, authenticated, service_role;
-grant execute on function public.finish_sms_backfill(uuid, timestamptz, interval) to service_role;
+comment on function public.finish_sms_backfill(uuid, timestamptz, interval) is
+  'Every text up to p_until is stored or recorded as refused (null: no progress); next look after '
+  'p_every.';
 
 create function public.record_sms_statuses(p_messages jsonb)
-returns integer
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns integer language plpgsql set search_path = '' as $$
 declare
   v_message record;
   v_changed integer := 0;
@@ -130,17 +105,12 @@ begin
   return v_changed;
 end;
 $$;
-comment on function public.record_sms_statuses(jsonb) is 'One page of our texts as Twilio lists them, [{sid, status, error_code, price, price_unit, segments}]: takes over later states and prices. Returns how many states changed.';
-revoke all on function public.record_sms_statuses(jsonb) from public, anon, authenticated, service_role;
-grant execute on function public.record_sms_statuses(jsonb) to service_role;
+comment on function public.record_sms_statuses(jsonb) is
+  'One page of our texts as Twilio lists them, [{sid, status, error_code, price, price_unit, '
+  'segments}]: takes over later states and prices. Returns how many states changed.';
 
 create function public.drop_sms_backlog()
-returns integer
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns integer language plpgsql set search_path = '' as $$
 declare
   v_dropped integer;
 begin
@@ -161,6 +131,6 @@ begin
   return v_dropped;
 end;
 $$;
-comment on function public.drop_sms_backlog() is 'After restoring a dump: nothing that is owed, queued or missed in it is answered or sent. Returns the number of conversations.';
-revoke all on function public.drop_sms_backlog() from public, anon, authenticated, service_role;
-grant execute on function public.drop_sms_backlog() to service_role;
+comment on function public.drop_sms_backlog() is
+  'After restoring a dump: nothing that is owed, queued or missed in it is answered or sent. '
+  'Returns the number of conversations.';

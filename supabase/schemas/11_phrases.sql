@@ -1,111 +1,12 @@
--- Who asked not to be texted, and the words they ask with.
---
--- An opt-out belongs to the owner and outlives configs, cleanup and erasure. STOP speaks of all
--- the owner's numbers (phone_number '*'), START and Twilio's error 21610 of one; the latest of
--- the two rows decides, so that events may be learned in any order.
-
-create function sms.normalize(p_text text)
-returns text
-language plpgsql
-immutable
-parallel safe
-security invoker
-set search_path = ''
-as $$
-declare
-  v_text text := translate(p_text, E'''’‘`´ʼ\u200b\u200c\u200d\u2060\ufeff', '');
-begin
-  -- Letters and their accents apart: so that lower() needs no locale, and ＳＴＯＰ is STOP.
-  if length(v_text) < octet_length(v_text) then
-    v_text := regexp_replace(normalize(v_text, NFKD), '[\u0300-\u036f]', '', 'g');
-  end if;
-  v_text := regexp_replace(lower(v_text), '[\u0001-\u002f\u003a-\u0060\u007b-\u00bf\u2000-\u2bff\u3000-\u303f\ue000-\uf8ff\ufe00-\ufe4f\U0001f000-\U000fffff]+', ' ', 'g');
-  v_text := btrim(regexp_replace(v_text, '([a-z])\1\1+', '\1', 'g'));
-  return case when v_text ~ '^([a-z] )+[a-z]$' then replace(v_text, ' ', '') else v_text end;
-end;
-$$;
-comment on function sms.normalize(text) is 'What is left of a text when case, accents, apostrophes, punctuation, emoji and stressed letters do not count: "¡¡Stoooop!! 🛑", "S.T.O.P." and "stop" are one.';
-revoke all on function sms.normalize(text) from public, anon, authenticated, service_role;
--- A generated column is computed as whoever inserts the row.
-grant execute on function sms.normalize(text) to authenticated, service_role;
-
-create table public.sms_opt_outs (
-  user_id uuid not null,
-  contact_number text not null,
-  phone_number text not null default '*',
-  opted_out boolean not null default true,
-  source text not null,
-  changed_at timestamptz not null,
-  constraint sms_opt_outs_pkey primary key (user_id, contact_number, phone_number),
-  constraint sms_opt_outs_user_id_fkey foreign key (user_id)
-    references auth.users (id) on delete cascade,
-  constraint sms_opt_outs_source_check check (source in (
-    'text',    -- the contact texted an opt word
-    'twilio',  -- Twilio refused with 21610
-    'operator' -- set_sms_opt_out: the contact called or wrote otherwise
-  ))
-);
-comment on table public.sms_opt_outs is 'Who may not be texted. phone_number ''*'': by none of the owner''s numbers. The latest row for the number or ''*'' decides.';
-
-create table public.sms_phrases (
-  language text not null,
-  phrase text not null,
-  meaning text not null,
-  whole_message_only boolean not null default false,
-  handled_by_twilio boolean not null default false,
-  constraint sms_phrases_pkey primary key (phrase, language),
-  constraint sms_phrases_phrase_check
-    check (phrase = sms.normalize(phrase) and phrase <> ''),
-  constraint sms_phrases_meaning_check check (meaning in (
-    'stop',   -- no more texts
-    'start',  -- texts again; means nothing unless the contact had opted out
-    'help',   -- Twilio answers it
-    'human', -- wants a person
-    'bot',    -- asks who is answering
-    'filler'  -- says nothing by itself, and may stand before and after the others
-  ))
-);
-comment on table public.sms_phrases is 'What a text means that consists of these phrases alone, from its first word to its last. One more word, as in "stop by the shop", and it is an ordinary text, which is answered.';
-comment on column public.sms_phrases.phrase is 'Normalised by sms.normalize and, unless it stands alone, in the words that sms_synonyms stand for.';
-comment on column public.sms_phrases.whole_message_only is 'Counts only as the whole text: "cancel" is an opt-out, "please cancel" is about an order.';
-comment on column public.sms_phrases.handled_by_twilio is 'Twilio itself acts on this word alone and confirms it (https://help.twilio.com/articles/223134027).';
-
-create table public.sms_synonyms (
-  language text not null,
-  word text not null,
-  stands_for text not null,
-  constraint sms_synonyms_pkey primary key (word, language),
-  constraint sms_synonyms_word_check check (word = sms.normalize(word))
-);
-comment on table public.sms_synonyms is 'Words that make no difference to the phrases of sms_phrases: "messaging" stands for "texting", "the" for nothing.';
-
-alter table public.sms_opt_outs enable row level security;
-alter table public.sms_phrases enable row level security;
-alter table public.sms_synonyms enable row level security;
-revoke all on table public.sms_opt_outs, public.sms_phrases, public.sms_synonyms
-  from public, anon, authenticated, service_role;
-grant select on table public.sms_opt_outs, public.sms_phrases, public.sms_synonyms
-  to authenticated;
-grant select, insert, update, delete
-  on table public.sms_opt_outs, public.sms_phrases, public.sms_synonyms
-  to service_role;
-create policy sms_opt_outs_owner_reads on public.sms_opt_outs
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy sms_phrases_read on public.sms_phrases
-  for select to authenticated using (true);
-create policy sms_synonyms_read on public.sms_synonyms
-  for select to authenticated using (true);
+-- The phrases of 11_classify as data, and the functions that write their variants out.
 
 -- The phrases. Precise rather than clever: what is not listed is answered, and the model's answer
 -- to a wish it can read is better than silence towards somebody who wished nothing.
-
+-- Every phrase of a pattern: sms_phrases('stop|quit', 'texting', '|me') are four. An alternative
+-- may be empty.
 create function sms.expand_phrases(variadic p_parts text[])
 returns table (phrase text)
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
+language plpgsql immutable set search_path = '' as $$
 declare
   v_part text;
   v_phrases text[] := array[''];
@@ -120,17 +21,11 @@ begin
     from unnest(v_phrases) as p (phrase);
 end;
 $$;
-comment on function sms.expand_phrases(text[]) is 'Every phrase of a pattern: sms_phrases(''stop|quit'', ''texting'', ''|me'') are four. An alternative may be empty.';
-revoke all on function sms.expand_phrases(text[]) from public, anon, authenticated, service_role;
-grant execute on function sms.expand_phrases(text[]) to service_role;
 
+-- The word with one letter left out, doubled or changed places with the next.
 create function sms.misspellings(p_word text)
 returns table (phrase text)
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+language sql immutable set search_path = '' as $$
   select distinct sms.normalize(v.word)
   from generate_series(1, length(p_word)) as i,
     lateral (values
@@ -140,17 +35,10 @@ as $$
     ) as v (word)
   where v.word <> p_word;
 $$;
-comment on function sms.misspellings(text) is 'The word with one letter left out, doubled or changed places with the next.';
-revoke all on function sms.misspellings(text) from public, anon, authenticated, service_role;
-grant execute on function sms.misspellings(text) to service_role;
 
+-- Adds the phrases of a pattern (see sms.expand_phrases) that are not there yet.
 create function sms.add_phrases(p_language text, p_meaning text, variadic p_parts text[])
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns void language plpgsql set search_path = '' as $$
 begin
   insert into public.sms_synonyms (language, word, stands_for)
   select distinct p_language, w.word, w.word
@@ -178,9 +66,6 @@ begin
   on conflict (phrase, language) do nothing;
 end;
 $$;
-comment on function sms.add_phrases(text, text, text[]) is 'Adds the phrases of a pattern (see sms.expand_phrases) that are not there yet.';
-revoke all on function sms.add_phrases(text, text, text[]) from public, anon, authenticated, service_role;
-grant execute on function sms.add_phrases(text, text, text[]) to service_role;
 
 insert into public.sms_phrases (language, phrase, meaning, whole_message_only, handled_by_twilio) values
   ('en', 'stop', 'stop', false, true),
@@ -443,272 +328,3 @@ begin
   ) as g (language, meaning, parts);
 end;
 $do$;
-
--- Planned without statistics, reading a text takes a hundred times as long.
-analyze public.sms_phrases, public.sms_synonyms;
-
-create function sms.classify(p_text text)
-returns public.sms_phrases
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-  v_normal text := case when length(p_text) <= 200 then sms.normalize(p_text) end;
-  v_words text[] := string_to_array(v_normal, ' ');
-  v_size integer := coalesce(cardinality(v_words), 0);
-  v_intent public.sms_phrases;
-begin
-  select w.* into v_intent from public.sms_phrases as w
-  where w.phrase = v_normal
-  order by w.language
-  limit 1;
-  if found or v_size not between 1 and 20 then
-    return v_intent;
-  end if;
-  if exists ( -- an ordinary text ends here
-    select from unnest(v_words) as w (word)
-    where not exists (
-      select from public.sms_synonyms as s where s.word = w.word
-      offset 0 -- keeps it a lookup per word
-    )
-  ) then
-    return null;
-  end if;
-  with recursive known as materialized ( -- the languages in whose phrases all words occur
-    select w.language, array_agg(
-      case when w.stands_for = w.before then '' else w.stands_for end order by w.place
-    ) as words
-    from (
-      select s.language, s.stands_for, w.place,
-        lag(s.stands_for) over (partition by s.language order by w.place) as before
-      from unnest(v_words) with ordinality as w (word, place)
-      join public.sms_synonyms as s on s.word = w.word
-    ) as w
-    group by w.language
-    having count(*) = v_size
-  ),
-  -- The ways from the first word to the last along phrases, and what was said on them.
-  ways as (
-    select k.language, 0::bigint as at, null::text as meaning, null::text as phrase from known as k
-    union
-    select y.language, j,
-      case when w.meaning = 'filler' then y.meaning
-        when coalesce(y.meaning, w.meaning) = w.meaning then w.meaning
-        when 'bot' in (w.meaning, y.meaning) and 'stop' in (w.meaning, y.meaning) then 'stop'
-        else 'unclear' end,
-      case when w.meaning = 'filler' or y.meaning in ('stop', w.meaning) then y.phrase
-        else w.phrase end
-    from ways as y
-    join known as k on k.language = y.language
-    cross join generate_series(y.at + 1, least(y.at + 12, v_size)) as j
-    cross join lateral (values
-      (array_to_string(array_remove(k.words[y.at + 1:j], ''), ' ')),
-      (array_to_string(v_words[y.at + 1:j], ' '))
-    ) as s (phrase)
-    join public.sms_phrases as w on w.phrase = s.phrase and w.language = y.language
-    where not w.whole_message_only
-      and (j = y.at + 1 or w.phrase ~ ' ') -- "the stop" is not "stop"
-  )
-  select w.* into v_intent
-  from ways as y
-  join public.sms_phrases as w
-    on w.language = y.language and w.phrase = y.phrase and w.meaning = y.meaning
-  where y.at = v_size
-  order by w.meaning = 'stop' desc, w.language, w.phrase
-  limit 1;
-  return v_intent;
-end;
-$$;
-comment on function sms.classify(text) is 'What a text means that consists of listed phrases alone, as the phrase that says it; null: it is an ordinary text. "Stop" with "a person" is unclear, and what is unclear is answered.';
-revoke all on function sms.classify(text) from public, anon, authenticated, service_role;
-grant execute on function sms.classify(text) to service_role;
-
-create function sms.is_opted_out(p_user_id uuid, p_contact_number text, p_phone_number text)
-returns boolean
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-begin
-  return coalesce((
-    select o.opted_out from public.sms_opt_outs as o
-    where o.user_id = p_user_id
-      and o.contact_number = p_contact_number
-      and o.phone_number in ('*', p_phone_number)
-    order by o.changed_at desc, o.opted_out desc
-    limit 1
-  ), false);
-end;
-$$;
-comment on function sms.is_opted_out(uuid, text, text) is 'May this number not text this contact?';
-revoke all on function sms.is_opted_out(uuid, text, text) from public, anon, authenticated, service_role;
-grant execute on function sms.is_opted_out(uuid, text, text) to service_role;
-
-create function sms.record_opt_out(
-  p_user_id uuid, p_contact_number text, p_phone_number text,
-  p_opted_out boolean, p_source text, p_changed_at timestamptz
-)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  insert into public.sms_opt_outs as o
-    (user_id, contact_number, phone_number, opted_out, source, changed_at)
-  values (p_user_id, p_contact_number, p_phone_number, p_opted_out, p_source, p_changed_at)
-  on conflict (user_id, contact_number, phone_number) do update
-    set opted_out = excluded.opted_out, source = excluded.source, changed_at = excluded.changed_at
-    where excluded.changed_at > o.changed_at;
-end;
-$$;
-comment on function sms.record_opt_out(uuid, text, text, boolean, text, timestamptz) is 'Records one wish of a contact; an older one than the stored changes nothing.';
-revoke all on function sms.record_opt_out(uuid, text, text, boolean, text, timestamptz) from public, anon, authenticated, service_role;
-grant execute on function sms.record_opt_out(uuid, text, text, boolean, text, timestamptz) to service_role;
-
-create function public.set_sms_opt_out(
-  p_user_id uuid, p_contact_number text, p_opted_out boolean default true, p_phone_number text default '*'
-)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  -- The lock on the contact's conversations keeps an answer from passing the gate meanwhile.
-  perform from public.sms_conversations as c
-  where c.user_id = p_user_id and c.contact_number = p_contact_number
-    and c.config_id in (select f.id from public.sms_configs as f where f.user_id = p_user_id)
-  order by c.id
-  for no key update;
-  perform sms.record_opt_out(
-    p_user_id, p_contact_number, p_phone_number, p_opted_out, 'operator', clock_timestamp()
-  );
-  perform sms.cancel_pending_reply(c.id)
-  from public.sms_conversations as c
-  join public.sms_configs as f on f.id = c.config_id
-  where f.user_id = p_user_id and c.contact_number = p_contact_number
-    and sms.is_opted_out(p_user_id, p_contact_number, f.phone_number);
-end;
-$$;
-comment on function public.set_sms_opt_out(uuid, text, boolean, text) is 'For the contact who calls or writes an e-mail: record that they do (or again do not) want to be texted.';
-revoke all on function public.set_sms_opt_out(uuid, text, boolean, text) from public, anon, authenticated, service_role;
-grant execute on function public.set_sms_opt_out(uuid, text, boolean, text) to service_role;
-
--- What is said without a model.
-
-create table public.sms_canned_replies (
-  name text not null,
-  language text not null,
-  content text not null,
-  constraint sms_canned_replies_pkey primary key (name, language),
-  constraint sms_canned_replies_content_check check (length(content) between 1 and 640)
-);
-comment on table public.sms_canned_replies is 'The texts that need no model, by sms_messages.canned_reply and the language of the words they answer; a number''s own words (sms_configs.opt_out_reply and so on) go before. Without the accents that would make them UCS-2, which costs twice as much.';
-alter table public.sms_canned_replies enable row level security;
-revoke all on table public.sms_canned_replies from public, anon, authenticated, service_role;
-grant select on table public.sms_canned_replies to authenticated;
-grant select, insert, update, delete on table public.sms_canned_replies to service_role;
-create policy sms_canned_replies_read on public.sms_canned_replies
-  for select to authenticated using (true);
-
-insert into public.sms_canned_replies (name, language, content) values
-  ('stop', 'en', 'You will get no more messages from us. Reply START to get them again.'),
-  ('stop', 'es', 'No recibira mas mensajes nuestros. Responda START para volver a recibirlos.'),
-  ('stop', 'fr', 'Vous ne recevrez plus de messages de notre part. Repondez START pour en recevoir de nouveau.'),
-  ('stop', 'pt', 'Voce nao recebera mais mensagens nossas. Responda START para voltar a receber.'),
-  ('start', 'en', 'You will get our messages again. Reply STOP to get no more.'),
-  ('start', 'es', 'Volvera a recibir nuestros mensajes. Responda STOP para no recibir mas.'),
-  ('start', 'fr', 'Vous recevrez de nouveau nos messages. Repondez STOP pour ne plus en recevoir.'),
-  ('start', 'pt', 'Voce voltara a receber nossas mensagens. Responda STOP para nao receber mais.'),
-  ('human', 'en', 'A person will get back to you here. Until then you can go on asking.'),
-  ('human', 'es', 'Una persona le respondera por aqui. Mientras tanto puede seguir preguntando.'),
-  ('human', 'fr', 'Une personne vous repondra ici. En attendant, vous pouvez continuer a poser des questions.'),
-  ('human', 'pt', 'Uma pessoa vai responder por aqui. Enquanto isso, pode continuar perguntando.'),
-  ('bot', 'en', 'I am an automated assistant. Text PERSON if you want one.'),
-  ('bot', 'es', 'Soy un asistente automatico. Escriba PERSONA si prefiere que le atienda una.'),
-  ('bot', 'fr', 'Je suis un assistant automatique. Ecrivez HUMAIN pour parler a une personne.'),
-  ('bot', 'pt', 'Sou um assistente automatico. Escreva PESSOA para falar com uma.'),
-  ('rate_limit', 'en', 'That is all we can answer automatically for now; a person will read your messages. / Por ahora no podemos responder mas automaticamente; una persona leera sus mensajes.');
-
-create function sms.canned_content(p_config public.sms_configs, p_name text, p_language text)
-returns text
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select coalesce(
-    case p_name
-      when 'stop' then p_config.opt_out_reply
-      when 'human' then p_config.handoff_reply
-      when 'bot' then p_config.bot_reply
-      when 'rate_limit' then p_config.rate_limit_reply
-    end,
-    (
-      select t.content from public.sms_canned_replies as t
-      where t.name = p_name
-      order by t.language = p_language desc nulls last, t.language = 'en' desc
-      limit 1
-    )
-  );
-$$;
-comment on function sms.canned_content(public.sms_configs, text, text) is 'The number''s own words, else those in that language, else English.';
-revoke all on function sms.canned_content(public.sms_configs, text, text) from public, anon, authenticated, service_role;
-grant execute on function sms.canned_content(public.sms_configs, text, text) to service_role;
-
-create function sms.queue_notice(
-  p_conversation public.sms_conversations, p_name text, p_content text,
-  p_in_reply_to bigint default null, p_not_before timestamptz default null
-)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  insert into public.sms_messages
-    (conversation_id, author, message_content, canned_reply, in_reply_to, send_at)
-  values (p_conversation.id, 'system', p_content, p_name, p_in_reply_to, p_not_before);
-  update public.sms_conversations as c set send_due_at = sms.send_due(c.id)
-  where c.id = p_conversation.id;
-end;
-$$;
-comment on function sms.queue_notice(public.sms_conversations, text, text, bigint, timestamptz) is 'Queues a fixed text in a locked conversation. It passes the gate like any other when it is claimed.';
-revoke all on function sms.queue_notice(public.sms_conversations, text, text, bigint, timestamptz) from public, anon, authenticated, service_role;
-grant execute on function sms.queue_notice(public.sms_conversations, text, text, bigint, timestamptz) to service_role;
-
-create function sms.notify_rate_limited(p_conversation_id uuid)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  v_conversation public.sms_conversations;
-  v_config public.sms_configs;
-begin
-  select c.* into v_conversation from public.sms_conversations as c where c.id = p_conversation_id;
-  select f.* into v_config from public.sms_configs as f where f.id = v_conversation.config_id;
-  if exists (
-    select from public.sms_conversations as c
-    join public.sms_messages as m on m.conversation_id = c.id
-    where c.config_id = v_conversation.config_id
-      and c.contact_number = v_conversation.contact_number
-      and m.canned_reply = 'rate_limit' and m.created_at > clock_timestamp() - interval '1 day'
-  ) then
-    return;
-  end if;
-  perform sms.queue_notice(v_conversation, 'rate_limit', sms.canned_content(v_config, 'rate_limit', null));
-end;
-$$;
-comment on function sms.notify_rate_limited(uuid) is 'Tells the contact, once in 24 hours, that there are no more automatic answers for now.';
-revoke all on function sms.notify_rate_limited(uuid) from public, anon, authenticated, service_role;
-grant execute on function sms.notify_rate_limited(uuid) to service_role;

@@ -5,20 +5,10 @@
 -- Topic sms:worker has no policy, so the service role alone may join it. Topic sms:user:<uid> is
 -- for that user.
 
-create policy sms_user_hears_own_topic on realtime.messages
-  for select to authenticated
-  using (
-    realtime.messages.extension = 'broadcast'
-    and (select realtime.topic()) = 'sms:user:' || (select auth.uid())::text
-  );
-
+-- Tells the workers in how many seconds there is work. realtime.send turns every error into a
+-- warning, and the lock timeout keeps a locked realtime.messages from stopping a text.
 create function sms.announce_work()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-set lock_timeout = '200ms'
-as $$
+returns trigger language plpgsql security definer set search_path = '' set lock_timeout = '200ms' as $$
 begin
   perform realtime.send(
     jsonb_build_object('seconds', greatest(
@@ -29,8 +19,6 @@ begin
   return null;
 end;
 $$;
-comment on function sms.announce_work() is 'Tells the workers in how many seconds there is work. realtime.send turns every error into a warning, and the lock timeout keeps a locked realtime.messages from stopping a text.';
-revoke all on function sms.announce_work() from public, anon, authenticated, service_role;
 
 create trigger sms_conversations_announce_work_insert
   after insert on public.sms_conversations
@@ -51,13 +39,9 @@ create trigger sms_conversations_announce_work_update
   )
   execute function sms.announce_work();
 
+-- Tells the owner's clients of a new text and of the state it ends in.
 create function sms.announce_message()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-set lock_timeout = '200ms'
-as $$
+returns trigger language plpgsql security definer set search_path = '' set lock_timeout = '200ms' as $$
 begin
   perform realtime.send(
     jsonb_build_object(
@@ -69,8 +53,6 @@ begin
   return null;
 end;
 $$;
-comment on function sms.announce_message() is 'Tells the owner''s clients of a new text and of the state it ends in.';
-revoke all on function sms.announce_message() from public, anon, authenticated, service_role;
 
 create trigger sms_messages_announce_insert
   after insert on public.sms_messages
@@ -84,13 +66,9 @@ create trigger sms_messages_announce_update
   )
   execute function sms.announce_message();
 
+-- Tells the owner's clients that a conversation was closed, paused or asks for a human.
 create function sms.announce_conversation()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-set lock_timeout = '200ms'
-as $$
+returns trigger language plpgsql security definer set search_path = '' set lock_timeout = '200ms' as $$
 begin
   perform realtime.send(
     jsonb_build_object('conversation_id', new.id, 'status', new.status),
@@ -99,8 +77,6 @@ begin
   return null;
 end;
 $$;
-comment on function sms.announce_conversation() is 'Tells the owner''s clients that a conversation was closed, paused or asks for a human.';
-revoke all on function sms.announce_conversation() from public, anon, authenticated, service_role;
 
 create trigger sms_conversations_announce_state
   after update of status, auto_reply, paused_until, wants_human, read_up_to_id

@@ -12,8 +12,13 @@ create index sms_webhook_logs_received_at_idx on public.sms_webhook_logs (receiv
 create index sms_webhook_logs_message_sid_idx on public.sms_webhook_logs (message_sid);
 create index sms_webhook_logs_unstored_idx on public.sms_webhook_logs (outcome, received_at)
   where outcome in ('unconfigured', 'refused');
-comment on table public.sms_webhook_logs is 'Incoming posts with everything Twilio sent. No policy on purpose: the service role alone reads it. Badly signed posts are never written: strangers must not fill a table.';
-comment on column public.sms_webhook_logs.outcome is 'stored, duplicate, unconfigured (no sms_configs row has that number) or refused (the database refused the text itself).';
+
+comment on table public.sms_webhook_logs is
+  'Incoming posts with everything Twilio sent. No policy on purpose: the service role alone reads '
+  'it. Badly signed posts are never written: strangers must not fill a table.';
+comment on column public.sms_webhook_logs.outcome is
+  'stored, duplicate, unconfigured (no sms_configs row has that number) or refused (the database '
+  'refused the text itself).';
 
 create table public.sms_delivery_events (
   id bigint generated always as identity,
@@ -33,7 +38,10 @@ create index sms_delivery_events_message_id_idx on public.sms_delivery_events (m
 create index sms_delivery_events_received_at_idx on public.sms_delivery_events (received_at);
 create index sms_delivery_events_doubled_idx on public.sms_delivery_events (received_at)
   where status = 'doubled';
-comment on table public.sms_delivery_events is 'Status posts of Twilio, and "doubled": a second SID for one message id. No policy on purpose: the service role alone reads it.';
+
+comment on table public.sms_delivery_events is
+  'Status posts of Twilio, and "doubled": a second SID for one message id. No policy on purpose: '
+  'the service role alone reads it.';
 
 create table public.sms_workers (
   name text not null,
@@ -43,9 +51,13 @@ create table public.sms_workers (
   notices jsonb not null default '{}',
   constraint sms_workers_pkey primary key (name)
 );
-comment on table public.sms_workers is 'The workers'' heartbeats. No policy on purpose: the service role alone reads it.';
-comment on column public.sms_workers.realtime_ready_at is 'When it last heard Realtime; null: never.';
-comment on column public.sms_workers.notices is 'What an operator should know, such as a model that was replaced: {"subject": "reason"}.';
+
+comment on table public.sms_workers is
+  'The workers'' heartbeats. No policy on purpose: the service role alone reads it.';
+comment on column public.sms_workers.realtime_ready_at is
+  'When it last heard Realtime; null: never.';
+comment on column public.sms_workers.notices is
+  'What an operator should know, such as a model that was replaced: {"subject": "reason"}.';
 
 create table public.sms_error_codes (
   code integer not null,
@@ -62,7 +74,9 @@ create table public.sms_error_codes (
     'operator'     -- the account or the number is not set up for this
   ))
 );
-comment on table public.sms_error_codes is 'Twilio''s error codes with what to do (https://www.twilio.com/docs/api/errors).';
+
+comment on table public.sms_error_codes is
+  'Twilio''s error codes with what to do (https://www.twilio.com/docs/api/errors).';
 
 insert into public.sms_error_codes (code, meaning, action, hint) values
   (21211, 'The contact''s number is not valid', 'unreachable', 'Check the number.'),
@@ -87,17 +101,3 @@ insert into public.sms_error_codes (code, meaning, action, hint) values
   (30036, 'It could not be delivered in time', 'retry_later', 'Send again if it still matters.'),
   (30410, 'The carrier did not answer in time', 'retry_later', 'Try again later.'),
   (30500, 'Twilio''s own fault', 'retry_later', 'Try again later.');
-
-alter table public.sms_webhook_logs enable row level security;
-alter table public.sms_delivery_events enable row level security;
-alter table public.sms_workers enable row level security;
-alter table public.sms_error_codes enable row level security;
-revoke all on table public.sms_webhook_logs, public.sms_delivery_events, public.sms_workers,
-  public.sms_error_codes from public, anon, authenticated, service_role;
-revoke all on sequence public.sms_webhook_logs_id_seq, public.sms_delivery_events_id_seq
-  from public, anon, authenticated, service_role;
-grant select, insert, update, delete on table public.sms_webhook_logs, public.sms_delivery_events,
-  public.sms_workers, public.sms_error_codes to service_role;
-grant select on table public.sms_error_codes to authenticated;
-create policy sms_error_codes_read on public.sms_error_codes
-  for select to authenticated using (true);

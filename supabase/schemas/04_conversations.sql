@@ -49,7 +49,6 @@ create table public.sms_conversations (
     'reconcile'  -- what became of an unknown row is being looked up at Twilio
   ))
 ) with (fillfactor = 70);
-
 -- Five indexes, no more: each one costs every text. The key carries the owner so that a message
 -- cannot name another one; id alone finds its row through it as well.
 create index sms_conversations_due_idx on public.sms_conversations (least(reply_due_at, send_due_at))
@@ -60,29 +59,27 @@ create unique index sms_conversations_lease_id_idx on public.sms_conversations (
 create index sms_conversations_user_id_idx
   on public.sms_conversations (user_id, last_message_at desc, id, status);
 
-comment on table public.sms_conversations is 'One contact''s conversation with one number. The owner reads it, closes it (status), pauses the AI (auto_reply, paused_until) and marks it as read (read_up_to_id); texts open it, nobody else.';
-comment on column public.sms_conversations.auto_reply is 'Off: the AI is silent in this conversation until it is turned on again.';
-comment on column public.sms_conversations.paused_until is 'The AI is silent until then; set when a human writes.';
-comment on column public.sms_conversations.wants_human is 'The contact asked for a human; taken back when one writes.';
+comment on table public.sms_conversations is
+  'One contact''s conversation with one number. The owner reads it, closes it (status), pauses the '
+  'AI (auto_reply, paused_until) and marks it as read (read_up_to_id); texts open it, nobody else.';
+comment on column public.sms_conversations.auto_reply is
+  'Off: the AI is silent in this conversation until it is turned on again.';
+comment on column public.sms_conversations.paused_until is
+  'The AI is silent until then; set when a human writes.';
+comment on column public.sms_conversations.wants_human is
+  'The contact asked for a human; taken back when one writes.';
 comment on column public.sms_conversations.last_incoming_id is 'The contact''s newest text.';
-comment on column public.sms_conversations.read_up_to_id is 'The newest message its owner has seen.';
-comment on column public.sms_conversations.reply_due_at is 'When the owed answer is due; null: nothing is owed.';
-comment on column public.sms_conversations.waiting_since is 'Arrival of the oldest text that no answer covers.';
+comment on column public.sms_conversations.read_up_to_id is
+  'The newest message its owner has seen.';
+comment on column public.sms_conversations.reply_due_at is
+  'When the owed answer is due; null: nothing is owed.';
+comment on column public.sms_conversations.waiting_since is
+  'Arrival of the oldest text that no answer covers.';
 comment on column public.sms_conversations.reply_attempts is 'Attempts at the owed answer so far.';
-comment on column public.sms_conversations.superseded is 'Answers in a row that were dropped because a newer text came.';
-comment on column public.sms_conversations.reply_error is 'Why the last owed answer was not given, or its last attempt failed.';
-comment on column public.sms_conversations.send_due_at is 'When an open message is next to be sent or looked up; null: none is open.';
+comment on column public.sms_conversations.superseded is
+  'Answers in a row that were dropped because a newer text came.';
+comment on column public.sms_conversations.reply_error is
+  'Why the last owed answer was not given, or its last attempt failed.';
+comment on column public.sms_conversations.send_due_at is
+  'When an open message is next to be sent or looked up; null: none is open.';
 comment on column public.sms_conversations.lease_id is 'The worker''s id for the job it holds.';
-
-alter table public.sms_conversations enable row level security;
-revoke all on table public.sms_conversations from public, anon, authenticated, service_role;
-grant select on table public.sms_conversations to authenticated;
-grant update (status, auto_reply, paused_until, wants_human, read_up_to_id)
-  on table public.sms_conversations to authenticated;
-grant select, insert, update, delete on table public.sms_conversations to service_role;
-
-create policy sms_conversations_owner_reads on public.sms_conversations
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy sms_conversations_owner_updates on public.sms_conversations
-  for update to authenticated
-  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));

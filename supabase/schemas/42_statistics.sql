@@ -1,3 +1,6 @@
+-- Statistics from the counters: they cost the same with fifty texts and with fifty million. Under
+-- row level security they are the caller's own; the service role sees all users together.
+--
 -- Counters per owner, day and number, and per hour for the last days, so that statistics cost
 -- the same at any size.
 --
@@ -38,23 +41,33 @@ create table public.sms_daily_stats (
 create index sms_daily_stats_config_id_idx on public.sms_daily_stats (config_id, user_id);
 create index sms_daily_stats_shard_idx on public.sms_daily_stats (day) where shard > 0;
 
-comment on table public.sms_daily_stats is 'Counters per owner, UTC day and number: select a range of days and sum over shard. Deleting conversations does not count down.';
-comment on column public.sms_daily_stats.shard is 'Writers count in one of sixteen rows; days gone by are folded into shard 0.';
+comment on table public.sms_daily_stats is
+  'Counters per owner, UTC day and number: select a range of days and sum over shard. Deleting '
+  'conversations does not count down.';
+comment on column public.sms_daily_stats.shard is
+  'Writers count in one of sixteen rows; days gone by are folded into shard 0.';
 comment on column public.sms_daily_stats.conversations is 'Conversations opened.';
 comment on column public.sms_daily_stats.closed is 'Conversations closed, or erased while active.';
-comment on column public.sms_daily_stats.with_human is 'Conversations opened on this day in which a human has written.';
-comment on column public.sms_daily_stats.last_seen is 'Contacts whose newest text is of this day. Summed from a day until today: contacts who texted since then. A contact of two numbers counts at each.';
+comment on column public.sms_daily_stats.with_human is
+  'Conversations opened on this day in which a human has written.';
+comment on column public.sms_daily_stats.last_seen is
+  'Contacts whose newest text is of this day. Summed from a day until today: contacts who texted '
+  'since then. A contact of two numbers counts at each.';
 comment on column public.sms_daily_stats.messages_in is 'Texts of contacts.';
-comment on column public.sms_daily_stats.messages_out is 'Texts to contacts, also those that failed or were blocked.';
+comment on column public.sms_daily_stats.messages_out is
+  'Texts to contacts, also those that failed or were blocked.';
 comment on column public.sms_daily_stats.ai_replies is 'Texts written by the model.';
 comment on column public.sms_daily_stats.human_replies is 'Texts written by a human.';
 comment on column public.sms_daily_stats.failed is 'Outgoing texts that are failed or undelivered.';
 comment on column public.sms_daily_stats.segments is 'Billed segments of outgoing texts.';
 comment on column public.sms_daily_stats.prompt_tokens is 'Tokens the model read.';
 comment on column public.sms_daily_stats.completion_tokens is 'Tokens the model wrote.';
-comment on column public.sms_daily_stats.cost is 'What Twilio charged for outgoing texts, in the account''s currency.';
-comment on column public.sms_daily_stats.responses is 'Answers, of the AI or a human, to a waiting text.';
-comment on column public.sms_daily_stats.response_seconds is 'Sum over those of the seconds the text waited.';
+comment on column public.sms_daily_stats.cost is
+  'What Twilio charged for outgoing texts, in the account''s currency.';
+comment on column public.sms_daily_stats.responses is
+  'Answers, of the AI or a human, to a waiting text.';
+comment on column public.sms_daily_stats.response_seconds is
+  'Sum over those of the seconds the text waited.';
 
 create table public.sms_hourly_stats (
   user_id uuid not null,
@@ -72,32 +85,136 @@ create index sms_hourly_stats_config_id_idx on public.sms_hourly_stats (config_i
 create index sms_hourly_stats_hour_idx on public.sms_hourly_stats (hour);
 create index sms_hourly_stats_shard_idx on public.sms_hourly_stats (hour) where shard > 0;
 
-comment on table public.sms_hourly_stats is 'The last eight days by hour (UTC), for what is counted over the last 24 hours or 7 days: sum over shard.';
+comment on table public.sms_hourly_stats is
+  'The last eight days by hour (UTC), for what is counted over the last 24 hours or 7 days: sum '
+  'over shard.';
 comment on column public.sms_hourly_stats.conversations is 'Conversations opened.';
 comment on column public.sms_hourly_stats.messages is 'Texts in and out.';
-comment on column public.sms_hourly_stats.last_seen is 'Contacts whose newest text is of this hour.';
+comment on column public.sms_hourly_stats.last_seen is
+  'Contacts whose newest text is of this hour.';
 
-alter table public.sms_daily_stats enable row level security;
-alter table public.sms_hourly_stats enable row level security;
-revoke all on table public.sms_daily_stats, public.sms_hourly_stats
-  from public, anon, authenticated, service_role;
-grant select on table public.sms_daily_stats, public.sms_hourly_stats to authenticated;
-grant select, insert, update, delete on table public.sms_daily_stats, public.sms_hourly_stats
-  to service_role;
-create policy sms_daily_stats_owner_reads on public.sms_daily_stats
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy sms_hourly_stats_owner_reads on public.sms_hourly_stats
-  for select to authenticated using (user_id = (select auth.uid()));
+create function public.get_user_sms_stats(p_user_id uuid default auth.uid())
+returns table (
+  total_conversations bigint, active_conversations bigint, total_messages bigint,
+  messages_in bigint, messages_out bigint, avg_messages_per_conversation numeric,
+  conversations_24h bigint, messages_24h bigint, avg_response_time_seconds numeric,
+  total_users bigint, active_users_24h bigint, active_users_7d bigint,
+  ai_replies bigint, human_replies bigint, failed bigint, opted_out bigint,
+  segments bigint, tokens bigint, cost numeric
+)
+language plpgsql stable set search_path = '' as $$
+begin
+  if p_user_id is distinct from auth.uid() and p_user_id is not null
+    and not exists (select from public.sms_configs as f where f.user_id = p_user_id) then
+    raise exception using errcode = 'PT404', message = 'There is no such user',
+      hint = 'Without p_user_id it is the caller.';
+  end if;
+  return query
+  with ever as (
+    select sum(s.conversations) as opened, sum(s.closed) as closed, sum(s.last_seen) as seen,
+      sum(s.messages_in) as received, sum(s.messages_out) as sent,
+      sum(s.ai_replies) as ai, sum(s.human_replies) as human, sum(s.failed) as failed,
+      sum(s.segments) as segments, sum(s.prompt_tokens + s.completion_tokens)::bigint as tokens,
+      sum(s.cost) as cost, sum(s.response_seconds) / nullif(sum(s.responses), 0) as seconds
+    from public.sms_daily_stats as s
+    where p_user_id is null or s.user_id = p_user_id
+  ), week as (
+    select sum(s.last_seen) as seen, sum(s.last_seen) filter (where s.hour >= t.day_ago) as seen_24h,
+      sum(s.conversations) filter (where s.hour >= t.day_ago) as opened_24h,
+      sum(s.messages) filter (where s.hour >= t.day_ago) as messages_24h
+    from public.sms_hourly_stats as s,
+      date_trunc('hour', now() - interval '24 hours', 'UTC') as t (day_ago)
+    where (p_user_id is null or s.user_id = p_user_id)
+      and s.hour >= date_trunc('hour', now() - interval '7 days', 'UTC')
+  ), intents as (
+    select coalesce(
+      max(o.changed_at) filter (where o.opted_out)
+        >= max(o.changed_at) filter (where not o.opted_out),
+      bool_or(o.opted_out)
+    ) as opted_out
+    from public.sms_opt_outs as o
+    where p_user_id is null or o.user_id = p_user_id
+    group by o.user_id, o.contact_number
+  )
+  select
+    coalesce(e.opened, 0), coalesce(e.opened - e.closed, 0), coalesce(e.received + e.sent, 0),
+    coalesce(e.received, 0), coalesce(e.sent, 0),
+    round((e.received + e.sent) / nullif(e.opened, 0)::numeric, 2),
+    coalesce(w.opened_24h, 0), coalesce(w.messages_24h, 0), round(e.seconds, 1),
+    coalesce(e.seen, 0), coalesce(w.seen_24h, 0), coalesce(w.seen, 0),
+    coalesce(e.ai, 0), coalesce(e.human, 0), coalesce(e.failed, 0),
+    (select count(*) from intents where intents.opted_out),
+    coalesce(e.segments, 0), coalesce(e.tokens, 0), coalesce(e.cost, 0)
+  from ever as e, week as w;
+end;
+$$;
+comment on function public.get_user_sms_stats(uuid) is
+  'One row of a user''s totals, as get_sms_stats. PT404: no such user, or not the caller; the '
+  'service role may ask for any.';
+
+create function public.get_sms_stats()
+returns table (
+  total_conversations bigint, active_conversations bigint, total_messages bigint,
+  messages_in bigint, messages_out bigint, avg_messages_per_conversation numeric,
+  conversations_24h bigint, messages_24h bigint, avg_response_time_seconds numeric,
+  total_users bigint, active_users_24h bigint, active_users_7d bigint,
+  ai_replies bigint, human_replies bigint, failed bigint, opted_out bigint,
+  segments bigint, tokens bigint, cost numeric
+)
+language sql stable set search_path = '' as $$
+  select * from public.get_user_sms_stats();
+$$;
+comment on function public.get_sms_stats() is $$One row of the caller's totals since the first text; erasing conversations does not lower them (active_conversations excepted).
+total_conversations: opened by a contact's text. active_conversations: of those, neither closed nor erased.
+total_messages: messages_in (texts of contacts) and messages_out (texts to contacts, also those that were blocked or failed). avg_messages_per_conversation: total_messages by total_conversations.
+conversations_24h, messages_24h, active_users_24h, active_users_7d: in the last 24 hours or 7 days, counted from the full hour.
+total_users: contacts who texted; a contact of two of the caller's numbers counts twice, one who was erased and returns counts anew. active_users_24h, active_users_7d: of those, the ones who texted in that time.
+avg_response_time_seconds: from the oldest text an answer covers to that answer, of the AI or a human; null: none yet.
+ai_replies, human_replies: texts written by the model, by people. failed: outgoing texts that are failed or undelivered.
+opted_out: contacts whose newest intent is not to be texted. segments, cost: as Twilio billed outgoing texts. tokens: read and written by the model.$$;
+
+create function public.get_sms_engagement_metrics(p_days integer default 30)
+returns table (
+  total_users bigint, active_users bigint, active_users_24h bigint, active_users_7d bigint,
+  total_conversations bigint, total_messages bigint,
+  avg_response_time_minutes numeric, total_ai_responses bigint, total_human_responses bigint,
+  avg_messages_per_user numeric, share_resolved_without_human numeric
+)
+language plpgsql stable set search_path = '' as $$
+begin
+  if coalesce(p_days, 0) not between 1 and 3660 then
+    raise exception using errcode = 'PT422', message = 'p_days is not a number of days',
+      hint = '1 (today) to 3660.';
+  end if;
+  return query
+  with days as (
+    select sum(s.last_seen) as seen, sum(s.conversations) as opened,
+      sum(s.with_human) as with_human, sum(s.messages_in + s.messages_out) as messages,
+      sum(s.ai_replies) as ai, sum(s.human_replies) as human,
+      sum(s.response_seconds) / nullif(sum(s.responses), 0) as seconds
+    from public.sms_daily_stats as s
+    where s.day > (now() at time zone 'UTC')::date - p_days
+  )
+  select
+    t.total_users, coalesce(d.seen, 0), t.active_users_24h, t.active_users_7d,
+    coalesce(d.opened, 0), coalesce(d.messages, 0),
+    round(d.seconds / 60, 2), coalesce(d.ai, 0), coalesce(d.human, 0),
+    round(d.messages / nullif(d.seen, 0)::numeric, 2),
+    round(1 - d.with_human / nullif(d.opened, 0)::numeric, 4)
+  from days as d, public.get_sms_stats() as t;
+end;
+$$;
+comment on function public.get_sms_engagement_metrics(integer) is $$One row of the caller's totals of the last p_days UTC days, today included. The days themselves: select from sms_daily_stats, sum over shard.
+total_users, active_users_24h, active_users_7d: as in get_sms_stats, whatever p_days is. active_users: contacts who texted in these days.
+total_conversations: opened in these days. total_messages, total_ai_responses, total_human_responses: texts in and out, of the model, of people.
+avg_response_time_minutes: from the oldest text an answer covers to that answer; null: no answers.
+avg_messages_per_user: total_messages by active_users. share_resolved_without_human: of the conversations opened in these days, the share (0 to 1) in which no human has written so far; null: none was opened.
+PT422: p_days is not between 1 and 3660.$$;
 
 -- Adding.
-
+-- A row of zeros for that moment's day, to count into.
 create function sms.no_counts(p_user_id uuid, p_config_id uuid, p_at timestamptz)
-returns public.sms_daily_stats
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns public.sms_daily_stats language plpgsql set search_path = '' as $$
 begin
   return row(
     p_user_id, (p_at at time zone 'UTC')::date, p_config_id, pg_backend_pid() % 16,
@@ -105,16 +222,10 @@ begin
   )::public.sms_daily_stats;
 end;
 $$;
-comment on function sms.no_counts(uuid, uuid, timestamptz) is 'A row of zeros for that moment''s day, to count into.';
-revoke all on function sms.no_counts(uuid, uuid, timestamptz) from public, anon, authenticated, service_role;
 
+-- Adds to the counters of a day.
 create function sms.add_day(p_counts public.sms_daily_stats)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns void language plpgsql set search_path = '' as $$
 begin
   insert into public.sms_daily_stats as s select p_counts.*
   on conflict (user_id, day, config_id, shard) do update set
@@ -135,20 +246,13 @@ begin
     response_seconds = s.response_seconds + excluded.response_seconds;
 end;
 $$;
-comment on function sms.add_day(public.sms_daily_stats) is 'Adds to the counters of a day.';
-revoke all on function sms.add_day(public.sms_daily_stats) from public, anon, authenticated, service_role;
-grant execute on function sms.add_day(public.sms_daily_stats) to service_role;
 
+-- Adds to the counters of an hour.
 create function sms.add_hour(
   p_user_id uuid, p_config_id uuid, p_at timestamptz,
   p_conversations integer, p_messages integer, p_last_seen integer
 )
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns void language plpgsql set search_path = '' as $$
 begin
   insert into public.sms_hourly_stats as s
     (user_id, hour, config_id, shard, conversations, messages, last_seen)
@@ -162,18 +266,11 @@ begin
     last_seen = s.last_seen + excluded.last_seen;
 end;
 $$;
-comment on function sms.add_hour(uuid, uuid, timestamptz, integer, integer, integer) is 'Adds to the counters of an hour.';
-revoke all on function sms.add_hour(uuid, uuid, timestamptz, integer, integer, integer) from public, anon, authenticated, service_role;
 
 -- Messages.
-
+-- What one text counts, but for last_seen and with_human, which depend on the texts before it.
 create function sms.counts(p_message public.sms_messages, p_config_id uuid)
-returns public.sms_daily_stats
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns public.sms_daily_stats language plpgsql set search_path = '' as $$
 declare
   v_counts public.sms_daily_stats := sms.no_counts(
     p_message.user_id, p_config_id, p_message.created_at
@@ -196,16 +293,10 @@ begin
   return v_counts;
 end;
 $$;
-comment on function sms.counts(public.sms_messages, uuid) is 'What one text counts, but for last_seen and with_human, which depend on the texts before it.';
-revoke all on function sms.counts(public.sms_messages, uuid) from public, anon, authenticated, service_role;
 
+-- When the contact texted this number before that text; null: never, as far as is stored.
 create function sms.seen_before(p_conversation public.sms_conversations, p_message_id bigint)
-returns timestamptz
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+returns timestamptz language plpgsql stable set search_path = '' as $$
 declare
   v_seen timestamptz;
 begin
@@ -228,16 +319,11 @@ begin
   return v_seen;
 end;
 $$;
-comment on function sms.seen_before(public.sms_conversations, bigint) is 'When the contact texted this number before that text; null: never, as far as is stored.';
-revoke all on function sms.seen_before(public.sms_conversations, bigint) from public, anon, authenticated, service_role;
 
+-- Takes a contact out of the hour of its text before, which is over, and out of the day if that is
+-- over as well. True: it is new to the day of p_counts.
 create function sms.move_contact(p_counts public.sms_daily_stats, p_from timestamptz, p_to timestamptz)
-returns boolean
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns boolean language plpgsql set search_path = '' as $$
 declare
   v_before public.sms_daily_stats := sms.no_counts(
     p_counts.user_id, p_counts.config_id, p_from
@@ -253,16 +339,10 @@ begin
   return p_from is null or v_before.day < p_counts.day;
 end;
 $$;
-comment on function sms.move_contact(public.sms_daily_stats, timestamptz, timestamptz) is 'Takes a contact out of the hour of its text before, which is over, and out of the day if that is over as well. True: it is new to the day of p_counts.';
-revoke all on function sms.move_contact(public.sms_daily_stats, timestamptz, timestamptz) from public, anon, authenticated, service_role;
 
+-- A human's first text in a conversation counts on the day it was opened.
 create function sms.count_human(p_message public.sms_messages, p_conversation public.sms_conversations)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns void language plpgsql set search_path = '' as $$
 declare
   v_counts public.sms_daily_stats;
 begin
@@ -280,15 +360,10 @@ begin
   perform sms.add_day(v_counts);
 end;
 $$;
-comment on function sms.count_human(public.sms_messages, public.sms_conversations) is 'A human''s first text in a conversation counts on the day it was opened.';
-revoke all on function sms.count_human(public.sms_messages, public.sms_conversations) from public, anon, authenticated, service_role;
 
+-- Counts a new text.
 create function sms.count_new_message()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
+returns trigger language plpgsql security definer set search_path = '' as $$
 declare
   v_conversation public.sms_conversations;
   v_counts public.sms_daily_stats;
@@ -319,20 +394,15 @@ begin
   return null;
 end;
 $$;
-comment on function sms.count_new_message() is 'Counts a new text.';
-revoke all on function sms.count_new_message() from public, anon, authenticated, service_role;
 
 create constraint trigger sms_messages_count_insert
   after insert on public.sms_messages
   deferrable initially deferred
   for each row execute function sms.count_new_message();
 
+-- Counts what became of an outgoing text.
 create function sms.count_changed_message()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
+returns trigger language plpgsql security definer set search_path = '' as $$
 declare
   v_config_id uuid;
   v_counts public.sms_daily_stats;
@@ -351,8 +421,6 @@ begin
   return null;
 end;
 $$;
-comment on function sms.count_changed_message() is 'Counts what became of an outgoing text.';
-revoke all on function sms.count_changed_message() from public, anon, authenticated, service_role;
 
 create constraint trigger sms_messages_count_update
   after update of status, segments, price on public.sms_messages
@@ -369,13 +437,9 @@ create constraint trigger sms_messages_count_update
   execute function sms.count_changed_message();
 
 -- Conversations.
-
+-- Counts a conversation as opened, and as closed when it is closed or erased while active.
 create function sms.count_conversation()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
+returns trigger language plpgsql security definer set search_path = '' as $$
 declare
   v_row public.sms_conversations := case when tg_op = 'DELETE' then old else new end;
   -- Its only text lost against the same one in another session: it never was.
@@ -398,8 +462,6 @@ begin
   return null;
 end;
 $$;
-comment on function sms.count_conversation() is 'Counts a conversation as opened, and as closed when it is closed or erased while active.';
-revoke all on function sms.count_conversation() from public, anon, authenticated, service_role;
 
 create constraint trigger sms_conversations_count_insert
   after insert on public.sms_conversations
@@ -419,14 +481,9 @@ create constraint trigger sms_conversations_count_delete
   execute function sms.count_conversation();
 
 -- Folding.
-
+-- Folds the shards of days gone by into one.
 create function sms.fold_days(p_limit integer)
-returns integer
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns integer language plpgsql set search_path = '' as $$
 declare
   v_row public.sms_daily_stats;
   v_rows integer := 0;
@@ -449,17 +506,10 @@ begin
   return v_rows;
 end;
 $$;
-comment on function sms.fold_days(integer) is 'Folds the shards of days gone by into one.';
-revoke all on function sms.fold_days(integer) from public, anon, authenticated, service_role;
-grant execute on function sms.fold_days(integer) to service_role;
 
+-- Folds the shards of hours gone by into one.
 create function sms.fold_hours(p_limit integer)
-returns integer
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns integer language plpgsql set search_path = '' as $$
 declare
   v_rows integer;
 begin
@@ -490,17 +540,11 @@ begin
   return v_rows;
 end;
 $$;
-comment on function sms.fold_hours(integer) is 'Folds the shards of hours gone by into one.';
-revoke all on function sms.fold_hours(integer) from public, anon, authenticated, service_role;
-grant execute on function sms.fold_hours(integer) to service_role;
 
+-- Makes few rows of the counters' shards once nobody writes them, and drops hours older than nine
+-- days: at most p_limit rows of each. Returns how many were folded; maintain_sms calls it.
 create function sms.fold_counters(p_limit integer default 10000)
-returns integer
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns integer language plpgsql set search_path = '' as $$
 begin
   delete from public.sms_hourly_stats as h
   where h.ctid = any (array(
@@ -512,6 +556,3 @@ begin
   return sms.fold_hours(p_limit) + sms.fold_days(p_limit);
 end;
 $$;
-comment on function sms.fold_counters(integer) is 'Makes few rows of the counters'' shards once nobody writes them, and drops hours older than nine days: at most p_limit rows of each. Returns how many were folded; maintain_sms calls it.';
-revoke all on function sms.fold_counters(integer) from public, anon, authenticated, service_role;
-grant execute on function sms.fold_counters(integer) to service_role;

@@ -64,51 +64,52 @@ create table public.sms_configs (
 );
 create index sms_configs_user_id_idx on public.sms_configs (user_id);
 
-comment on table public.sms_configs is 'One row per Twilio number: its owner and how its conversations are answered. The owner reads it and changes the behaviour columns; who could type in a number could read a stranger''s texts, so phone_number, user_id and messaging_service_sid are the service role''s alone.';
-comment on column public.sms_configs.phone_number is 'E.164 (+15550001111) or a short code; texts to it arrive here, answers leave from it.';
+comment on table public.sms_configs is
+  'One row per Twilio number: its owner and how its conversations are answered. The owner reads it '
+  'and changes the behaviour columns; who could type in a number could read a stranger''s texts, '
+  'so phone_number, user_id and messaging_service_sid are the service role''s alone.';
+comment on column public.sms_configs.phone_number is
+  'E.164 (+15550001111) or a short code; texts to it arrive here, answers leave from it.';
 comment on column public.sms_configs.temperature is 'Null: not sent to the model.';
-comment on column public.sms_configs.history_limit is 'How many of the last texts the model is shown.';
-comment on column public.sms_configs.max_segments is 'An answer is cut to this many billed SMS segments.';
-comment on column public.sms_configs.fold_accents is 'Replace accents when that alone makes an answer fit the cheaper GSM-7 alphabet.';
-comment on column public.sms_configs.reply_delay is 'Wait this long for further texts of a burst before answering.';
-comment on column public.sms_configs.takeover_pause is 'How long the AI is silent after a human wrote.';
-comment on column public.sms_configs.answer_within is 'Texts older than this are stored but no longer answered.';
+comment on column public.sms_configs.history_limit is
+  'How many of the last texts the model is shown.';
+comment on column public.sms_configs.max_segments is
+  'An answer is cut to this many billed SMS segments.';
+comment on column public.sms_configs.fold_accents is
+  'Replace accents when that alone makes an answer fit the cheaper GSM-7 alphabet.';
+comment on column public.sms_configs.reply_delay is
+  'Wait this long for further texts of a burst before answering.';
+comment on column public.sms_configs.takeover_pause is
+  'How long the AI is silent after a human wrote.';
+comment on column public.sms_configs.answer_within is
+  'Texts older than this are stored but no longer answered.';
 comment on column public.sms_configs.replies_per_hour is 'AI replies per contact and hour.';
 comment on column public.sms_configs.replies_per_day is 'AI replies per contact and 24 hours.';
-comment on column public.sms_configs.number_replies_per_day is 'AI replies of this number per UTC day.';
-comment on column public.sms_configs.first_reply_notice is 'Put before the first automatic answer of a conversation, such as who is answering.';
-comment on column public.sms_configs.opt_out_reply is 'Confirms an opt-out that Twilio did not confirm itself. Null, here and below: sms_canned_replies has the words.';
-comment on column public.sms_configs.handoff_reply is 'Said once to a contact who asks for a human; the AI goes on answering until one writes.';
+comment on column public.sms_configs.number_replies_per_day is
+  'AI replies of this number per UTC day.';
+comment on column public.sms_configs.first_reply_notice is
+  'Put before the first automatic answer of a conversation, such as who is answering.';
+comment on column public.sms_configs.opt_out_reply is
+  'Confirms an opt-out that Twilio did not confirm itself. Null, here and below: '
+  'sms_canned_replies has the words.';
+comment on column public.sms_configs.handoff_reply is
+  'Said once to a contact who asks for a human; the AI goes on answering until one writes.';
 comment on column public.sms_configs.bot_reply is 'The honest answer to "are you a bot?".';
-comment on column public.sms_configs.rate_limit_reply is 'Said once in 24 hours to a contact whose automatic answers are used up.';
-comment on column public.sms_configs.quiet_from is 'Start of the quiet hours in time_zone; answers owed wait until quiet_until.';
-comment on column public.sms_configs.suspended_until is 'The account, key or quota was refused (suspended_reason): nothing is tried before this.';
-comment on column public.sms_configs.backfilled_until is 'Every text Twilio received for this number up to here is stored.';
-comment on column public.sms_configs.backfill_due_at is 'When a worker next compares this number with Twilio; it moves this forward to hold the number meanwhile.';
+comment on column public.sms_configs.rate_limit_reply is
+  'Said once in 24 hours to a contact whose automatic answers are used up.';
+comment on column public.sms_configs.quiet_from is
+  'Start of the quiet hours in time_zone; answers owed wait until quiet_until.';
+comment on column public.sms_configs.suspended_until is
+  'The account, key or quota was refused (suspended_reason): nothing is tried before this.';
+comment on column public.sms_configs.backfilled_until is
+  'Every text Twilio received for this number up to here is stored.';
+comment on column public.sms_configs.backfill_due_at is
+  'When a worker next compares this number with Twilio; it moves this forward to hold the number '
+  'meanwhile.';
 
-alter table public.sms_configs enable row level security;
-revoke all on table public.sms_configs from public, anon, authenticated, service_role;
-grant select on table public.sms_configs to authenticated;
-grant update (
-  system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
-  auto_reply, reply_delay, takeover_pause, answer_within, replies_per_hour, replies_per_day,
-  number_replies_per_day, first_reply_notice, fallback_reply, opt_out_reply, handoff_reply,
-  bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone
-) on table public.sms_configs to authenticated;
-grant select, insert, update, delete on table public.sms_configs to service_role;
-
-create policy sms_configs_owner_reads on public.sms_configs
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy sms_configs_owner_updates on public.sms_configs
-  for update to authenticated
-  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
-
+-- Refuses an unknown time zone when it is configured, not at night when it is needed.
 create function sms.check_time_zone()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
+returns trigger language plpgsql security definer set search_path = '' as $$
 begin
   if not exists (select from pg_catalog.pg_timezone_names as z where z.name = new.time_zone) then
     raise exception using
@@ -119,20 +120,15 @@ begin
   return new;
 end;
 $$;
-comment on function sms.check_time_zone() is 'Refuses an unknown time zone when it is configured, not at night when it is needed.';
-revoke all on function sms.check_time_zone() from public, anon, authenticated, service_role;
 
 create trigger sms_configs_check_time_zone
   before insert or update of time_zone on public.sms_configs
   for each row execute function sms.check_time_zone();
 
+-- When the quiet hours of this number end; null: it is not in them. From 22:00 until 08:00 passes
+-- midnight.
 create function sms.quiet_until(p_config public.sms_configs, p_now timestamptz)
-returns timestamptz
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+returns timestamptz language plpgsql stable set search_path = '' as $$
 declare
   v_local timestamp := p_now at time zone p_config.time_zone;
   v_end timestamp := v_local::date + p_config.quiet_until;
@@ -153,6 +149,3 @@ begin
   return v_end at time zone p_config.time_zone;
 end;
 $$;
-comment on function sms.quiet_until(public.sms_configs, timestamptz) is 'When the quiet hours of this number end; null: it is not in them. From 22:00 until 08:00 passes midnight.';
-revoke all on function sms.quiet_until(public.sms_configs, timestamptz) from public, anon, authenticated, service_role;
-grant execute on function sms.quiet_until(public.sms_configs, timestamptz) to service_role;

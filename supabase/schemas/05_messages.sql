@@ -77,7 +77,6 @@ create table public.sms_messages (
   constraint sms_messages_message_content_check check (length(message_content) <= 65536),
   constraint sms_messages_encoding_check check (encoding in ('GSM-7', 'UCS-2'))
 ) with (fillfactor = 85);
-
 create unique index sms_messages_in_reply_to_idx on public.sms_messages (in_reply_to)
   where in_reply_to is not null;
 create unique index sms_messages_client_ref_idx on public.sms_messages (user_id, client_ref)
@@ -89,6 +88,7 @@ create index sms_messages_user_id_idx on public.sms_messages (user_id, id desc);
 -- all of a busy owner's, for the policy's sake.
 create statistics public.sms_messages_owner (dependencies) on conversation_id, user_id
   from public.sms_messages;
+
 -- The gate counts the answers of a day, also in a conversation of years.
 create index sms_messages_rate_limited_idx on public.sms_messages (conversation_id, created_at)
   where author = 'ai' or canned_reply in ('bot', 'keyword');
@@ -96,105 +96,78 @@ create index sms_messages_rate_limit_notice_idx on public.sms_messages (created_
 -- is_open is the only state an index may name: with status in a predicate no change of it is HOT.
 create index sms_messages_open_idx on public.sms_messages (conversation_id, id) where is_open;
 
-comment on table public.sms_messages is 'Every text. Insert (conversation_id, message_content, client_ref) to send one: it becomes a text message. Ids are in commit order within a conversation: ask for id > last seen to catch up.';
-comment on column public.sms_messages.author is 'contact, ai, human (a row of its owner) or system (fallback and notices).';
-comment on column public.sms_messages.message_sid is 'Twilio''s MessageSid; null until Twilio has the text.';
+comment on table public.sms_messages is
+  'Every text. Insert (conversation_id, message_content, client_ref) to send one: it becomes a '
+  'text message. Ids are in commit order within a conversation: ask for id > last seen to catch '
+  'up.';
+comment on column public.sms_messages.author is
+  'contact, ai, human (a row of its owner) or system (fallback and notices).';
+comment on column public.sms_messages.message_sid is
+  'Twilio''s MessageSid; null until Twilio has the text.';
 comment on column public.sms_messages.in_reply_to is 'The newest incoming text this answer covers.';
-comment on column public.sms_messages.client_ref is 'Made up by the client, unique per user: a double click is one text.';
-comment on column public.sms_messages.canned_reply is 'System rows: which text that needs no model; null: the fallback.';
-comment on column public.sms_messages.media is '[{"url", "content_type"}] of an MMS, kept at Twilio.';
-comment on column public.sms_messages.response_seconds is 'For an answer: seconds since the oldest text it answers.';
-comment on column public.sms_messages.send_at is 'Open rows: when it is next to be sent or looked up.';
+comment on column public.sms_messages.client_ref is
+  'Made up by the client, unique per user: a double click is one text.';
+comment on column public.sms_messages.canned_reply is
+  'System rows: which text that needs no model; null: the fallback.';
+comment on column public.sms_messages.media is
+  '[{"url", "content_type"}] of an MMS, kept at Twilio.';
+comment on column public.sms_messages.response_seconds is
+  'For an answer: seconds since the oldest text it answers.';
+comment on column public.sms_messages.send_at is
+  'Open rows: when it is next to be sent or looked up.';
 comment on column public.sms_messages.sending_at is 'When it was last handed to Twilio.';
-comment on column public.sms_messages.listed_empty_at is 'Unknown rows: when a complete listing at Twilio first lacked it.';
-comment on column public.sms_messages.resent_at is 'When it was last sent again because two listings lacked it.';
+comment on column public.sms_messages.listed_empty_at is
+  'Unknown rows: when a complete listing at Twilio first lacked it.';
+comment on column public.sms_messages.resent_at is
+  'When it was last sent again because two listings lacked it.';
 comment on column public.sms_messages.price is 'As Twilio reports it, negative, in price_unit.';
-comment on column public.sms_messages.occurred_at is 'When it happened at Twilio; for posted texts the time of arrival.';
+comment on column public.sms_messages.occurred_at is
+  'When it happened at Twilio; for posted texts the time of arrival.';
 comment on column public.sms_messages.is_open is 'Not yet known to be at Twilio.';
 
-alter table public.sms_messages enable row level security;
-revoke all on table public.sms_messages from public, anon, authenticated, service_role;
-revoke all on sequence public.sms_messages_id_seq from public, anon, authenticated, service_role;
-grant select on table public.sms_messages to authenticated;
-grant insert (conversation_id, message_content, client_ref) on table public.sms_messages to authenticated;
-grant select, insert, update, delete on table public.sms_messages to service_role;
-
-create policy sms_messages_owner_reads on public.sms_messages
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy sms_messages_owner_inserts on public.sms_messages
-  for insert to authenticated with check (user_id = (select auth.uid()));
-
-create function sms.status_rank(p_status text)
-returns integer
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
+-- Locks the conversation, gives the id, completes a person's row. What cannot be sent to an opted-
+-- out contact is said at once; the gate says it again.
+create function sms.before_message()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_conversation public.sms_conversations;
 begin
-  return array_position(array[
-    'queued', 'sending', 'unknown', 'accepted', 'sent', 'canceled', 'failed', 'undelivered',
-    'partially_delivered', 'delivered', 'read'
-  ], p_status);
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.id = new.conversation_id
+  for no key update;
+  if not found or auth.uid() <> v_conversation.user_id then
+    raise exception using errcode = 'PT404', message = 'There is no such conversation';
+  end if;
+
+  new.id := nextval('public.sms_messages_id_seq'); -- after the lock: ids are in commit order
+  new.user_id := v_conversation.user_id;
+  new.created_at := clock_timestamp();
+  new.send_at := case when new.status = 'queued' then coalesce(new.send_at, new.created_at) else new.send_at end;
+  if new.author in ('ai', 'human') then
+    new.response_seconds := sms.response_seconds(new.conversation_id);
+  end if;
+  if new.author = 'human' then
+    new.occurred_at := new.created_at;
+    perform sms.admit_human_message(new, v_conversation);
+    if sms.is_opted_out(v_conversation.user_id, v_conversation.contact_number, (
+      select f.phone_number from public.sms_configs as f where f.id = v_conversation.config_id
+    )) then
+      new.status := 'blocked';
+      new.send_at := null;
+      new.error_message := 'opted_out';
+    end if;
+  end if;
+  return new;
 end;
 $$;
-comment on function sms.status_rank(text) is 'States only move up: Twilio''s callbacks come in any order.';
-revoke all on function sms.status_rank(text) from public, anon, authenticated, service_role;
-grant execute on function sms.status_rank(text) to service_role;
 
-create function sms.status_of(p_twilio_status text)
-returns text
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
-begin
-  return case
-    when p_twilio_status in ('accepted', 'scheduled', 'queued', 'sending') then 'accepted'
-    when p_twilio_status in (
-      'sent', 'canceled', 'failed', 'undelivered', 'partially_delivered', 'delivered', 'read'
-    ) then p_twilio_status
-  end;
-end;
-$$;
-comment on function sms.status_of(text) is 'Our word for one of Twilio''s; null for one we do not know. Its "queued" and "sending" mean that Twilio has the text; ours mean that it has not.';
-revoke all on function sms.status_of(text) from public, anon, authenticated, service_role;
-grant execute on function sms.status_of(text) to service_role;
+create trigger sms_messages_before_insert
+  before insert on public.sms_messages
+  for each row execute function sms.before_message();
 
-create function sms.send_due(p_conversation_id uuid)
-returns timestamptz
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-begin
-  return least(
-    (
-      select m.send_at from public.sms_messages as m
-      where m.conversation_id = p_conversation_id and m.is_open and m.status = 'queued'
-      order by m.id
-      limit 1
-    ),
-    (
-      select min(m.send_at) from public.sms_messages as m
-      where m.conversation_id = p_conversation_id and m.is_open and m.status <> 'queued'
-    )
-  );
-end;
-$$;
-comment on function sms.send_due(uuid) is 'send_due_at from the open rows: the first queued one, because they leave in order, or the next look at an unsettled one.';
-revoke all on function sms.send_due(uuid) from public, anon, authenticated, service_role;
-grant execute on function sms.send_due(uuid) to service_role;
-
+-- How long the oldest text that no answer followed has waited; null: none.
 create function sms.response_seconds(p_conversation_id uuid)
-returns numeric
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+returns numeric language plpgsql set search_path = '' as $$
 begin
   return (
     select extract(epoch from clock_timestamp() - min(m.created_at))
@@ -210,6 +183,48 @@ begin
   );
 end;
 $$;
-comment on function sms.response_seconds(uuid) is 'How long the oldest text that no answer followed has waited; null: none.';
-revoke all on function sms.response_seconds(uuid) from public, anon, authenticated, service_role;
-grant execute on function sms.response_seconds(uuid) to service_role;
+
+-- States only move up: Twilio's callbacks come in any order.
+create function sms.status_rank(p_status text)
+returns integer language plpgsql immutable set search_path = '' as $$
+begin
+  return array_position(array[
+    'queued', 'sending', 'unknown', 'accepted', 'sent', 'canceled', 'failed', 'undelivered',
+    'partially_delivered', 'delivered', 'read'
+  ], p_status);
+end;
+$$;
+
+-- Our word for one of Twilio's; null for one we do not know. Its "queued" and "sending" mean that
+-- Twilio has the text; ours mean that it has not.
+create function sms.status_of(p_twilio_status text)
+returns text language plpgsql immutable set search_path = '' as $$
+begin
+  return case
+    when p_twilio_status in ('accepted', 'scheduled', 'queued', 'sending') then 'accepted'
+    when p_twilio_status in (
+      'sent', 'canceled', 'failed', 'undelivered', 'partially_delivered', 'delivered', 'read'
+    ) then p_twilio_status
+  end;
+end;
+$$;
+
+-- send_due_at from the open rows: the first queued one, because they leave in order, or the next
+-- look at an unsettled one.
+create function sms.send_due(p_conversation_id uuid)
+returns timestamptz language plpgsql stable set search_path = '' as $$
+begin
+  return least(
+    (
+      select m.send_at from public.sms_messages as m
+      where m.conversation_id = p_conversation_id and m.is_open and m.status = 'queued'
+      order by m.id
+      limit 1
+    ),
+    (
+      select min(m.send_at) from public.sms_messages as m
+      where m.conversation_id = p_conversation_id and m.is_open and m.status <> 'queued'
+    )
+  );
+end;
+$$;

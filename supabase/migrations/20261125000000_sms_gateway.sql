@@ -1,0 +1,5053 @@
+-- The whole SMS gateway: paste it into the SQL Editor, or `sms-gateway schema print | psql`.
+--
+-- Generated from supabase/schemas by `sms-gateway schema build`: edit there.
+
+-- 01_schema.sql ===================================================================================
+
+-- The schema for rules that no client may call, and the waiting times of those rules.
+--
+-- The chapters follow one message's life: tables (01 to 06), arriving (10 to 13), replying and
+-- sending (20 to 24), humans (30), clients (40 to 42), and what keeps it going (50 to 52). Each is
+-- read from its public functions down. Who may see or call what stands in 90_access.sql alone.
+--
+-- Functions on a text's way are plpgsql even where one expression is all: one with a search_path
+-- of its own is never inlined, and as language sql it would be parsed and planned at every call.
+-- The five that every text calls keep one plan of each statement (plan_cache_mode): those whose
+-- estimate depends on an id or a time were planned anew each time, for a tenth of the whole.
+
+create schema sms;
+
+create table sms.policy (
+  only_row boolean not null default true,
+  lease interval not null default '60 seconds',
+  reply_wait_max interval not null default '10 seconds',
+  superseded_max smallint not null default 2,
+  superseded_for interval not null default '30 seconds',
+  reply_attempts_max smallint not null default 3,
+  retry_after interval not null default '5 seconds',
+  retry_for interval not null default '1 hour',
+  suspend_for interval not null default '5 minutes',
+  reconcile_after interval not null default '60 seconds',
+  resend_within interval not null default '10 minutes',
+  unknown_for interval not null default '24 hours',
+  fallback_every interval not null default '1 hour',
+  logs_kept interval not null default '30 days',
+  conversations_kept interval,
+  constraint policy_pkey primary key (only_row),
+  constraint policy_only_row_check check (only_row)
+);
+
+comment on table sms.policy is
+  'One row: every waiting time and bound of the rules that is not a column of sms_configs.';
+comment on column sms.policy.lease is
+  'How long a worker holds a job; one takes 25 s at most, and 13 s must be left when a text is '
+  'handed to Twilio.';
+comment on column sms.policy.reply_wait_max is
+  'A burst of texts waits at most this long for its one answer, from its first text.';
+comment on column sms.policy.superseded_max is
+  'An answer superseded by a newer text is dropped at most this many times in a row.';
+comment on column sms.policy.superseded_for is
+  'Nor is it dropped once its oldest text has waited this long.';
+comment on column sms.policy.reply_attempts_max is
+  'Attempts at a generated answer before the fallback text.';
+comment on column sms.policy.retry_after is
+  'First pause after a failed attempt; doubles each time up to one minute.';
+comment on column sms.policy.retry_for is
+  'A text that Twilio refuses for the moment is tried again for this long, then it failed.';
+comment on column sms.policy.suspend_for is
+  'How long a number rests after its account, key or quota was refused.';
+comment on column sms.policy.reconcile_after is
+  'What became of an unknown text is first looked up this long after its lease ended, and again '
+  'after as long.';
+comment on column sms.policy.resend_within is
+  'A text that two listings do not have is sent again only while it is younger than this.';
+comment on column sms.policy.unknown_for is
+  'A text that cannot be told apart from others at Twilio counts as failed after this.';
+comment on column sms.policy.fallback_every is
+  'A contact gets the fallback text at most once in this time.';
+comment on column sms.policy.logs_kept is
+  'sms_webhook_logs and sms_delivery_events are kept this long.';
+comment on column sms.policy.conversations_kept is
+  'maintain_sms erases closed conversations older than this; null: never.';
+
+insert into sms.policy default values;
+
+-- The one row of sms.policy.
+create function sms.policy()
+returns sms.policy language plpgsql stable set search_path = '' as $$
+declare
+  v_timing sms.policy;
+begin
+  select t.* into v_timing from sms.policy as t;
+  return v_timing;
+end;
+$$;
+
+-- 02_configs.sql ==================================================================================
+
+-- One row per Twilio number: whose it is and how its conversations are answered.
+
+create table public.sms_configs (
+  id uuid not null default gen_random_uuid(),
+  user_id uuid not null,
+  phone_number text not null,
+  messaging_service_sid text,
+  system_prompt text not null default 'You answer text messages for a small business. Be friendly and helpful. If you do not know something, say so and offer that a human will get back.',
+  openai_model text not null default 'gpt-4o-mini',
+  max_tokens integer not null default 150,
+  temperature numeric(3, 2) default 0.7,
+  history_limit integer not null default 10,
+  max_segments smallint not null default 2,
+  fold_accents boolean not null default true,
+  auto_reply boolean not null default true,
+  reply_delay interval not null default '1 second',
+  takeover_pause interval not null default '12 hours',
+  answer_within interval not null default '6 hours',
+  replies_per_hour integer not null default 10,
+  replies_per_day integer not null default 30,
+  number_replies_per_day integer not null default 1000,
+  first_reply_notice text,
+  fallback_reply text not null default 'Thanks for your message. We cannot answer automatically right now; a human will get back to you. / Gracias por tu mensaje. Ahora no podemos responder; una persona te contestara.',
+  opt_out_reply text,
+  handoff_reply text,
+  bot_reply text,
+  rate_limit_reply text,
+  quiet_from time,
+  quiet_until time,
+  time_zone text not null default 'UTC',
+  suspended_until timestamptz,
+  suspended_reason text,
+  backfilled_until timestamptz not null default now(),
+  backfill_due_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  constraint sms_configs_pkey primary key (id),
+  constraint sms_configs_id_user_id_key unique (id, user_id),
+  constraint sms_configs_phone_number_key unique (phone_number),
+  constraint sms_configs_user_id_fkey foreign key (user_id)
+    references auth.users (id) on delete cascade,
+  constraint sms_configs_phone_number_check check (phone_number ~ '^\+?[1-9][0-9]{2,14}$'),
+  constraint sms_configs_messaging_service_sid_check
+    check (messaging_service_sid ~ '^MG[0-9a-f]{32}$'),
+  constraint sms_configs_openai_model_check check (openai_model <> ''),
+  constraint sms_configs_max_tokens_check check (max_tokens between 16 and 4096),
+  constraint sms_configs_temperature_check check (temperature between 0 and 2),
+  constraint sms_configs_history_limit_check check (history_limit between 1 and 100),
+  constraint sms_configs_max_segments_check check (max_segments between 1 and 10),
+  constraint sms_configs_reply_delay_check
+    check (reply_delay between interval '0' and interval '1 minute'),
+  constraint sms_configs_takeover_pause_check
+    check (takeover_pause between interval '0' and interval '30 days'),
+  constraint sms_configs_answer_within_check
+    check (answer_within between interval '1 minute' and interval '7 days'),
+  constraint sms_configs_rate_limits_check
+    check (least(replies_per_hour, replies_per_day, number_replies_per_day) >= 0),
+  constraint sms_configs_fallback_reply_check check (length(fallback_reply) between 1 and 640),
+  constraint sms_configs_first_reply_notice_check check (length(first_reply_notice) <= 320),
+  constraint sms_configs_canned_replies_check check (
+    least(length(opt_out_reply), length(handoff_reply), length(bot_reply), length(rate_limit_reply)) >= 1
+    and greatest(length(opt_out_reply), length(handoff_reply), length(bot_reply), length(rate_limit_reply)) <= 640
+  ),
+  constraint sms_configs_quiet_check check ((quiet_from is null) = (quiet_until is null))
+);
+create index sms_configs_user_id_idx on public.sms_configs (user_id);
+
+comment on table public.sms_configs is
+  'One row per Twilio number: its owner and how its conversations are answered. The owner reads it '
+  'and changes the behaviour columns; who could type in a number could read a stranger''s texts, '
+  'so phone_number, user_id and messaging_service_sid are the service role''s alone.';
+comment on column public.sms_configs.phone_number is
+  'E.164 (+15550001111) or a short code; texts to it arrive here, answers leave from it.';
+comment on column public.sms_configs.temperature is 'Null: not sent to the model.';
+comment on column public.sms_configs.history_limit is
+  'How many of the last texts the model is shown.';
+comment on column public.sms_configs.max_segments is
+  'An answer is cut to this many billed SMS segments.';
+comment on column public.sms_configs.fold_accents is
+  'Replace accents when that alone makes an answer fit the cheaper GSM-7 alphabet.';
+comment on column public.sms_configs.reply_delay is
+  'Wait this long for further texts of a burst before answering.';
+comment on column public.sms_configs.takeover_pause is
+  'How long the AI is silent after a human wrote.';
+comment on column public.sms_configs.answer_within is
+  'Texts older than this are stored but no longer answered.';
+comment on column public.sms_configs.replies_per_hour is 'AI replies per contact and hour.';
+comment on column public.sms_configs.replies_per_day is 'AI replies per contact and 24 hours.';
+comment on column public.sms_configs.number_replies_per_day is
+  'AI replies of this number per UTC day.';
+comment on column public.sms_configs.first_reply_notice is
+  'Put before the first automatic answer of a conversation, such as who is answering.';
+comment on column public.sms_configs.opt_out_reply is
+  'Confirms an opt-out that Twilio did not confirm itself. Null, here and below: '
+  'sms_canned_replies has the words.';
+comment on column public.sms_configs.handoff_reply is
+  'Said once to a contact who asks for a human; the AI goes on answering until one writes.';
+comment on column public.sms_configs.bot_reply is 'The honest answer to "are you a bot?".';
+comment on column public.sms_configs.rate_limit_reply is
+  'Said once in 24 hours to a contact whose automatic answers are used up.';
+comment on column public.sms_configs.quiet_from is
+  'Start of the quiet hours in time_zone; answers owed wait until quiet_until.';
+comment on column public.sms_configs.suspended_until is
+  'The account, key or quota was refused (suspended_reason): nothing is tried before this.';
+comment on column public.sms_configs.backfilled_until is
+  'Every text Twilio received for this number up to here is stored.';
+comment on column public.sms_configs.backfill_due_at is
+  'When a worker next compares this number with Twilio; it moves this forward to hold the number '
+  'meanwhile.';
+
+-- Refuses an unknown time zone when it is configured, not at night when it is needed.
+create function sms.check_time_zone()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  if not exists (select from pg_catalog.pg_timezone_names as z where z.name = new.time_zone) then
+    raise exception using
+      errcode = 'PT422',
+      message = format('time_zone "%s" is not known', new.time_zone),
+      hint = 'Use an IANA name such as America/Mexico_City or Europe/Madrid.';
+  end if;
+  return new;
+end;
+$$;
+
+create trigger sms_configs_check_time_zone
+  before insert or update of time_zone on public.sms_configs
+  for each row execute function sms.check_time_zone();
+
+-- When the quiet hours of this number end; null: it is not in them. From 22:00 until 08:00 passes
+-- midnight.
+create function sms.quiet_until(p_config public.sms_configs, p_now timestamptz)
+returns timestamptz language plpgsql stable set search_path = '' as $$
+declare
+  v_local timestamp := p_now at time zone p_config.time_zone;
+  v_end timestamp := v_local::date + p_config.quiet_until;
+begin
+  if p_config.quiet_from is null or p_config.quiet_from = p_config.quiet_until then
+    return null;
+  end if;
+  if p_config.quiet_from < p_config.quiet_until then
+    if v_local::time < p_config.quiet_from or v_local::time >= p_config.quiet_until then
+      return null;
+    end if;
+  elsif v_local::time < p_config.quiet_from and v_local::time >= p_config.quiet_until then
+    return null;
+  end if;
+  if v_end <= v_local then
+    v_end := v_end + interval '1 day';
+  end if;
+  return v_end at time zone p_config.time_zone;
+end;
+$$;
+
+-- 04_conversations.sql ============================================================================
+
+-- A contact's conversation with one number, and the work it is owed.
+--
+-- Work is claimed by leasing the conversation, whatever its kind: messages carry no lease.
+-- A second lease, on messages, would put two jobs of one conversation in flight at once.
+
+create table public.sms_conversations (
+  id uuid not null default gen_random_uuid(),
+  user_id uuid not null,
+  config_id uuid not null,
+  contact_number text not null,
+  status text not null default 'active',
+  auto_reply boolean not null default true,
+  paused_until timestamptz,
+  wants_human boolean not null default false,
+  last_incoming_id bigint,
+  last_message_at timestamptz not null default now(),
+  read_up_to_id bigint not null default 0,
+  created_at timestamptz not null default now(),
+  closed_at timestamptz,
+  reply_due_at timestamptz,
+  waiting_since timestamptz,
+  reply_attempts smallint not null default 0,
+  superseded smallint not null default 0,
+  reply_error text,
+  send_due_at timestamptz,
+  lease_id uuid,
+  leased_until timestamptz,
+  leased_for text,
+  constraint sms_conversations_pkey primary key (id, user_id),
+  constraint sms_conversations_config_id_fkey foreign key (config_id, user_id)
+    references public.sms_configs (id, user_id) on delete cascade,
+  -- One active conversation per number and contact: closed_at is null in that one alone.
+  constraint sms_conversations_contact_key
+    unique nulls not distinct (config_id, contact_number, closed_at),
+  constraint sms_conversations_status_check check (
+    status = case when closed_at is null
+      then 'active'   -- texts are answered in it
+      else 'closed'   -- ended by its owner; the contact's next text opens a new one
+    end
+  ),
+  constraint sms_conversations_pending_reply_check check ((waiting_since is null) = (reply_due_at is null)),
+  constraint sms_conversations_lease_check check (
+    (lease_id is null) = (leased_until is null) and (lease_id is null) = (leased_for is null)
+  ),
+  constraint sms_conversations_leased_for_check check (leased_for in (
+    'reply',     -- an answer is being generated
+    'fallback',  -- the attempts are used up: the fixed text is being sent
+    'send',      -- a row is in 'sending'
+    'reconcile'  -- what became of an unknown row is being looked up at Twilio
+  ))
+) with (fillfactor = 70);
+-- Five indexes, no more: each one costs every text. The key carries the owner so that a message
+-- cannot name another one; id alone finds its row through it as well.
+create index sms_conversations_due_idx on public.sms_conversations (least(reply_due_at, send_due_at))
+  where least(reply_due_at, send_due_at) is not null;
+create unique index sms_conversations_lease_id_idx on public.sms_conversations (lease_id)
+  where lease_id is not null;
+-- The inbox, also of one status: as the last column it is compared without visiting the row.
+create index sms_conversations_user_id_idx
+  on public.sms_conversations (user_id, last_message_at desc, id, status);
+
+comment on table public.sms_conversations is
+  'One contact''s conversation with one number. The owner reads it, closes it (status), pauses the '
+  'AI (auto_reply, paused_until) and marks it as read (read_up_to_id); texts open it, nobody else.';
+comment on column public.sms_conversations.auto_reply is
+  'Off: the AI is silent in this conversation until it is turned on again.';
+comment on column public.sms_conversations.paused_until is
+  'The AI is silent until then; set when a human writes.';
+comment on column public.sms_conversations.wants_human is
+  'The contact asked for a human; taken back when one writes.';
+comment on column public.sms_conversations.last_incoming_id is 'The contact''s newest text.';
+comment on column public.sms_conversations.read_up_to_id is
+  'The newest message its owner has seen.';
+comment on column public.sms_conversations.reply_due_at is
+  'When the owed answer is due; null: nothing is owed.';
+comment on column public.sms_conversations.waiting_since is
+  'Arrival of the oldest text that no answer covers.';
+comment on column public.sms_conversations.reply_attempts is 'Attempts at the owed answer so far.';
+comment on column public.sms_conversations.superseded is
+  'Answers in a row that were dropped because a newer text came.';
+comment on column public.sms_conversations.reply_error is
+  'Why the last owed answer was not given, or its last attempt failed.';
+comment on column public.sms_conversations.send_due_at is
+  'When an open message is next to be sent or looked up; null: none is open.';
+comment on column public.sms_conversations.lease_id is 'The worker''s id for the job it holds.';
+
+-- 05_messages.sql =================================================================================
+
+-- Every text, in and out. A row inserted by its owner is sent; everything but its conversation,
+-- content and client_ref is set by the triggers below.
+
+create table public.sms_messages (
+  id bigint generated always as identity,
+  conversation_id uuid not null,
+  user_id uuid not null default auth.uid(),
+  direction text not null default 'outgoing',
+  author text not null default 'human',
+  message_content text not null,
+  message_sid text,
+  status text not null default 'queued',
+  in_reply_to bigint,
+  client_ref uuid,
+  canned_reply text,
+  media jsonb not null default '[]',
+  encoding text,
+  segments smallint,
+  model text,
+  prompt_tokens integer,
+  completion_tokens integer,
+  generation_ms integer,
+  response_seconds numeric(12, 3),
+  attempts smallint not null default 0,
+  send_at timestamptz,
+  sending_at timestamptz,
+  listed_empty_at timestamptz,
+  resent_at timestamptz,
+  error_code integer,
+  error_message text,
+  delivered_at timestamptz,
+  price numeric(12, 5),
+  price_unit text,
+  occurred_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  is_open boolean not null generated always as (status in ('queued', 'sending', 'unknown')) stored,
+  constraint sms_messages_pkey primary key (id),
+  constraint sms_messages_message_sid_key unique (message_sid),
+  constraint sms_messages_conversation_id_fkey foreign key (conversation_id, user_id)
+    references public.sms_conversations (id, user_id) on delete cascade,
+  -- Each insert and update of a row pays for the length of these.
+  constraint sms_messages_direction_check check (
+    direction = case author when 'contact' then 'incoming' else 'outgoing' end
+  ),
+  constraint sms_messages_author_check check (author in ('contact', 'ai', 'human', 'system')),
+  constraint sms_messages_status_check check (
+    (direction = 'incoming') = (status = 'received')
+    and status in (
+      'received',            -- incoming
+      'queued',              -- to be sent; not yet at Twilio
+      'sending',             -- handed to Twilio by the holder of the conversation's lease
+      'unknown',             -- Twilio may or may not have it; it is being reconciled
+      'accepted',            -- Twilio has it (its accepted, scheduled, queued and sending)
+      'sent',                -- at the carrier
+      'canceled',            -- withdrawn before it was sent
+      'failed',              -- refused for good, by Twilio or by reconciling
+      'undelivered',         -- refused by the carrier or the handset
+      'partially_delivered',
+      'delivered',
+      'read',
+      'blocked'              -- a rule forbade it; error_message names the rule
+    )
+  ),
+  -- A row that Twilio may not have carries no SID; Twilio's own "queued" is our 'accepted'.
+  constraint sms_messages_sid_check check (
+    message_sid is null or not is_open and status <> 'blocked'
+  ),
+  constraint sms_messages_send_at_check check ((send_at is not null) = is_open),
+  constraint sms_messages_canned_reply_check check (canned_reply is null or author = 'system' and canned_reply in (
+    'stop',   -- confirms an opt-out; the one text that goes to who opted out
+    'start',  -- confirms an opt-in
+    'human', -- a human will get back
+    'bot',    -- says that an automated assistant answers
+    'rate_limit',    -- no more automatic answers for now
+    'keyword' -- the owner's answer to a keyword
+  )),
+  constraint sms_messages_message_content_check check (length(message_content) <= 65536),
+  constraint sms_messages_encoding_check check (encoding in ('GSM-7', 'UCS-2'))
+) with (fillfactor = 85);
+create unique index sms_messages_in_reply_to_idx on public.sms_messages (in_reply_to)
+  where in_reply_to is not null;
+create unique index sms_messages_client_ref_idx on public.sms_messages (user_id, client_ref)
+  where client_ref is not null;
+create index sms_messages_conversation_id_idx
+  on public.sms_messages (conversation_id, id desc);
+create index sms_messages_user_id_idx on public.sms_messages (user_id, id desc);
+-- A conversation is one user's: not knowing that, Postgres looks for a conversation's texts among
+-- all of a busy owner's, for the policy's sake.
+create statistics public.sms_messages_owner (dependencies) on conversation_id, user_id
+  from public.sms_messages;
+
+-- The gate counts the answers of a day, also in a conversation of years.
+create index sms_messages_rate_limited_idx on public.sms_messages (conversation_id, created_at)
+  where author = 'ai' or canned_reply in ('bot', 'keyword');
+create index sms_messages_rate_limit_notice_idx on public.sms_messages (created_at) where canned_reply = 'rate_limit';
+-- is_open is the only state an index may name: with status in a predicate no change of it is HOT.
+create index sms_messages_open_idx on public.sms_messages (conversation_id, id) where is_open;
+
+comment on table public.sms_messages is
+  'Every text. Insert (conversation_id, message_content, client_ref) to send one: it becomes a '
+  'text message. Ids are in commit order within a conversation: ask for id > last seen to catch '
+  'up.';
+comment on column public.sms_messages.author is
+  'contact, ai, human (a row of its owner) or system (fallback and notices).';
+comment on column public.sms_messages.message_sid is
+  'Twilio''s MessageSid; null until Twilio has the text.';
+comment on column public.sms_messages.in_reply_to is 'The newest incoming text this answer covers.';
+comment on column public.sms_messages.client_ref is
+  'Made up by the client, unique per user: a double click is one text.';
+comment on column public.sms_messages.canned_reply is
+  'System rows: which text that needs no model; null: the fallback.';
+comment on column public.sms_messages.media is
+  '[{"url", "content_type"}] of an MMS, kept at Twilio.';
+comment on column public.sms_messages.response_seconds is
+  'For an answer: seconds since the oldest text it answers.';
+comment on column public.sms_messages.send_at is
+  'Open rows: when it is next to be sent or looked up.';
+comment on column public.sms_messages.sending_at is 'When it was last handed to Twilio.';
+comment on column public.sms_messages.listed_empty_at is
+  'Unknown rows: when a complete listing at Twilio first lacked it.';
+comment on column public.sms_messages.resent_at is
+  'When it was last sent again because two listings lacked it.';
+comment on column public.sms_messages.price is 'As Twilio reports it, negative, in price_unit.';
+comment on column public.sms_messages.occurred_at is
+  'When it happened at Twilio; for posted texts the time of arrival.';
+comment on column public.sms_messages.is_open is 'Not yet known to be at Twilio.';
+
+-- Locks the conversation, gives the id, completes a person's row. What cannot be sent to an opted-
+-- out contact is said at once; the gate says it again.
+create function sms.before_message()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_conversation public.sms_conversations;
+begin
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.id = new.conversation_id
+  for no key update;
+  if not found or auth.uid() <> v_conversation.user_id then
+    raise exception using errcode = 'PT404', message = 'There is no such conversation';
+  end if;
+
+  new.id := nextval('public.sms_messages_id_seq'); -- after the lock: ids are in commit order
+  new.user_id := v_conversation.user_id;
+  new.created_at := clock_timestamp();
+  new.send_at := case when new.status = 'queued' then coalesce(new.send_at, new.created_at) else new.send_at end;
+  if new.author in ('ai', 'human') then
+    new.response_seconds := sms.response_seconds(new.conversation_id);
+  end if;
+  if new.author = 'human' then
+    new.occurred_at := new.created_at;
+    perform sms.admit_human_message(new, v_conversation);
+    if sms.is_opted_out(v_conversation.user_id, v_conversation.contact_number, (
+      select f.phone_number from public.sms_configs as f where f.id = v_conversation.config_id
+    )) then
+      new.status := 'blocked';
+      new.send_at := null;
+      new.error_message := 'opted_out';
+    end if;
+  end if;
+  return new;
+end;
+$$;
+
+create trigger sms_messages_before_insert
+  before insert on public.sms_messages
+  for each row execute function sms.before_message();
+
+-- How long the oldest text that no answer followed has waited; null: none.
+create function sms.response_seconds(p_conversation_id uuid)
+returns numeric language plpgsql set search_path = '' as $$
+begin
+  return (
+    select extract(epoch from clock_timestamp() - min(m.created_at))
+    from public.sms_messages as m
+    where m.conversation_id = p_conversation_id
+      and m.direction = 'incoming'
+      and m.id > coalesce((
+        select o.id from public.sms_messages as o
+        where o.conversation_id = p_conversation_id and (o.author in ('ai', 'human') or o.canned_reply is not null)
+        order by o.id desc
+        limit 1
+      ), 0)
+  );
+end;
+$$;
+
+-- States only move up: Twilio's callbacks come in any order.
+create function sms.status_rank(p_status text)
+returns integer language plpgsql immutable set search_path = '' as $$
+begin
+  return array_position(array[
+    'queued', 'sending', 'unknown', 'accepted', 'sent', 'canceled', 'failed', 'undelivered',
+    'partially_delivered', 'delivered', 'read'
+  ], p_status);
+end;
+$$;
+
+-- Our word for one of Twilio's; null for one we do not know. Its "queued" and "sending" mean that
+-- Twilio has the text; ours mean that it has not.
+create function sms.status_of(p_twilio_status text)
+returns text language plpgsql immutable set search_path = '' as $$
+begin
+  return case
+    when p_twilio_status in ('accepted', 'scheduled', 'queued', 'sending') then 'accepted'
+    when p_twilio_status in (
+      'sent', 'canceled', 'failed', 'undelivered', 'partially_delivered', 'delivered', 'read'
+    ) then p_twilio_status
+  end;
+end;
+$$;
+
+-- send_due_at from the open rows: the first queued one, because they leave in order, or the next
+-- look at an unsettled one.
+create function sms.send_due(p_conversation_id uuid)
+returns timestamptz language plpgsql stable set search_path = '' as $$
+begin
+  return least(
+    (
+      select m.send_at from public.sms_messages as m
+      where m.conversation_id = p_conversation_id and m.is_open and m.status = 'queued'
+      order by m.id
+      limit 1
+    ),
+    (
+      select min(m.send_at) from public.sms_messages as m
+      where m.conversation_id = p_conversation_id and m.is_open and m.status <> 'queued'
+    )
+  );
+end;
+$$;
+
+-- 06_records.sql ==================================================================================
+
+-- What was posted to us, as it was, and who works. For the service role alone.
+
+create table public.sms_webhook_logs (
+  id bigint generated always as identity,
+  message_sid text,
+  payload jsonb not null,
+  outcome text not null,
+  received_at timestamptz not null default now(),
+  constraint sms_webhook_logs_pkey primary key (id)
+);
+create index sms_webhook_logs_received_at_idx on public.sms_webhook_logs (received_at);
+create index sms_webhook_logs_message_sid_idx on public.sms_webhook_logs (message_sid);
+create index sms_webhook_logs_unstored_idx on public.sms_webhook_logs (outcome, received_at)
+  where outcome in ('unconfigured', 'refused');
+
+comment on table public.sms_webhook_logs is
+  'Incoming posts with everything Twilio sent. No policy on purpose: the service role alone reads '
+  'it. Badly signed posts are never written: strangers must not fill a table.';
+comment on column public.sms_webhook_logs.outcome is
+  'stored, duplicate, unconfigured (no sms_configs row has that number) or refused (the database '
+  'refused the text itself).';
+
+create table public.sms_delivery_events (
+  id bigint generated always as identity,
+  message_id bigint,
+  message_sid text not null,
+  status text not null,
+  error_code integer,
+  payload jsonb,
+  received_at timestamptz not null default now(),
+  constraint sms_delivery_events_pkey primary key (id),
+  constraint sms_delivery_events_message_id_fkey foreign key (message_id)
+    references public.sms_messages (id) on delete cascade,
+  constraint sms_delivery_events_event_key
+    unique nulls not distinct (message_sid, status, error_code)
+);
+create index sms_delivery_events_message_id_idx on public.sms_delivery_events (message_id);
+create index sms_delivery_events_received_at_idx on public.sms_delivery_events (received_at);
+create index sms_delivery_events_doubled_idx on public.sms_delivery_events (received_at)
+  where status = 'doubled';
+
+comment on table public.sms_delivery_events is
+  'Status posts of Twilio, and "doubled": a second SID for one message id. No policy on purpose: '
+  'the service role alone reads it.';
+
+create table public.sms_workers (
+  name text not null,
+  version text not null,
+  seen_at timestamptz not null,
+  realtime_ready_at timestamptz,
+  notices jsonb not null default '{}',
+  constraint sms_workers_pkey primary key (name)
+);
+
+comment on table public.sms_workers is
+  'The workers'' heartbeats. No policy on purpose: the service role alone reads it.';
+comment on column public.sms_workers.realtime_ready_at is
+  'When it last heard Realtime; null: never.';
+comment on column public.sms_workers.notices is
+  'What an operator should know, such as a model that was replaced: {"subject": "reason"}.';
+
+create table public.sms_error_codes (
+  code integer not null,
+  meaning text not null,
+  action text not null,
+  hint text not null,
+  constraint sms_error_codes_pkey primary key (code),
+  constraint sms_error_codes_action_check check (action in (
+    'blocked',     -- the contact or the carrier does not want it
+    'unreachable', -- the number cannot get texts
+    'filtered',    -- a carrier takes it for spam
+    'register',    -- the operator has to register the number
+    'retry_later', -- a passing fault
+    'operator'     -- the account or the number is not set up for this
+  ))
+);
+
+comment on table public.sms_error_codes is
+  'Twilio''s error codes with what to do (https://www.twilio.com/docs/api/errors).';
+
+insert into public.sms_error_codes (code, meaning, action, hint) values
+  (21211, 'The contact''s number is not valid', 'unreachable', 'Check the number.'),
+  (21408, 'The account may not text this country', 'operator', 'Allow it under Messaging > Geo permissions.'),
+  (21610, 'The contact opted out with STOP', 'blocked', 'Nothing is sent until they text START.'),
+  (21611, 'The number''s queue is full', 'retry_later', 'It is sending more than carriers take; wait.'),
+  (21612, 'This number cannot reach that one', 'unreachable', 'Use another sender for this country.'),
+  (21614, 'The contact''s number is not a mobile', 'unreachable', 'Landlines cannot get texts.'),
+  (21617, 'The text is longer than 1,600 characters', 'operator', 'Send it in parts.'),
+  (30001, 'Twilio''s queue overflowed', 'retry_later', 'Wait, then send again.'),
+  (30002, 'The Twilio account is suspended', 'operator', 'See the Twilio console.'),
+  (30003, 'The phone is off or out of reach', 'unreachable', 'Try again later.'),
+  (30004, 'The carrier or the contact blocks it', 'blocked', 'Do not send again.'),
+  (30005, 'The number is not in use', 'unreachable', 'Check the number.'),
+  (30006, 'Landline or unreachable carrier', 'unreachable', 'This number cannot get texts.'),
+  (30007, 'The carrier filtered it as spam', 'filtered', 'Reword it; register the number.'),
+  (30008, 'The carrier gave no reason', 'retry_later', 'Try again later.'),
+  (30022, 'Over the daily limit of the US carriers', 'register', 'Raise the campaign''s limits.'),
+  (30023, 'Over the daily limit of the US carriers', 'register', 'Raise the campaign''s limits.'),
+  (30032, 'The toll-free number is not verified', 'register', 'Verify it in the Twilio console.'),
+  (30034, 'The US number is not registered', 'register', 'Register it for A2P 10DLC.'),
+  (30036, 'It could not be delivered in time', 'retry_later', 'Send again if it still matters.'),
+  (30410, 'The carrier did not answer in time', 'retry_later', 'Try again later.'),
+  (30500, 'Twilio''s own fault', 'retry_later', 'Try again later.');
+
+-- 10_ingest.sql ===================================================================================
+
+-- A text arrives, it becomes a row; and the conversation is owed an answer.
+
+create function public.ingest_sms(p_payload jsonb, p_occurred_at timestamptz default null)
+returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' set lock_timeout = '3s' as $$
+declare
+  v_config public.sms_configs;
+  v_conversation public.sms_conversations;
+  v_message_id bigint;
+  v_occurred_at timestamptz := coalesce(p_occurred_at, clock_timestamp());
+  v_reason text;
+begin
+  select f.* into v_config from public.sms_configs as f where f.phone_number = p_payload ->> 'to';
+  if not found then
+    return sms.log_post(p_payload, jsonb_build_object('outcome', 'unconfigured'));
+  elsif exists (
+    select from public.sms_messages as m where m.message_sid = p_payload ->> 'sid'
+  ) then
+    return sms.note_duplicate(p_payload);
+  end if;
+
+  v_conversation := sms.open_conversation(v_config, p_payload ->> 'from', v_occurred_at);
+  v_message_id := sms.store_incoming(v_conversation.id, p_payload, v_occurred_at);
+  if v_message_id is null then -- lost against the same text in another session
+    delete from public.sms_conversations as c
+    where c.id = v_conversation.id and c.last_incoming_id is null
+      and not exists (select from public.sms_messages as m where m.conversation_id = c.id);
+    return sms.note_duplicate(p_payload);
+  end if;
+
+  v_reason := sms.decide(
+    v_conversation, v_config, v_message_id, p_payload, v_occurred_at
+  );
+  return sms.log_post(p_payload, jsonb_build_object(
+    'outcome', 'stored', 'message_id', v_message_id, 'conversation_id', v_conversation.id,
+    'no_reply_reason', v_reason
+  ));
+end;
+$$;
+comment on function public.ingest_sms(jsonb, timestamptz) is
+  'Stores one incoming text and owes its conversation an answer, once, however often it is posted. '
+  'p_payload: {sid, from, to, service_sid, body, media, opt_out_type, form}; p_occurred_at: when '
+  'it happened at Twilio, null from the webhook. Returns {outcome: stored | duplicate | '
+  'unconfigured, message_id, conversation_id, no_reply_reason: null when the model answers}.';
+
+-- Logs the post and passes its result on.
+create function sms.log_post(p_payload jsonb, p_result jsonb)
+returns jsonb language plpgsql set search_path = '' as $$
+begin
+  insert into public.sms_webhook_logs (message_sid, payload, outcome)
+  values (
+    p_payload ->> 'sid',
+    coalesce(nullif(p_payload -> 'form', 'null'), p_payload),
+    p_result ->> 'outcome'
+  );
+  return p_result;
+end;
+$$;
+
+-- A MessageSid that is stored already changes nothing; only missing media is filled in. Of a
+-- forgotten contact not even that.
+create function sms.note_duplicate(p_payload jsonb)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_message public.sms_messages;
+  v_is_forgotten boolean;
+begin
+  select m.* into v_message from public.sms_messages as m
+  where m.message_sid = p_payload ->> 'sid';
+  select c.contact_number like 'forgotten:%' into v_is_forgotten
+  from public.sms_conversations as c where c.id = v_message.conversation_id;
+  update public.sms_messages as m
+  set media = p_payload -> 'media'
+  where m.id = v_message.id and not v_is_forgotten
+    and m.media = '[]' and coalesce(p_payload -> 'media', '[]') <> '[]';
+  return sms.log_post(
+    case when v_is_forgotten then jsonb_build_object('sid', v_message.message_sid) else p_payload end,
+    jsonb_build_object('outcome', 'duplicate', 'message_id', v_message.id,
+      'conversation_id', v_message.conversation_id)
+  );
+end;
+$$;
+
+-- The contact's active conversation, locked; opened if there is none. A text from before the last
+-- one was closed joins that one.
+create function sms.open_conversation(
+  p_config public.sms_configs, p_contact_number text, p_occurred_at timestamptz
+)
+returns public.sms_conversations language plpgsql set search_path = '' as $$
+declare
+  v_conversation public.sms_conversations;
+begin
+  loop
+    -- The active one sorts first: its closed_at is null.
+    select c.* into v_conversation from public.sms_conversations as c
+    where c.config_id = p_config.id and c.contact_number = p_contact_number
+    order by c.closed_at desc nulls first
+    limit 1
+    for no key update;
+    exit when found and (
+      v_conversation.status = 'active' or v_conversation.closed_at >= p_occurred_at
+    );
+    insert into public.sms_conversations as c (user_id, config_id, contact_number)
+    values (p_config.user_id, p_config.id, p_contact_number)
+    on conflict (config_id, contact_number, closed_at) do nothing
+    returning c.* into v_conversation;
+    exit when found;
+  end loop;
+  return v_conversation;
+end;
+$$;
+
+-- The new row's id; null when its MessageSid is already stored.
+create function sms.store_incoming(
+  p_conversation_id uuid, p_payload jsonb, p_occurred_at timestamptz
+)
+returns bigint language plpgsql set search_path = '' as $$
+declare
+  v_id bigint;
+begin
+  insert into public.sms_messages as m (
+    conversation_id, direction, author, status, message_content, message_sid, media, occurred_at
+  ) values (
+    p_conversation_id, 'incoming', 'contact', 'received', coalesce(p_payload ->> 'body', ''),
+    p_payload ->> 'sid', coalesce(p_payload -> 'media', '[]'), p_occurred_at
+  )
+  on conflict (message_sid) do nothing
+  returning m.id into v_id;
+  return v_id;
+end;
+$$;
+
+-- What follows from a new text: an answer is owed, a fixed one is queued, an opt word is heeded.
+-- Returns why the model does not answer; null: it does.
+create function sms.decide(
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_message_id bigint, p_payload jsonb, p_occurred_at timestamptz
+)
+returns text language plpgsql set search_path = '' as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_intent jsonb := sms.intent(p_conversation, p_config.phone_number, p_payload);
+  v_meaning text := v_intent ->> 'meaning';
+  v_answer jsonb;
+  v_reason text := sms.no_reply_reason(
+    p_conversation, p_config, p_payload, v_meaning, p_occurred_at, v_now
+  );
+begin
+  if v_reason is null then
+    v_answer := sms.canned_reply(p_conversation, p_config, p_payload, v_intent, v_now);
+    v_reason := v_answer ->> 'name';
+  end if;
+  perform sms.set_reply_due(p_conversation, p_config, p_message_id, v_reason, v_now);
+  if v_meaning in ('stop', 'start') then
+    perform sms.apply_opt_out(p_conversation, p_config, v_intent, p_occurred_at, v_now);
+  elsif v_meaning = 'human' and coalesce(v_reason, 'human') = 'human' then
+    update public.sms_conversations as c set wants_human = true
+    where c.id = p_conversation.id and not c.wants_human;
+  end if;
+  if v_answer is not null then
+    perform sms.queue_notice(
+      p_conversation, v_answer ->> 'name', v_answer ->> 'content',
+      -- An answer that is owed already will cover this text as well.
+      case when p_conversation.waiting_since is null then p_message_id end,
+      sms.quiet_until(p_config, v_now)
+    );
+  end if;
+  return v_reason;
+end;
+$$;
+
+-- Null: the text is owed an answer. Else why not.
+create function sms.no_reply_reason(
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_payload jsonb, p_meaning text, p_occurred_at timestamptz, p_now timestamptz
+)
+returns text language plpgsql stable set search_path = '' as $$
+begin
+  return case
+    when p_meaning in ('stop', 'start', 'help') then 'opt_word'
+    when p_conversation.contact_number !~ '^\+[1-9][0-9]{6,14}$' then 'sender'
+    when p_occurred_at < p_now - p_config.answer_within
+      or p_occurred_at < p_config.created_at then 'old'
+    when p_conversation.status = 'closed' then 'closed'
+    when p_conversation.last_message_at > p_occurred_at
+      and sms.human_wrote(p_conversation.id, p_occurred_at) then 'person_wrote'
+    when sms.is_reaction(p_payload ->> 'body') then 'reaction'
+    when sms.is_auto_reply(p_payload ->> 'body') then 'auto_reply'
+  end;
+end;
+$$;
+
+-- Has a human written in this conversation since then?
+create function sms.human_wrote(p_conversation_id uuid, p_after timestamptz)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from public.sms_messages as m
+    where m.conversation_id = p_conversation_id
+      and m.author = 'human' and m.created_at > p_after
+  );
+end;
+$$;
+
+-- Notes the newest text and, if it is owed an answer (p_reason: why not), when: after reply_delay
+-- without another one, at most ten seconds after the first.
+create function sms.set_reply_due(
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_message_id bigint, p_reason text, p_now timestamptz
+)
+returns void language plpgsql set search_path = '' as $$
+declare
+  v_is_pending boolean := p_reason is null;
+  v_since timestamptz := coalesce(p_conversation.waiting_since, p_now);
+begin
+  update public.sms_conversations as c
+  set last_message_at = greatest(c.last_message_at, p_now),
+    last_incoming_id = p_message_id,
+    waiting_since = case when v_is_pending then v_since else c.waiting_since end,
+    reply_error = case p_reason when 'auto_reply' then p_reason else c.reply_error end,
+    reply_due_at = case
+      when v_is_pending then least(
+        p_now + p_config.reply_delay,
+        v_since + (select t.reply_wait_max from sms.policy as t)
+      )
+      else c.reply_due_at
+    end
+  where c.id = p_conversation.id;
+end;
+$$;
+
+-- 11_classify.sql =================================================================================
+
+-- What a message means that needs no model to be understood: an opt-out, a wish for a human, a
+-- phone's reaction, another machine.
+
+-- What is left of a text when case, accents, apostrophes, punctuation, emoji and stressed letters
+-- do not count: "¡¡Stoooop!! 🛑", "S.T.O.P." and "stop" are one.
+create function sms.normalize(p_text text)
+returns text language plpgsql immutable parallel safe set search_path = '' as $$
+declare
+  v_text text := translate(p_text, E'''’‘`´ʼ\u200b\u200c\u200d\u2060\ufeff', '');
+begin
+  -- Letters and their accents apart: so that lower() needs no locale, and ＳＴＯＰ is STOP.
+  if length(v_text) < octet_length(v_text) then
+    v_text := regexp_replace(normalize(v_text, NFKD), '[\u0300-\u036f]', '', 'g');
+  end if;
+  v_text := regexp_replace(lower(v_text), '[\u0001-\u002f\u003a-\u0060\u007b-\u00bf\u2000-\u2bff\u3000-\u303f\ue000-\uf8ff\ufe00-\ufe4f\U0001f000-\U000fffff]+', ' ', 'g');
+  v_text := btrim(regexp_replace(v_text, '([a-z])\1\1+', '\1', 'g'));
+  return case when v_text ~ '^([a-z] )+[a-z]$' then replace(v_text, ' ', '') else v_text end;
+end;
+$$;
+
+create table public.sms_phrases (
+  language text not null,
+  phrase text not null,
+  meaning text not null,
+  whole_message_only boolean not null default false,
+  handled_by_twilio boolean not null default false,
+  constraint sms_phrases_pkey primary key (phrase, language),
+  constraint sms_phrases_phrase_check
+    check (phrase = sms.normalize(phrase) and phrase <> ''),
+  constraint sms_phrases_meaning_check check (meaning in (
+    'stop',   -- no more texts
+    'start',  -- texts again; means nothing unless the contact had opted out
+    'help',   -- Twilio answers it
+    'human', -- wants a person
+    'bot',    -- asks who is answering
+    'filler'  -- says nothing by itself, and may stand before and after the others
+  ))
+);
+
+comment on table public.sms_phrases is
+  'What a text means that consists of these phrases alone, from its first word to its last. One '
+  'more word, as in "stop by the shop", and it is an ordinary text, which is answered.';
+comment on column public.sms_phrases.phrase is
+  'Normalised by sms.normalize and, unless it stands alone, in the words that sms_synonyms stand '
+  'for.';
+comment on column public.sms_phrases.whole_message_only is
+  'Counts only as the whole text: "cancel" is an opt-out, "please cancel" is about an order.';
+comment on column public.sms_phrases.handled_by_twilio is
+  'Twilio itself acts on this word alone and confirms it '
+  '(https://help.twilio.com/articles/223134027).';
+
+create table public.sms_synonyms (
+  language text not null,
+  word text not null,
+  stands_for text not null,
+  constraint sms_synonyms_pkey primary key (word, language),
+  constraint sms_synonyms_word_check check (word = sms.normalize(word))
+);
+
+comment on table public.sms_synonyms is
+  'Words that make no difference to the phrases of sms_phrases: "messaging" stands for "texting", '
+  '"the" for nothing.';
+
+-- Planned without statistics, reading a text takes a hundred times as long.
+analyze public.sms_phrases, public.sms_synonyms;
+
+-- What a text means that consists of listed phrases alone, as the phrase that says it; null: it is
+-- an ordinary text. "Stop" with "a person" is unclear, and what is unclear is answered.
+create function sms.classify(p_text text)
+returns public.sms_phrases language plpgsql stable set search_path = '' as $$
+declare
+  v_normal text := case when length(p_text) <= 200 then sms.normalize(p_text) end;
+  v_words text[] := string_to_array(v_normal, ' ');
+  v_size integer := coalesce(cardinality(v_words), 0);
+  v_intent public.sms_phrases;
+begin
+  select w.* into v_intent from public.sms_phrases as w
+  where w.phrase = v_normal
+  order by w.language
+  limit 1;
+  if found or v_size not between 1 and 20 then
+    return v_intent;
+  end if;
+  if exists ( -- an ordinary text ends here
+    select from unnest(v_words) as w (word)
+    where not exists (
+      select from public.sms_synonyms as s where s.word = w.word
+      offset 0 -- keeps it a lookup per word
+    )
+  ) then
+    return null;
+  end if;
+  with recursive known as materialized ( -- the languages in whose phrases all words occur
+    select w.language, array_agg(
+      case when w.stands_for = w.before then '' else w.stands_for end order by w.place
+    ) as words
+    from (
+      select s.language, s.stands_for, w.place,
+        lag(s.stands_for) over (partition by s.language order by w.place) as before
+      from unnest(v_words) with ordinality as w (word, place)
+      join public.sms_synonyms as s on s.word = w.word
+    ) as w
+    group by w.language
+    having count(*) = v_size
+  ),
+  -- The ways from the first word to the last along phrases, and what was said on them.
+  ways as (
+    select k.language, 0::bigint as at, null::text as meaning, null::text as phrase from known as k
+    union
+    select y.language, j,
+      case when w.meaning = 'filler' then y.meaning
+        when coalesce(y.meaning, w.meaning) = w.meaning then w.meaning
+        when 'bot' in (w.meaning, y.meaning) and 'stop' in (w.meaning, y.meaning) then 'stop'
+        else 'unclear' end,
+      case when w.meaning = 'filler' or y.meaning in ('stop', w.meaning) then y.phrase
+        else w.phrase end
+    from ways as y
+    join known as k on k.language = y.language
+    cross join generate_series(y.at + 1, least(y.at + 12, v_size)) as j
+    cross join lateral (values
+      (array_to_string(array_remove(k.words[y.at + 1:j], ''), ' ')),
+      (array_to_string(v_words[y.at + 1:j], ' '))
+    ) as s (phrase)
+    join public.sms_phrases as w on w.phrase = s.phrase and w.language = y.language
+    where not w.whole_message_only
+      and (j = y.at + 1 or w.phrase ~ ' ') -- "the stop" is not "stop"
+  )
+  select w.* into v_intent
+  from ways as y
+  join public.sms_phrases as w
+    on w.language = y.language and w.phrase = y.phrase and w.meaning = y.meaning
+  where y.at = v_size
+  order by w.meaning = 'stop' desc, w.language, w.phrase
+  limit 1;
+  return v_intent;
+end;
+$$;
+
+-- What a text asks for, if it is one of the fixed intents: {meaning: stop | start | help | human |
+-- bot, by_twilio: Twilio acts on it and confirms it, language}; null: an ordinary text. "Yes" is
+-- one unless the contact had opted out.
+create function sms.intent(
+  p_conversation public.sms_conversations, p_phone_number text, p_payload jsonb
+)
+returns jsonb language plpgsql stable set search_path = '' as $$
+declare
+  v_type text := lower(p_payload ->> 'opt_out_type');
+  v_phrase public.sms_phrases;
+  v_by_twilio boolean;
+begin
+  if v_type in ('stop', 'start', 'help') then
+    return jsonb_build_object('meaning', v_type, 'by_twilio', true);
+  end if;
+  v_phrase := sms.classify(p_payload ->> 'body');
+  -- Twilio acts on its own words alone, and not for a short code.
+  v_by_twilio := v_phrase.handled_by_twilio and p_phone_number ~ '^\+'
+    and lower(btrim(p_payload ->> 'body', E' \t\r\n')) = v_phrase.phrase;
+  if v_phrase.phrase is null or v_phrase.meaning = 'filler'
+    or v_phrase.meaning = 'help' and not v_by_twilio
+    or v_phrase.meaning = 'start' and (not v_by_twilio or v_phrase.phrase = 'yes')
+      and not sms.is_opted_out(
+        p_conversation.user_id, p_conversation.contact_number, p_phone_number
+      ) then
+    return null;
+  end if;
+  return jsonb_build_object(
+    'meaning', v_phrase.meaning, 'by_twilio', v_by_twilio, 'language', v_phrase.language
+  );
+end;
+$$;
+
+-- A phone's reaction arrives as a text: Liked “…”, Reacted 🎉 to “…”, 👍 to “…”.
+create function sms.is_reaction(p_body text)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  return p_body ~ '^(Liked|Loved|Disliked|Laughed at|Emphasi[sz]ed|Questioned|Removed (an? )?\S+( mark)? from|Reacted \S+ to|(A \S+ )?(Le|Me|No le|No me) (gusta|gustó|encanta|encantó|dio risa|divirtió)( a)?|Se r(io|ió) (de|con)|Enfatizó|Resaltó|Destacó|Cuestionó|Exclamó por|Preguntó por|Reaccionó (con \S+ )?a|(Quitó|Eliminó) .{1,40} (a|de)|A (aimé|adoré|ri à|réagi (avec|par) \S+ à)|(Não )?(Gostou|Curtiu|Amou|Riu) de|Reagiu (com \S+ )?a) ([“"«].*[”"»]|(an?|una?|une?) (image|photo|picture|video|movie|imagen|foto|photo|imagem|película))$'
+    -- Android: the emoji alone, between invisible characters.
+    or p_body ~ '^[^A-Za-zÀ-ÿ0-9"“«?!.,]{1,16}(to|removed from|a|de|à|para) ?[\u200a\u200b-\u200d]*[“"«].*[”"»][\u200a\u200b-\u200d]*$';
+end;
+$$;
+
+-- Another machine, by what such texts say. Never one that asks something; what this does not know
+-- is stopped by the rate limits.
+create function sms.is_auto_reply(p_body text)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  return position('?' in p_body) = 0 and sms.normalize(left(p_body, 500)) ~ (
+    '^(auto ?reply|auto ?response|autoreply|automat(ic|ed) (reply|response|message)|respuesta automatica|mensaje automatico|contestador automatico|reponse automatique|message automatique|resposta automatica|mensagem automatica)\M'
+    || '|\m(this is an automat(ic|ed) (reply|response|message|text)|(este es un mensaje|esta es una respuesta) automatic[oa]|(ceci est une? )(message|reponse) automatique|esta e uma (mensagem|resposta) automatica|(number|inbox|line|mailbox) is (not monitored|unmonitored)|(do not|please dont) reply to this (message|text|number)|no (responda|responder|conteste|contestar) a? ?este (mensaje|numero)|ne pas repondre a ce message|nao responda (a )?esta mensagem|do not disturb while driving|im not receiving notifications|no (estoy recibiendo|recibo) notificaciones)\M'
+    || '|^(i am an automated assistant|soy un asistente automatico|je suis un assistant automatique|sou um assistente automatico)\M'
+    || '|^(sorry )?(im|i am)( currently)? driving( right now| now)?( and)?( (i will|ill|cant|i cant) (get back|see your|reply|respond|call you|text you|answer|talk).*)?$'
+    || '|^(lo siento )?(estoy|voy) (conduciendo|manejando)( ahora| en este momento)?( (te|le|no puedo|luego) (llamo|escribo|contesto|respondo|responder|contestar|hablar).*)?$'
+    || '|\m(out of (the )?office|fuera de (la )?oficina|absente? du bureau|fora do escritorio)\M.*\m(respond|reply|get back|return your|limited access|respondere|contestare|responderemos|repondrai|responderei)\M'
+  );
+end;
+$$;
+
+-- 11_phrases.sql ==================================================================================
+
+-- The phrases of 11_classify as data, and the functions that write their variants out.
+
+-- The phrases. Precise rather than clever: what is not listed is answered, and the model's answer
+-- to a wish it can read is better than silence towards somebody who wished nothing.
+-- Every phrase of a pattern: sms_phrases('stop|quit', 'texting', '|me') are four. An alternative
+-- may be empty.
+create function sms.expand_phrases(variadic p_parts text[])
+returns table (phrase text)
+language plpgsql immutable set search_path = '' as $$
+declare
+  v_part text;
+  v_phrases text[] := array[''];
+begin
+  foreach v_part in array p_parts loop
+    v_phrases := array(
+      select concat(p.phrase, ' ', w.word)
+      from unnest(v_phrases) as p (phrase), unnest(string_to_array(v_part, '|')) as w (word)
+    );
+  end loop;
+  return query select distinct btrim(regexp_replace(p.phrase, ' +', ' ', 'g'))
+    from unnest(v_phrases) as p (phrase);
+end;
+$$;
+
+-- The word with one letter left out, doubled or changed places with the next.
+create function sms.misspellings(p_word text)
+returns table (phrase text)
+language sql immutable set search_path = '' as $$
+  select distinct sms.normalize(v.word)
+  from generate_series(1, length(p_word)) as i,
+    lateral (values
+      (overlay(p_word placing '' from i for 1)),
+      (overlay(p_word placing substr(p_word, i, 1) || substr(p_word, i, 1) from i for 1)),
+      (overlay(p_word placing reverse(substr(p_word, i, 2)) from i for 2))
+    ) as v (word)
+  where v.word <> p_word;
+$$;
+
+-- Adds the phrases of a pattern (see sms.expand_phrases) that are not there yet.
+create function sms.add_phrases(p_language text, p_meaning text, variadic p_parts text[])
+returns void language plpgsql set search_path = '' as $$
+begin
+  insert into public.sms_synonyms (language, word, stands_for)
+  select distinct p_language, w.word, w.word
+  from unnest(p_parts) as p (part),
+    unnest(string_to_array(sms.normalize(translate(p.part, '|', ' ')), ' ')) as w (word)
+  on conflict (word, language) do nothing;
+
+  insert into public.sms_phrases (language, phrase, meaning)
+  select p_language, regexp_replace(p.phrase, '\m(\S+)( \1)+\M', '\1', 'g'), p_meaning
+  from sms.expand_phrases(variadic array(
+    select string_agg(distinct a.plain, '|')
+    from unnest(p_parts) with ordinality as p (part, place),
+      lateral (
+        select coalesce(nullif(string_agg(nullif(s.stands_for, ''), ' ' order by w.place), ''), a.words)
+        from unnest(string_to_array(p.part, '|')) with ordinality as a (words, number)
+        left join unnest(string_to_array(sms.normalize(a.words), ' ')) with ordinality
+          as w (word, place) on true
+        left join public.sms_synonyms as s on s.word = w.word and s.language = p_language
+        group by a.number, a.words
+      ) as a (plain)
+    group by p.place
+    order by p.place
+  )) as p
+  where p.phrase <> ''
+  on conflict (phrase, language) do nothing;
+end;
+$$;
+
+insert into public.sms_phrases (language, phrase, meaning, whole_message_only, handled_by_twilio) values
+  ('en', 'stop', 'stop', false, true),
+  ('en', 'stopall', 'stop', false, true),
+  ('en', 'unsubscribe', 'stop', false, true),
+  ('en', 'cancel', 'stop', true, true),
+  ('en', 'end', 'stop', true, true),
+  ('en', 'quit', 'stop', true, true),
+  ('en', 'revoke', 'stop', true, true),
+  ('en', 'optout', 'stop', false, true),
+  ('en', 'start', 'start', true, true),
+  ('en', 'yes', 'start', true, true),
+  ('en', 'unstop', 'start', true, true),
+  ('en', 'help', 'help', true, true),
+  ('en', 'info', 'help', true, true);
+
+-- What with one more word may mean anything, and (filler) what is none of the meanings though its
+-- words are: "ya baja" says that somebody is on his way down.
+insert into public.sms_phrases (language, phrase, meaning, whole_message_only)
+select g.language, p.phrase, g.meaning, true
+from (values
+  ('en', 'stop', 'no more|remove|stp|stip|stoo|dtop|srop|stop 1|stop 2|cease'),
+  ('es', 'stop', 'para|alto|cancelar|detener|cesar|salir|no mas|anular|alto ya|ya alto|alto por favor|por favor alto|para ya|ya para|para por favor|por favor para|no mas por favor|no mas gracias|ya no mas|salir por favor'),
+  ('es', 'filler', 'ya baja|baja ya|ya bajo'),
+  ('en', 'filler', 'non stop'),
+  ('fr', 'stop', 'fin|resilier|annuler|quitter|assez'),
+  ('pt', 'stop', 'sair|chega|cancelar|cancela|remover|para ja|ja chega|sair por favor'),
+  ('en', 'start', 'subscribe|resubscribe|opt in|optin|restart|resume'),
+  ('es', 'start', 'si|alta|iniciar|inicio|comenzar|empezar|reanudar|suscribir|suscribirme'),
+  ('fr', 'start', 'oui|commencer|recommencer|reprendre|abonner|reabonner'),
+  ('pt', 'start', 'sim|comecar|recomecar|retomar|inscrever'),
+  ('en', 'human', 'someone|somebody|manager|a person|a human|an agent|a real person'),
+  ('es', 'human', 'una persona|un humano|un agente|un asesor|una asesora'),
+  ('fr', 'human', 'une personne|un humain|un conseiller|un agent'),
+  ('pt', 'human', 'uma pessoa|um humano|um atendente|uma atendente'),
+  ('en', 'bot', 'bot|robot|chatbot|ai'),
+  ('es', 'bot', 'robot'),
+  ('pt', 'bot', 'robo')
+) as g (language, meaning, words), sms.expand_phrases(g.words) as p;
+
+insert into public.sms_synonyms (language, word, stands_for)
+select g.language, w.word, g.stands_for
+from (values
+  ('en', '', 'any|anymore|the|your|ur|so|many|such|my|our|to|of|a|an|else|real|live|actual|stupid'),
+  ('en', 'this', 'it|that|these|those|all'),
+  ('en', 'stop', 'quit|stopall|stopp|sttop|sstop|stpo|sotp|tsop|stoping'),
+  ('en', 'texting', 'txting|txtin|textin|messaging|contacting|spamming|bothering|harassing|writing|annoying|pestering'),
+  ('en', 'text', 'texts|txt|txts|message|messages|msg|msgs|sms|contact|spam|promotions|ads|mms|massages'),
+  ('en', 'me', 'us|number|phone|cell'),
+  ('en', 'bother', 'disturb|harass|annoy|pester'),
+  ('en', 'stuff', 'things|crap|anything'),
+  ('en', 'receive', 'get|receiving|getting|hear'),
+  ('en', 'want', 'wish|need|wanna|wanted'),
+  ('en', 'dont', 'never|wont'),
+  ('en', 'remove', 'delete|erase|block|lose|forget|drop|exclude|removed|deleted'),
+  ('en', 'take', 'pull|strike|scratch|opt|keep'),
+  ('en', 'off', 'from|out'),
+  ('en', 'list', 'lists|database|system|contacts|records|mailing'),
+  ('en', 'unsubscribe', 'unsuscribe|unsubscibe|unscribe|unsubscribing|unsubcribed|unsubsribed|unsuscribed'),
+  ('en', 'cancel', 'end|terminate|cease|discontinue'),
+  ('en', 'talk', 'speak|chat'),
+  ('en', 'human', 'person|agent|representative|rep|operator|humans'),
+  ('en', 'someone', 'somebody|anyone|anybody|manager|employee'),
+  ('en', 'bot', 'robot|machine|computer|ai|chatbot|automated|chatgpt|program'),
+  ('en', 'you', 'u|ya'),
+  ('en', 'are', 'r'),
+  ('en', 'please', 'pls|plz|plse|kindly|plez'),
+  ('en', 'thanks', 'thx|ty|thank|tks'),
+  ('es', '', 'el|la|los|las|un|una|de|del|que|a|al|me|te|le|les|nos|su|sus|tu|tus|mi|mis|este|esta|estos|estas|ese|esa|esos|esas|tantos|todos|todas'),
+  ('es', 'mensajes', 'mensaje|sms|textos|texto|mensajitos|msj|msjs|msg|msgs|publicidad|promociones|propaganda|spam'),
+  ('es', 'manden', 'mandes|mande|mandan|envien|envies|envie|envian|mandar|enviar|mandarme|enviarme|mandarnos|enviarnos|manda|envia|llegar|lleguen'),
+  ('es', 'escriban', 'escribas|escriba|escribir|escribirme|escribirnos|escribe|contacten|contactes|contacte|contactar|contactarme|molesten|molestes|moleste|molestar|molestarme|molestando|texteen|textearme|fastidien|fastidies|fastidiar|fastidiarme|joder|jodan|chingar|chinguen|fregar|acosarme|insistir|insistan|insistas'),
+  ('es', 'deja', 'deje|dejen|dejad|dejar'),
+  ('es', 'basta', 'stop|paren|pare|parar|paras|parad|cesen|cese|detenganse|parale|parenle|stopp'),
+  ('es', 'detener', 'detengan|detenga|deten|corten|corta'),
+  ('es', 'cancelar', 'cancela|cancele|cancelen|anular|anula|anule|anulen|terminar|suspender|suspendan|suspenda|finalizar'),
+  ('es', 'lista', 'listas|base|datos|agenda|grupo|sistema|contactos|registros|difusion|envios|envio'),
+  ('es', 'quitame', 'quiteme|quitenme|quitarme|sacame|saqueme|saquenme|sacarme|borrame|borreme|borrenme|borrarme|eliminame|elimineme|eliminenme|eliminarme|remueveme|remuevanme|retirame|retireme|retirenme|suprimanme|desapuntame|desapuntenme|bloqueame|bloqueenme'),
+  ('es', 'quita', 'quite|quiten|quitad|saca|saque|saquen|borra|borre|borren|elimina|elimine|eliminen|remueve|remueva|remuevan|retira|retire|retiren|quitar|borrar|eliminar|sacar|bloquea|bloqueen'),
+  ('es', 'numero', 'telefono|celular|cel|movil|contacto|nombre'),
+  ('es', 'den', 'dar|darme|dame|deme|denme|doy|des|darse|dadme'),
+  ('es', 'quiero', 'quisiera|deseo|solicito|pido|exijo|necesito|gustaria|queremos|deseamos|quisieramos|quise'),
+  ('es', 'recibir', 'recibirlos|recibiendo|tener|ver'),
+  ('es', 'vuelvan', 'vuelvas|vuelva'),
+  ('es', 'nunca', 'jamas'),
+  ('es', 'suscripcion', 'subscripcion|inscripcion'),
+  ('es', 'desuscribir', 'desuscribirme|desuscribeme|desuscribanme|desuscribame|desuscripcion|desinscribirme|desinscribir|desubscribir|desubscribirme|unsuscribir|unsuscribirme|unsubscribe|desafiliarme|desafiliar'),
+  ('es', 'dejame', 'dejeme|dejenme|dejadme|dejanos|dejennos'),
+  ('es', 'puede', 'pueden|puedes|puedo|podrian|podrias|podria'),
+  ('es', 'humano', 'persona|agente|asesor|asesora|humana|representante|operador|operadora|ejecutivo|ejecutiva'),
+  ('es', 'alguien', 'encargado|encargada|gerente|dueno|duena|vendedor|vendedora'),
+  ('es', 'hablar', 'chatear|comunicarme|platicar|conversar|contactarme'),
+  ('es', 'robot', 'bot|maquina|computadora|ia|chatbot|programa'),
+  ('es', 'real', 'verdad|verdadera|viva'),
+  ('es', 'eres', 'es|usted|sos|seras'),
+  ('es', 'porfavor', 'porfa|porfis|xfa|xfavor|favor|pls|please'),
+  ('es', 'molesto', 'molestos|molestas|molesta'),
+  ('fr', '', 'de|la|le|les|des|du|d|l|un|une|vos|votre|ta|tes|ton|ces|cette|ce|a|au|aux|que|me|mon|ma|mes|tous|toutes|toute|autant|se'),
+  ('fr', 'messages', 'message|sms|textos|texto|msg|pub|publicite|publicites|spam|mails|mail'),
+  ('fr', 'menvoyez', 'menvoie|menvoies|menvoyer'),
+  ('fr', 'envoyez', 'envoyer|envoie|envois|envoi'),
+  ('fr', 'ecrivez', 'mecrivez|mecris|mecrire|ecrire|ecris|ecrit|contactez|contacte|contactee|contacter|derangez|derange|derangee|deranger|harcelez|harceler|harcele|sollicitez|solliciter|relancez|relancer|importunez|embeter|membeter|spammer'),
+  ('fr', 'arretez', 'arrete|arreter|darreter|arret|cessez|cesse|cesser|stoppez|stop|stopper|finissez'),
+  ('fr', 'veux', 'souhaite|desire|voudrais|voulons|souhaitons|aimerais'),
+  ('fr', 'liste', 'listes|base|donnees|fichier|fichiers|diffusion|contacts|repertoire'),
+  ('fr', 'desabonner', 'desabonne|desabonnez|desabonnement|desinscrire|desinscris|desinscrivez|desinscription|desabo'),
+  ('fr', 'retirez', 'retire|retirer|enlevez|enleve|enlever|menlever|supprimez|supprime|supprimer|effacez|efface|effacer|otez|oter|rayez|raye|rayer|sortez|sortir|virez|vire'),
+  ('fr', 'moi', 'nous'),
+  ('fr', 'numero', 'tel|telephone|contact|coordonnees|nom'),
+  ('fr', 'laissez', 'laisse|fichez|fiche|foutez|fous|lachez|lache|oubliez|oublie'),
+  ('fr', 'pouvez', 'peux|pourriez|pourrais|puis'),
+  ('fr', 'humain', 'personne|conseiller|conseillere|agent|operateur|operatrice|humaine'),
+  ('fr', 'robot', 'bot|machine|ordinateur|ia|chatbot|programme'),
+  ('fr', 'svp', 'stp|please'),
+  ('pt', '', 'o|a|os|as|um|uma|de|da|do|das|dos|essa|essas|esse|esses|esta|estas|este|estes|dessa|dessas|desta|sua|suas|seu|seus|tua|tuas|meu|minha|que|tanta|tantas|todas|todos|nos|eu|na'),
+  ('pt', 'mensagens', 'mensagem|sms|msg|msgs|torpedo|torpedos|propaganda|propagandas|spam|promocoes|textos'),
+  ('pt', 'pare', 'parem|parar|basta|cesse|cessem|stop|stopp'),
+  ('pt', 'mandar', 'mande|mandem|manda|enviar|envie|enviem|envia|enviarem|mandarem'),
+  ('pt', 'escrever', 'escreva|escrevam|escreve|contate|contatem|contatar|contacte|contactem|contactar|incomode|incomodem|incomodar|incomoda|perturbe|perturbem|perturbar|procure|procurem|procurar|importune|importunem|importunar|encher|assediar|chamar|chame|chamem'),
+  ('pt', 'quero', 'queremos|queria|desejo|desejamos|gostaria|pretendo|preciso'),
+  ('pt', 'receber', 'recebendo|ver'),
+  ('pt', 'tire', 'tira|tirem|tirar|remova|remove|removam|remover|exclua|exclui|excluam|excluir|apague|apaga|apaguem|apagar|delete|deleta|deletem|deletar|retire|retira|retirem|retirar|elimine|eliminem|bloqueie|bloqueia|bloqueiem'),
+  ('pt', 'lista', 'listas|base|dados|cadastro|sistema|grupo|contatos|transmissao|envio'),
+  ('pt', 'numero', 'contato|telefone|celular|nome'),
+  ('pt', 'descadastrar', 'descadastre|descadastra|descadastrem|descadastro|desinscrever|desinscricao|desinscreva|descadastramento'),
+  ('pt', 'cancelar', 'cancele|cancela|cancelem|cancelo|encerrar|suspender'),
+  ('pt', 'deixe', 'deixa|deixem|deixar'),
+  ('pt', 'isso', 'isto|coisas|nada'),
+  ('pt', 'pode', 'podem|poderia|poderiam|posso'),
+  ('pt', 'voce', 'vc|voces|vcs|tu'),
+  ('pt', 'humano', 'pessoa|atendente|humana|representante|operador|agente|consultor'),
+  ('pt', 'alguem', 'gerente|responsavel|vendedor|funcionario'),
+  ('pt', 'falar', 'conversar|teclar'),
+  ('pt', 'robo', 'bot|maquina|computador|ia|chatbot|programa'),
+  ('pt', 'pfv', 'pf|pfvr|favor|porfavor')
+) as g (language, stands_for, words), unnest(string_to_array(g.words, '|')) as w (word)
+union
+select 'en', p.phrase, w.word
+from (values ('unsubscribe'), ('stopall')) as w (word), sms.misspellings(w.word) as p
+on conflict do nothing;
+
+-- sms.add_phrases: each row is a pattern, each of its parts a choice of words.
+do $do$
+begin
+  perform sms.add_phrases(g.language, g.meaning, variadic g.parts)
+  from (values
+    ('en', 'stop', array['stop', '|this|immediately|already|everything|contact']),
+    ('en', 'stop', array['stop|please no more', 'texting', '|me|this|this me', '|more']),
+    ('en', 'stop', array['stop', 'sending', '|me', '|more|this', '|text|stuff', '|more']),
+    ('en', 'stop', array['stop|cancel|no more|please no more|stop with|enough with|stop receive', '|this', 'text|texting']),
+    ('en', 'stop', array['dont|do not', 'text|bother|write|text or call|call or text', 'me', '|this', '|more|no more']),
+    ('en', 'stop', array['dont|do not', 'text', 'this me', '|more']),
+    ('en', 'stop', array['dont|do not', 'text', '|more']),
+    ('en', 'stop', array['dont|do not', 'send', '|me', '|more|this', 'text|stuff', '|more']),
+    ('en', 'stop', array['|i|we', 'dont want|do not want|no longer want|no want', '|receive|be receive', '|more|this|more this', 'text', '|more|off you|off you more']),
+    ('en', 'stop', array['|i|we', 'dont want|do not want|no longer want', 'receive', '|more', '|this|stuff|off you', '|off you|more']),
+    ('en', 'stop', array['|i|we', 'dont want|do not want|no longer want', 'be', 'contacted|texted|messaged|bothered|subscribed|on list|on this list|in list|part this']),
+    ('en', 'stop', array['remove', 'me|this me|me name|name', '|off', '|this', '|list|text|text list|contact list|here|this']),
+    ('en', 'stop', array['get|take|put|opt', '|me|this me|name', 'off', '|this|me', '|list|text|text list|here|this|everything']),
+    ('en', 'stop', array['be|get|like be', 'remove|unsubscribed|taken off|opted out|off', '|off', '|this', '|list|text|text list']),
+    ('en', 'stop', array['unsubscribe|unsubscribed', '|me|this me', '|off', '|this', '|list|text|text list|here|this|everything']),
+    ('en', 'stop', array['leave', 'me', 'alone|be']),
+    ('en', 'stop', array['cancel|stop', 'subscription', '|for|off', '|this', 'text']),
+    ('en', 'stop', array['go away|get lost|fuck off|piss off|buzz off|screw you|knock it off|cut it out|do not disturb|cease and desist|i want off this list|withdraw my consent|i withdraw my consent|revoke my consent|i revoke my consent|i revoke consent|i opt out|no stop|no stop texting me|no remove me|block me|no contact please']),
+    ('en', 'filler', array['please|please please|just|hi|hey|hello|ok|okay|k|sorry|sir|maam|madam|dude|man|bro|guys|yo|um|well|so|and|then|now|right now|asap|immediately|at once|today|already|thanks|thank you|thank you so much|thank you very much|good morning|good afternoon|good evening|good day|for real|for good|forever|seriously|omg|wtf|jesus|god|damn|dammit|enough|enough already|enough is enough|no thanks|no thank you|nope|nah|no no|last time|for the last time|final warning|last warning|once and for all|all|again|ever|ever again']),
+    ('en', 'filler', array['can|could|would|will', 'you|someone', '|please']),
+    ('en', 'filler', array['i want to|i would like to|id like to|i need you to|id like you to|i would like you to|we would like to|let me|please let me|how do i|how can i|how to|how do you|how do we|where do i|where can i|how would i|im asking you to|i am asking you to|i request to|im trying to|i am trying to|trying to|you need to|you must|you should|i demand you']),
+    ('en', 'filler', array['i', '|already|just|have already', 'said|said to|told you|told you to|asked|asked you|asked you to|asked to|said please']),
+    ('en', 'filler', array['|im|i am|we are|sorry not|no', 'not interested|no longer interested', '|in this|anymore']),
+    ('en', 'filler', array['|you have the|you have|you got the|you got|this is the|its the|sorry', 'wrong', 'number|person']),
+    ('en', 'filler', array['|who is|whos|who are|who the hell is', 'this|you']),
+    ('en', 'filler', array['i dont know', 'you|who you are|who this is|this number']),
+    ('en', 'filler', array['this is|its|it is', 'spam|harassment|illegal|annoying|very annoying|so annoying|ridiculous|a scam']),
+    ('en', 'filler', array['|or', 'i will|ill|im going to|i am going to|im gonna', 'report|block|sue', 'you|this|it']),
+    ('en', 'human', array['|talk|i want talk|i need talk|let me talk|can i talk|could i talk|may i talk|id like talk|i would like talk|get me|give me|i want|i need|need|want|connect me|transfer me|put me through|is there', '|to|with', '|human|support', 'human|customer service|customer support']),
+    ('en', 'human', array['talk|i want talk|i need talk|let me talk|can i talk|could i talk|may i talk|id like talk|i would like talk|get me|connect me|transfer me|can i get|can i have|i want|i need', '|to|with', 'someone']),
+    ('en', 'human', array['can|could|have|ask|please have', 'someone|human', 'call|text|phone', 'me']),
+    ('en', 'bot', array['are you|are you just|is this|is it|am i talking|am i talking to|am i talking with|am i texting|am i texting with|am i texting to|is|you are', '|a', 'bot|human|artificial intelligence', '|or bot|or human|or a person|or what|or not|being|or real']),
+    ('en', 'bot', array['are you|is this|is it', 'real|for real|a real person', '|or bot|or fake|or a robot']),
+    ('en', 'bot', array['who am i talking to|who am i talking with|who am i texting|who am i texting with|who am i chatting with|is anyone real there|is there a human there']),
+    ('es', 'stop', array['basta|desuscribir|baja']),
+    ('es', 'stop', array['no|nunca|ya no', 'manden', 'mas|mensajes|mas mensajes|mas sus mensajes|nada|mas nada|nada mas', '|mas|nunca']),
+    ('es', 'stop', array['no|nunca|ya no|nunca mas', 'escriban', '|mas|nunca|nunca mas|aqui|por aqui|numero']),
+    ('es', 'stop', array['no|nunca|nunca mas', 'vuelvan', 'escriban|manden', '|mas', '|mensajes|nada|numero']),
+    ('es', 'stop', array['deja|basta|para', 'manden', '|mas', '|mensajes|cosas|nada|eso|esto']),
+    ('es', 'stop', array['deja|basta|para', 'escriban|estar escriban', '|por aqui|mas']),
+    ('es', 'stop', array['deja|basta', 'recibir', '|mas', '|mensajes']),
+    ('es', 'stop', array['no|ya no', 'quiero|pedi|autorizo', '|recibir|seguir recibir|manden|seguir', '|mas', 'mensajes', '|mas|suyos|ustedes|por favor']),
+    ('es', 'stop', array['no|ya no', 'quiero', 'escriban|manden mas|recibir mas|recibir nada|saber nada|recibir nada mas', '|mas']),
+    ('es', 'stop', array['no|sin|basta|alto|detener|cero|deja', 'mas|con|', 'mensajes']),
+    ('es', 'stop', array['cancelar|detener|basta|quita', 'mensajes|suscripcion|suscripcion mensajes|lista mensajes']),
+    ('es', 'stop', array['quita', 'numero', '|numero', '|lista|ya|aqui']),
+    ('es', 'stop', array['quitame', '|ya|lista|lista mensajes|aqui|ahi|todo|esto']),
+    ('es', 'stop', array['salir|salirme|quita', 'lista', '|mensajes']),
+    ('es', 'stop', array['den|quiero|quiero den|puede den|como den|como puede den|como hago para den|favor', '|numero', 'baja', '|ya|lista|mensajes|servicio|numero|definitiva|inmediata|suscripcion|todo']),
+    ('es', 'stop', array['baja', 'definitiva|inmediata|lista|servicio|mensajes']),
+    ('es', 'stop', array['desuscribir', '|ya|lista|mensajes|todo|aqui|numero']),
+    ('es', 'stop', array['dejame', 'en', 'paz']),
+    ('es', 'stop', array['dejame', 'tranquilo|tranquila']),
+    ('es', 'stop', array['basta', 'ya|ya con eso|con eso']),
+    ('es', 'stop', array['vete a la mierda|vayanse a la mierda|larguense|no insistan mas|ya no mas contacto|no mas contacto']),
+    ('es', 'filler', array['porfavor|por favor|por favor ya|por favorcito|gracias|muchas gracias|mil gracias|gracias de antemano|hola|buenas|buen dia|buenos dias|buenas tardes|buenas noches|saludos|disculpa|disculpe|disculpen|perdon|oye|oiga|oigan|ya|ahora|ahora mismo|ya mismo|hoy|ok|okay|vale|bueno|bien|pues|y|no gracias|senor|senora|senores|amigo|amiga|joven|urgente|inmediatamente|de inmediato|cuanto antes|lo antes posible|de una vez|de una buena vez|por ultima vez|en serio|nunca|jamas|para siempre|definitivamente|a la brevedad|me|que']),
+    ('es', 'filler', array['quiero|me gustaria|favor de|les pido|les pido que|te pido que|le pido que|pido que|agradeceria que|les agradeceria que|les ruego que|te ruego que|ruego que|ya les dije que|les dije que|ya te dije que|te dije que|ya dije que|dije que|les pedi que|ya les pedi que|quiero que|puede|como|como puede|como hago para|como le hago para|como se hace para|donde puede|se puede|me puede']),
+    ('es', 'filler', array['|ya|la verdad|a mi', 'no', 'me interesa|me interesan|nos interesa|estoy interesado|estoy interesada|estamos interesados|tengo interes|soy yo|los conozco|te conozco|lo conozco', '|mas|gracias']),
+    ('es', 'filler', array['numero equivocado|numero incorrecto|equivocado|se equivocaron|se equivocaron de numero|se equivoco de numero|te equivocaste de numero|estan equivocados|tienen el numero equivocado|tiene el numero equivocado|tienes el numero equivocado|quien es|quien eres|quienes son|quien habla|no se quien es|no se quienes son|es spam|esto es spam|esto es acoso|es acoso|los voy a denunciar|los voy a reportar|te voy a reportar|o los denuncio|o los reporto|o te reporto|o los bloqueo|son muchos mensajes|demasiados mensajes|que molestos|sin interes']),
+    ('es', 'human', array['|quiero|necesito|puedo|prefiero|me puede|puede', 'hablar|comunicarme|hablar directamente|hablar por telefono', 'con', '|un ser', 'humano|alguien|humano real|humano humano|alguien real|humano de verdad']),
+    ('es', 'human', array['|quiero|puede|pasame con|paseme con|pasenme con|comuniqueme con|comunicame con|comuniquenme con|transfiereme con|ponme con|que me atienda|quiero que me atienda|quiero que me llame|hay', '|un ser|algun|alguna', 'humano|humano real|humano humano|humano de verdad', '|ahi|disponible']),
+    ('es', 'human', array['hay alguien|hay alguien ahi|que me llamen|atencion al cliente|servicio al cliente|que me atienda alguien|que me llame alguien|pasame con alguien|pasenme con alguien']),
+    ('es', 'bot', array['eres|tu eres|usted eres|esto es|estoy hablando con|hablo con|estoy hablar con|estoy chateando con|estoy escribiendo con', '|un ser', 'robot|humano|inteligencia artificial|humano real|real|asistente virtual', '|o robot|o humano|o no|o que|o un ser humano|o real']),
+    ('es', 'bot', array['con quien hablo|con quien estoy hablando|quien me contesta|quien me responde|con quien chateo|me contesta un robot|me responde un robot']),
+    ('fr', 'stop', array['arretez|desabonner']),
+    ('fr', 'stop', array['|ne', 'menvoyez', 'plus|plus jamais', 'messages|rien|ca|rien du tout']),
+    ('fr', 'stop', array['ne', 'moi|', 'envoyez', 'plus|plus jamais', 'messages|rien']),
+    ('fr', 'stop', array['|ne', 'ecrivez', 'plus|plus jamais', '|sur ce numero|par messages|jamais']),
+    ('fr', 'stop', array['|ne', 'plus|plus jamais|pas', 'menvoyez|recevoir|envoyez', 'messages|rien|ca']),
+    ('fr', 'stop', array['|ne', 'plus|plus jamais', 'ecrivez|etre ecrivez']),
+    ('fr', 'stop', array['arretez', 'menvoyez|envoyez|moi envoyez|ecrivez|moi ecrivez', '|messages|ca|tout ca']),
+    ('fr', 'stop', array['arretez', '|avec', 'messages|ca|tout|tout ca|envoyez|envoyez messages|ca suffit|immediatement']),
+    ('fr', 'stop', array['plus|pas|aucun', 'messages']),
+    ('fr', 'stop', array['|je|jaimerais|nous', '|ne', 'veux|', 'plus|pas', '|recevoir|avoir', 'messages|rien recevoir|recevoir']),
+    ('fr', 'stop', array['|je', '|ne', 'veux', '|ne', 'plus|pas|plus jamais', 'etre ecrivez|recevoir messages|recevoir ca|etre abonne|etre abonnee|etre sur liste|faire partie liste']),
+    ('fr', 'stop', array['desabonner', '|moi|numero|moi numero', '|liste|messages|envoyez']),
+    ('fr', 'stop', array['retirez', 'moi|numero|moi numero', '|liste|messages|immediatement']),
+    ('fr', 'stop', array['retirez', 'liste']),
+    ('fr', 'stop', array['etre', 'retirez|retiree|supprimee', '|liste']),
+    ('fr', 'stop', array['laissez', 'moi', 'tranquille|tranquilles|en paix|la paix|paix|']),
+    ('fr', 'stop', array['ca suffit|jen ai assez|jen ai marre|oubliez mon numero|degagez|degage|cassez vous|resilier labonnement|pas de demarchage']),
+    ('fr', 'filler', array['svp|sil vous plait|sil te plait|s il vous plait|s il te plait|merci|merci de|merci de bien vouloir|merci bien|merci beaucoup|bonjour|bonsoir|salut|hello|ok|daccord|bon|maintenant|immediatement|tout de suite|desormais|de suite|des maintenant|et|donc|non merci|non|monsieur|madame|pardon|desole|desolee|cordialement|urgent|une fois pour toutes|pour la derniere fois|deja|priere de|veuillez|veuillez bien|je vous prie de|je vous demande de|je te demande de|je vous ai demande de|je vous ai dit|jai dit|me|se']),
+    ('fr', 'filler', array['je veux|je voudrais|je souhaite|je souhaiterais|jaimerais|je desire|je demande|je demande a|comment|comment pouvez je|comment faire pour|comment faire|comment je pouvez|je pouvez|pouvez je|pouvez vous|pouvez tu|vous pouvez|il faut']),
+    ('fr', 'filler', array['cest du spam|cest du harcelement|ou je porte plainte|ou je vous signale|mauvais numero|faux numero|erreur de numero|vous avez le mauvais numero|vous vous trompez de numero|vous faites erreur|pas interesse|pas interessee|je ne suis pas interesse|je ne suis pas interessee|je suis pas interesse|ca ne minteresse pas|ca minteresse pas|qui est ce|qui etes vous|cest qui|je ne vous connais pas']),
+    ('fr', 'human', array['|je veux|je pouvez|pouvez je|est ce que je pouvez|je prefere|jai besoin de|besoin de|jaimerais', 'parler|discuter|echanger', 'a|avec', '|vraie|etre|un vrai', 'humain|quelquun|responsable']),
+    ('fr', 'human', array['un humain|un conseiller|un agent|une vraie personne|service client|conseiller humain|humain|conseiller|rappelez moi|il y a quelquun']),
+    ('fr', 'bot', array['etes vous|es tu|tu es|vous etes|cest|est ce|je parle a|est ce que je parle a|est ce que vous etes|est ce que tu es|je parle avec', '|vrai|vraie|etre', 'robot|humain|intelligence artificielle', '|ou robot|ou humain|ou non|ou une vraie personne']),
+    ('fr', 'bot', array['a qui je parle|qui me repond|avec qui je parle']),
+    ('pt', 'stop', array['pare|descadastrar']),
+    ('pt', 'stop', array['pare|para|deixe|chega', '|me|com', 'mandar', '|mais', '|me', '|mensagens|isso']),
+    ('pt', 'stop', array['pare|para|deixe|chega', '|me', 'escrever', '|mais|o saco|pra mim|para mim']),
+    ('pt', 'stop', array['pare|cancelar|chega|sem mais|nada|chega mais|para', '|com', 'mensagens|isso']),
+    ('pt', 'stop', array['nao|nunca|nunca mais', '|me', 'mandar', 'mais', '|mensagens|isso', '|pra mim|para mim']),
+    ('pt', 'stop', array['nao|nunca|nunca mais', '|me', 'mandar', 'mensagens|nenhuma mensagens', '|mais|pra mim|para mim']),
+    ('pt', 'stop', array['nao|nunca|nunca mais', '|me', 'escrever', '|mais|nunca mais|aqui|por aqui']),
+    ('pt', 'stop', array['nao', 'quero|autorizo|pedi', '|mais|nenhuma|mais nenhuma', '|receber|receber mais|continuar receber|ficar receber', 'mensagens', '|mais|voce']),
+    ('pt', 'stop', array['nao', 'quero', '|mais', 'receber', '|mais', '|isso']),
+    ('pt', 'stop', array['|me', 'tire', '|me', 'lista|numero|numero lista', '|mensagens']),
+    ('pt', 'stop', array['me tire|tire me|me descadastrar|descadastrar me|ser removido|ser removida', '|daqui|disso', '|lista']),
+    ('pt', 'stop', array['descadastrar', '|numero', '|lista|daqui|disso']),
+    ('pt', 'stop', array['sair', 'lista', '|mensagens']),
+    ('pt', 'stop', array['cancelar', 'inscricao|lista|inscricao mensagens|inscricao nas mensagens']),
+    ('pt', 'stop', array['me|nos', 'deixe', 'em paz|quieto|quieta']),
+    ('pt', 'stop', array['nao', 'entre|entrem|entra', '|mais', 'em contato', '|comigo|mais|comigo mais|novamente']),
+    ('pt', 'stop', array['pare ja|parem com isso|pare com isso|para com isso|chega disso|me esquece|me esqueca|me esquecam|esquece meu numero|nao perturbe|vai se foder|vao se foder']),
+    ('pt', 'filler', array['pfv|por favor|por gentileza|gentileza|obrigado|obrigada|muito obrigado|muito obrigada|agradeco|grato|grata|oi|ola|bom dia|boa tarde|boa noite|ei|opa|desculpe|desculpa|agora|ja|agora mesmo|imediatamente|hoje|urgente|ok|e|bom|entao|nao obrigado|nao obrigada|moco|moca|senhor|senhora|gente|me|eu|de uma vez|de uma vez por todas|pela ultima vez|nunca mais|para sempre']),
+    ('pt', 'filler', array['quero|eu quero|gostaria de|peco que|peco|solicito|pode|voce pode|como|como faco para|como faco pra|como faz para|como pode|como eu|ja pedi para|ja falei para|ja disse para|ja pedi pra|eu disse|quero que']),
+    ('pt', 'filler', array['numero errado|numero enganado|e engano|foi engano|engano|voce errou o numero|esta com o numero errado|nao sou eu|nao tenho interesse|sem interesse|nao estou interessado|nao estou interessada|nao me interessa|quem e|quem e voce|quem sao voces|isso e spam|e spam|isso e assedio|ou vou denunciar|vou denunciar|vou bloquear|ou vou bloquear|que saco|muito chato']),
+    ('pt', 'human', array['|quero|posso|prefiro|pode', 'falar|falar direto', 'com', '|um ser', 'humano|alguem|humano humano|humano real|humano de verdade|alguem real']),
+    ('pt', 'human', array['|quero|me passa para|me passe para|me transfere para|me transfira para|quero ser atendido por|tem', '|um ser|algum|alguma', 'humano|humano humano|humano real|humano de verdade', '|ai']),
+    ('pt', 'human', array['atendimento humano|quero atendimento humano|tem alguem ai|alguem ai']),
+    ('pt', 'bot', array['voce e|isso e|es|e|estou falando com|to falando com|falo com|aqui e', '|um ser', 'robo|humano|inteligencia artificial|humano real|humano de verdade', '|ou robo|ou humano|ou nao|mesmo']),
+    ('pt', 'bot', array['com quem falo|com quem estou falando|quem esta respondendo|quem me responde'])
+  ) as g (language, meaning, parts);
+end;
+$do$;
+
+-- 12_opt_outs.sql =================================================================================
+
+-- Who asked not to be texted.
+--
+-- An opt-out belongs to the owner and outlives configs, cleanup and erasure. STOP speaks of all
+-- the owner's numbers (phone_number '*'), START and Twilio's error 21610 of one; the latest of
+-- the two rows decides, so that events may be learned in any order.
+
+create table public.sms_opt_outs (
+  user_id uuid not null,
+  contact_number text not null,
+  phone_number text not null default '*',
+  opted_out boolean not null default true,
+  source text not null,
+  changed_at timestamptz not null,
+  constraint sms_opt_outs_pkey primary key (user_id, contact_number, phone_number),
+  constraint sms_opt_outs_user_id_fkey foreign key (user_id)
+    references auth.users (id) on delete cascade,
+  constraint sms_opt_outs_source_check check (source in (
+    'text',    -- the contact texted an opt word
+    'twilio',  -- Twilio refused with 21610
+    'operator' -- set_sms_opt_out: the contact called or wrote otherwise
+  ))
+);
+
+comment on table public.sms_opt_outs is
+  'Who may not be texted. phone_number ''*'': by none of the owner''s numbers. The latest row for '
+  'the number or ''*'' decides.';
+
+create function public.set_sms_opt_out(
+  p_user_id uuid, p_contact_number text, p_opted_out boolean default true, p_phone_number text default '*'
+)
+returns void language plpgsql set search_path = '' as $$
+begin
+  -- The lock on the contact's conversations keeps an answer from passing the gate meanwhile.
+  perform from public.sms_conversations as c
+  where c.user_id = p_user_id and c.contact_number = p_contact_number
+    and c.config_id in (select f.id from public.sms_configs as f where f.user_id = p_user_id)
+  order by c.id
+  for no key update;
+  perform sms.record_opt_out(
+    p_user_id, p_contact_number, p_phone_number, p_opted_out, 'operator', clock_timestamp()
+  );
+  perform sms.cancel_pending_reply(c.id)
+  from public.sms_conversations as c
+  join public.sms_configs as f on f.id = c.config_id
+  where f.user_id = p_user_id and c.contact_number = p_contact_number
+    and sms.is_opted_out(p_user_id, p_contact_number, f.phone_number);
+end;
+$$;
+comment on function public.set_sms_opt_out(uuid, text, boolean, text) is
+  'For the contact who calls or writes an e-mail: record that they do (or again do not) want to be '
+  'texted.';
+
+-- Records one wish of a contact; an older one than the stored changes nothing.
+create function sms.record_opt_out(
+  p_user_id uuid, p_contact_number text, p_phone_number text,
+  p_opted_out boolean, p_source text, p_changed_at timestamptz
+)
+returns void language plpgsql set search_path = '' as $$
+begin
+  insert into public.sms_opt_outs as o
+    (user_id, contact_number, phone_number, opted_out, source, changed_at)
+  values (p_user_id, p_contact_number, p_phone_number, p_opted_out, p_source, p_changed_at)
+  on conflict (user_id, contact_number, phone_number) do update
+    set opted_out = excluded.opted_out, source = excluded.source, changed_at = excluded.changed_at
+    where excluded.changed_at > o.changed_at;
+end;
+$$;
+
+-- May this number not text this contact?
+create function sms.is_opted_out(p_user_id uuid, p_contact_number text, p_phone_number text)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return coalesce((
+    select o.opted_out from public.sms_opt_outs as o
+    where o.user_id = p_user_id
+      and o.contact_number = p_contact_number
+      and o.phone_number in ('*', p_phone_number)
+    order by o.changed_at desc, o.opted_out desc
+    limit 1
+  ), false);
+end;
+$$;
+
+-- Records an opt-out or opt-in and confirms it, once, unless Twilio did.
+create function sms.apply_opt_out(
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_intent jsonb, p_occurred_at timestamptz, p_now timestamptz
+)
+returns void language plpgsql set search_path = '' as $$
+declare
+  v_meaning text := p_intent ->> 'meaning';
+begin
+  if sms.record_opt_word(
+      p_conversation, p_config.phone_number, v_meaning, p_occurred_at
+    )
+    and not (p_intent ->> 'by_twilio')::boolean
+    and p_conversation.status = 'active'
+    and p_conversation.contact_number ~ '^\+'
+    and p_occurred_at > p_now - p_config.answer_within then
+    perform sms.queue_notice(p_conversation, v_meaning,
+      sms.canned_content(p_config, v_meaning, p_intent ->> 'language'));
+  end if;
+end;
+$$;
+
+-- STOP speaks of all the owner's numbers and silences a generating answer, unless a later START is
+-- known; START of the number it was sent to. True: it changed whether this number may text.
+create function sms.record_opt_word(
+  p_conversation public.sms_conversations, p_phone_number text, p_meaning text, p_at timestamptz
+)
+returns boolean language plpgsql set search_path = '' as $$
+declare
+  v_was_out boolean := sms.is_opted_out(
+    p_conversation.user_id, p_conversation.contact_number, p_phone_number
+  );
+  v_is_out boolean;
+begin
+  perform sms.record_opt_out(
+    p_conversation.user_id, p_conversation.contact_number,
+    case p_meaning when 'stop' then '*' else p_phone_number end, p_meaning = 'stop', 'text', p_at
+  );
+  v_is_out := sms.is_opted_out(
+    p_conversation.user_id, p_conversation.contact_number, p_phone_number
+  );
+  if v_is_out and p_meaning = 'stop' then
+    perform sms.cancel_pending_reply(p_conversation.id);
+  end if;
+  return v_was_out <> v_is_out;
+end;
+$$;
+
+-- 13_canned_replies.sql ===========================================================================
+
+-- Replies that need no model: notices, and the owner's own words for what is asked often
+-- ("horario", "address").
+
+-- What is said without a model.
+create table public.sms_canned_replies (
+  name text not null,
+  language text not null,
+  content text not null,
+  constraint sms_canned_replies_pkey primary key (name, language),
+  constraint sms_canned_replies_content_check check (length(content) between 1 and 640)
+);
+
+comment on table public.sms_canned_replies is
+  'The texts that need no model, by sms_messages.canned_reply and the language of the words they '
+  'answer; a number''s own words (sms_configs.opt_out_reply and so on) go before. Without the '
+  'accents that would make them UCS-2, which costs twice as much.';
+
+insert into public.sms_canned_replies (name, language, content) values
+  ('stop', 'en', 'You will get no more messages from us. Reply START to get them again.'),
+  ('stop', 'es', 'No recibira mas mensajes nuestros. Responda START para volver a recibirlos.'),
+  ('stop', 'fr', 'Vous ne recevrez plus de messages de notre part. Repondez START pour en recevoir de nouveau.'),
+  ('stop', 'pt', 'Voce nao recebera mais mensagens nossas. Responda START para voltar a receber.'),
+  ('start', 'en', 'You will get our messages again. Reply STOP to get no more.'),
+  ('start', 'es', 'Volvera a recibir nuestros mensajes. Responda STOP para no recibir mas.'),
+  ('start', 'fr', 'Vous recevrez de nouveau nos messages. Repondez STOP pour ne plus en recevoir.'),
+  ('start', 'pt', 'Voce voltara a receber nossas mensagens. Responda STOP para nao receber mais.'),
+  ('human', 'en', 'A person will get back to you here. Until then you can go on asking.'),
+  ('human', 'es', 'Una persona le respondera por aqui. Mientras tanto puede seguir preguntando.'),
+  ('human', 'fr', 'Une personne vous repondra ici. En attendant, vous pouvez continuer a poser des questions.'),
+  ('human', 'pt', 'Uma pessoa vai responder por aqui. Enquanto isso, pode continuar perguntando.'),
+  ('bot', 'en', 'I am an automated assistant. Text PERSON if you want one.'),
+  ('bot', 'es', 'Soy un asistente automatico. Escriba PERSONA si prefiere que le atienda una.'),
+  ('bot', 'fr', 'Je suis un assistant automatique. Ecrivez HUMAIN pour parler a une personne.'),
+  ('bot', 'pt', 'Sou um assistente automatico. Escreva PESSOA para falar com uma.'),
+  ('rate_limit', 'en', 'That is all we can answer automatically for now; a person will read your messages. / Por ahora no podemos responder mas automaticamente; una persona leera sus mensajes.');
+
+create table public.sms_keyword_replies (
+  id uuid not null default gen_random_uuid(),
+  user_id uuid not null default auth.uid(),
+  config_id uuid not null,
+  keyword text not null,
+  normalized text not null generated always as (sms.normalize(keyword)) stored,
+  answer text not null,
+  created_at timestamptz not null default now(),
+  constraint sms_keyword_replies_pkey primary key (id),
+  constraint sms_keyword_replies_config_id_fkey foreign key (config_id, user_id)
+    references public.sms_configs (id, user_id) on delete cascade,
+  constraint sms_keyword_replies_keyword_key unique (config_id, normalized),
+  constraint sms_keyword_replies_keyword_check
+    check (length(keyword) <= 100 and normalized <> ''),
+  constraint sms_keyword_replies_answer_check
+    check (btrim(answer) <> '' and length(answer) <= 1600)
+);
+create index sms_keyword_replies_config_id_idx
+  on public.sms_keyword_replies (config_id, user_id);
+create index sms_keyword_replies_user_id_idx on public.sms_keyword_replies (user_id);
+
+comment on table public.sms_keyword_replies is
+  'A text that is exactly a keyword of its number gets this answer, sent as typed, at once and '
+  'without a model; case, accents and punctuation do not count. Opt words and what Twilio answers '
+  'itself (HELP, INFO) come first.';
+comment on column public.sms_keyword_replies.normalized is 'The keyword as it is compared.';
+
+-- The answer that needs no model, {name, content}; null: the model answers, or at claim the gate
+-- says why nobody does. A keyword behind texts that wait for an answer is one of them.
+create function sms.canned_reply(
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_payload jsonb, p_intent jsonb, p_now timestamptz
+)
+returns jsonb language plpgsql stable set search_path = '' as $$
+declare
+  v_name text := p_intent ->> 'meaning';
+  v_content text;
+begin
+  if v_name = 'human' and p_conversation.wants_human then
+    return null; -- acknowledged before: now the AI says something
+  elsif v_name in ('human', 'bot') then
+    v_content := sms.canned_content(p_config, v_name, p_intent ->> 'language');
+  elsif p_conversation.waiting_since is null then
+    v_name := 'keyword';
+    v_content := sms.keyword_reply(p_config.id, p_payload ->> 'body');
+  end if;
+  if v_content is null or sms.send_verdict(p_conversation, p_config, 'ai', p_now) is not null then
+    return null;
+  end if;
+  return jsonb_build_object('name', v_name, 'content', v_content);
+end;
+$$;
+
+-- The number's own words, else those in that language, else English.
+create function sms.canned_content(p_config public.sms_configs, p_name text, p_language text)
+returns text language sql stable set search_path = '' as $$
+  select coalesce(
+    case p_name
+      when 'stop' then p_config.opt_out_reply
+      when 'human' then p_config.handoff_reply
+      when 'bot' then p_config.bot_reply
+      when 'rate_limit' then p_config.rate_limit_reply
+    end,
+    (
+      select t.content from public.sms_canned_replies as t
+      where t.name = p_name
+      order by t.language = p_language desc nulls last, t.language = 'en' desc
+      limit 1
+    )
+  );
+$$;
+
+-- The owner's answer to exactly this text; null: there is none.
+create function sms.keyword_reply(p_config_id uuid, p_body text)
+returns text language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select k.answer from public.sms_keyword_replies as k
+    where k.config_id = p_config_id
+      and length(p_body) <= 200 and k.normalized = sms.normalize(p_body)
+  );
+end;
+$$;
+
+-- Queues a fixed text in a locked conversation. It passes the gate like any other when it is
+-- claimed.
+create function sms.queue_notice(
+  p_conversation public.sms_conversations, p_name text, p_content text,
+  p_in_reply_to bigint default null, p_not_before timestamptz default null
+)
+returns void language plpgsql set search_path = '' as $$
+begin
+  insert into public.sms_messages
+    (conversation_id, author, message_content, canned_reply, in_reply_to, send_at)
+  values (p_conversation.id, 'system', p_content, p_name, p_in_reply_to, p_not_before);
+  update public.sms_conversations as c set send_due_at = sms.send_due(c.id)
+  where c.id = p_conversation.id;
+end;
+$$;
+
+-- Tells the contact, once in 24 hours, that there are no more automatic answers for now.
+create function sms.notify_rate_limited(p_conversation_id uuid)
+returns void language plpgsql set search_path = '' as $$
+declare
+  v_conversation public.sms_conversations;
+  v_config public.sms_configs;
+begin
+  select c.* into v_conversation from public.sms_conversations as c where c.id = p_conversation_id;
+  select f.* into v_config from public.sms_configs as f where f.id = v_conversation.config_id;
+  if exists (
+    select from public.sms_conversations as c
+    join public.sms_messages as m on m.conversation_id = c.id
+    where c.config_id = v_conversation.config_id
+      and c.contact_number = v_conversation.contact_number
+      and m.canned_reply = 'rate_limit' and m.created_at > clock_timestamp() - interval '1 day'
+  ) then
+    return;
+  end if;
+  perform sms.queue_notice(v_conversation, 'rate_limit', sms.canned_content(v_config, 'rate_limit', null));
+end;
+$$;
+
+-- 20_claim.sql ====================================================================================
+
+-- Claiming and giving back. One lease, on the conversation; the caller brings its id, so
+-- that a claim asked again (its response was lost) returns the job already held.
+
+create function public.claim_sms_work(p_worker text, p_lease_id uuid, p_lease interval default null)
+returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' as $$
+declare
+  v_job jsonb := sms.claim(p_lease_id, p_lease);
+begin
+  if v_job ->> 'kind' = 'reply' then
+    -- Nothing has left yet: a lease that the server loses by crashing has ended, as any other.
+    perform set_config('synchronous_commit', 'off', true);
+  end if;
+  return v_job;
+end;
+$$;
+comment on function public.claim_sms_work(text, uuid, interval) is
+  'Leases the conversation whose work is due first and returns the job: {kind: reply | fallback | '
+  'send | reconcile, lease_seconds, …}, or {kind: wait}; either with seconds, until more work is '
+  'due or a lease ends (null: none). Asked again with the same lease id it returns the job already '
+  'held.';
+
+-- What claim_sms_work and finish_sms_send hand out.
+create function sms.claim(p_lease_id uuid, p_lease interval)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_lease interval := coalesce(p_lease, (sms.policy()).lease);
+  v_conversation public.sms_conversations;
+  v_job jsonb;
+  v_front record;
+begin
+  select f.* into v_front from sms.queue_head(v_now) as f;
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.lease_id = p_lease_id
+  for no key update;
+  if found then
+    if v_conversation.leased_until > v_now then
+      v_job := sms.job(v_conversation);
+    end if;
+    if v_job is null then
+      perform sms.end_lease(v_conversation.id, p_lease_id);
+    end if;
+  end if;
+  for v_try in 1 .. 50 loop
+    exit when v_job is not null or v_front.first_due_at is null;
+    v_conversation := sms.next_conversation(
+      v_now, v_front.first_due_at, v_front.window_end, v_front.dominant_config_id
+    );
+    exit when v_conversation.id is null;
+    v_job := sms.claim_conversation(v_conversation, p_lease_id, v_now + v_lease, v_now);
+  end loop;
+  return coalesce(
+    v_job || jsonb_build_object('lease_seconds', extract(epoch from v_lease)),
+    jsonb_build_object('kind', 'wait')
+  ) || jsonb_build_object(
+    'seconds', sms.seconds_until_work(v_now, coalesce(v_front.first_due_at, v_now))
+  );
+end;
+$$;
+
+-- The first 200 conversations with due work, leased or not: when the first and the last of them
+-- were due (null: none), and the number that holds half of the live leases, if others wait too.
+-- What follows in a claim looks from first_due_at on: while an old snapshot is open, the index
+-- holds the entries of all that was answered since, and each look from its start steps over them.
+create function sms.queue_head(
+  p_now timestamptz,
+  out first_due_at timestamptz, out window_end timestamptz, out dominant_config_id uuid
+)
+language plpgsql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
+declare
+  v_numbers bigint;
+begin
+  select min(d.due_at), max(d.due_at), count(distinct d.config_id)
+  into first_due_at, window_end, v_numbers
+  from (
+    select c.config_id, least(c.reply_due_at, c.send_due_at) as due_at
+    from public.sms_conversations as c
+    where least(c.reply_due_at, c.send_due_at) <= p_now
+    order by least(c.reply_due_at, c.send_due_at)
+    limit 200
+  ) as d;
+  -- Nobody waits behind a backlog that is alone: the usual case, and the cheap question.
+  if v_numbers < 2 then
+    return;
+  end if;
+  select l.config_id into dominant_config_id
+  from (
+    select c.config_id, count(*) as held, sum(count(*)) over () as live
+    from public.sms_conversations as c
+    where c.lease_id is not null and c.leased_until > p_now
+    group by c.config_id
+  ) as l
+  where l.live >= 8 and l.held * 2 >= l.live
+  order by l.held desc
+  limit 1;
+end;
+$$;
+
+-- The job that a leased conversation stands for; null: a callback did it meanwhile.
+create function sms.job(p_conversation public.sms_conversations)
+returns jsonb language plpgsql stable set search_path = '' as $$
+declare
+  v_config public.sms_configs;
+  v_message public.sms_messages;
+begin
+  if p_conversation.leased_for = 'reply' then
+    return sms.reply_job(p_conversation);
+  elsif p_conversation.leased_for = 'fallback' then
+    return sms.fallback_job(p_conversation);
+  end if;
+  select m.* into v_message from public.sms_messages as m
+  where m.conversation_id = p_conversation.id and m.is_open
+    and m.status = case p_conversation.leased_for when 'send' then 'sending' else 'unknown' end
+  order by m.send_at, m.id
+  limit 1;
+  if not found then
+    return null;
+  end if;
+  select f.* into v_config from public.sms_configs as f where f.id = p_conversation.config_id;
+  return sms.message_job(p_conversation.leased_for, p_conversation, v_config, v_message);
+end;
+$$;
+
+-- A job of kind reply.
+create function sms.reply_job(p_conversation public.sms_conversations)
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select jsonb_build_object(
+      'kind', 'reply',
+      'lease_id', p_conversation.lease_id,
+      'conversation_id', p_conversation.id,
+      'message_id', p_conversation.last_incoming_id,
+      'attempt', p_conversation.reply_attempts,
+      'config_id', f.id,
+      'contact_number', p_conversation.contact_number,
+      'system_prompt', f.system_prompt,
+      'openai_model', f.openai_model,
+      'max_tokens', f.max_tokens,
+      'temperature', f.temperature,
+      'max_segments', f.max_segments,
+      'fold_accents', f.fold_accents,
+      'history', sms.history(p_conversation, f.history_limit),
+      'notice', case when not exists (
+        select from public.sms_messages as m
+        where m.conversation_id = p_conversation.id and m.author in ('ai', 'system') and m.canned_reply is null
+      ) then f.first_reply_notice end
+    )
+    from public.sms_configs as f where f.id = p_conversation.config_id
+  );
+end;
+$$;
+
+-- The last texts, oldest first, up to the newest incoming one: [{role, content}]; more than p_limit
+-- when so many wait for the answer. An answer stands after the text it answers, also when a newer
+-- text overtook it. A picture is named by its type, which the model cannot see.
+create function sms.history(p_conversation public.sms_conversations, p_limit integer)
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select coalesce(
+      jsonb_agg(jsonb_build_object('role', h.role, 'content', h.content) order by h.place, h.id), '[]'
+    )
+    from (
+      select m.id, coalesce(m.in_reply_to, m.id) as place,
+        case m.direction when 'incoming' then 'user' else 'assistant' end as role,
+        concat_ws(' ', nullif(m.message_content, ''), case when m.media <> '[]' then (
+          select format('[sent %s not shown here: %s]', case count(*)
+            when 1 then 'an attachment' else count(*) || ' attachments' end,
+            string_agg(a ->> 'content_type', ', '))
+          from jsonb_array_elements(m.media) as a
+        ) end) as content
+      from public.sms_messages as m
+      where m.conversation_id = p_conversation.id
+        and (
+          m.id <= p_conversation.last_incoming_id
+          or m.in_reply_to < p_conversation.last_incoming_id
+        )
+        and sms.reached_twilio(m.message_sid, m.status)
+      order by m.id desc
+      limit greatest(p_limit, sms.unanswered(p_conversation))
+    ) as h
+  );
+end;
+$$;
+
+-- False for a text that never was at Twilio: what it answers, the next answer covers. A carrier's
+-- later "failed" may still be contradicted.
+create function sms.reached_twilio(p_message_sid text, p_status text)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  return p_message_sid is not null or p_status not in ('blocked', 'canceled', 'failed', 'queued');
+end;
+$$;
+
+-- How many texts the next answer has to cover, at most 100: the model is shown all of them.
+create function sms.unanswered(p_conversation public.sms_conversations)
+returns bigint language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select least(count(*), 100) from public.sms_messages as m
+    where m.conversation_id = p_conversation.id
+      and m.direction = 'incoming'
+      and m.id <= p_conversation.last_incoming_id
+      and m.id > coalesce((
+        select coalesce(o.in_reply_to, o.id) from public.sms_messages as o
+        where o.conversation_id = p_conversation.id
+          and o.direction = 'outgoing' and sms.reached_twilio(o.message_sid, o.status)
+        order by o.id desc
+        limit 1
+      ), 0)
+  );
+end;
+$$;
+
+-- A job of kind fallback.
+create function sms.fallback_job(p_conversation public.sms_conversations)
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select jsonb_build_object(
+      'kind', 'fallback',
+      'lease_id', p_conversation.lease_id,
+      'conversation_id', p_conversation.id,
+      'message_id', p_conversation.last_incoming_id,
+      'content', f.fallback_reply,
+      'fold_accents', f.fold_accents,
+      'max_segments', f.max_segments
+    )
+    from public.sms_configs as f where f.id = p_conversation.config_id
+  );
+end;
+$$;
+
+-- The jobs, as the worker gets them.
+-- A job of kind send or reconcile.
+create function sms.message_job(
+  p_kind text, p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_message public.sms_messages
+)
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  return jsonb_build_object(
+    'kind', p_kind,
+    'lease_id', p_conversation.lease_id,
+    'conversation_id', p_conversation.id,
+    'message_id', p_message.id,
+    'from', p_config.phone_number,
+    'to', p_conversation.contact_number,
+    'service_sid', p_config.messaging_service_sid,
+    'content', p_message.message_content,
+    'sent_after', p_message.sending_at - interval '2 minutes'
+  );
+end;
+$$;
+
+-- Ends a lease if it is still this one.
+create function sms.end_lease(p_conversation_id uuid, p_lease_id uuid)
+returns boolean language plpgsql set search_path = '' as $$
+begin
+  update public.sms_conversations as c
+  set lease_id = null, leased_until = null, leased_for = null
+  where c.id = p_conversation_id and c.lease_id = p_lease_id;
+  return found;
+end;
+$$;
+
+-- The conversation to work on now, locked; null: none. Others than the busy number go first.
+create function sms.next_conversation(
+  p_now timestamptz, p_from timestamptz, p_window_end timestamptz, p_busy_config_id uuid
+)
+returns public.sms_conversations language plpgsql set search_path = '' as $$
+declare
+  v_conversation public.sms_conversations;
+begin
+  if p_busy_config_id is not null then
+    -- Look past the busy number's backlog, but not through all of it.
+    v_conversation := sms.pick_conversation(p_now, p_from, p_window_end, p_busy_config_id);
+  end if;
+  if v_conversation.id is null then
+    v_conversation := sms.pick_conversation(p_now, p_from, p_now);
+  end if;
+  if v_conversation.id is not null and not sms.has_contact_alone(v_conversation, p_now) then
+    return null;
+  end if;
+  return v_conversation;
+end;
+$$;
+
+-- Locks the conversation whose work is due first. Not one whose contact has another one leased:
+-- texts to a contact leave in order.
+create function sms.pick_conversation(
+  p_now timestamptz, p_from timestamptz, p_window_end timestamptz, p_not_config_id uuid default null
+)
+returns public.sms_conversations language plpgsql set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
+declare
+  v_conversation public.sms_conversations;
+begin
+  select c.* into v_conversation
+  from public.sms_conversations as c
+  where least(c.reply_due_at, c.send_due_at) between p_from and p_window_end
+    and (c.lease_id is null or c.leased_until <= p_now)
+    and (p_not_config_id is null or c.config_id <> p_not_config_id)
+    and not exists (
+      select from public.sms_conversations as o
+      where o.config_id = c.config_id and o.contact_number = c.contact_number
+        and o.id <> c.id and o.leased_until > p_now
+      offset 0 -- keeps it a lookup per row: as a join it read all conversations
+    )
+  order by least(c.reply_due_at, c.send_due_at)
+  limit 1
+  for no key update of c skip locked;
+  return v_conversation;
+end;
+$$;
+
+-- Two sessions may pick two conversations of one contact at the same moment: one goes on. Looked up
+-- after the lock, because the other may have leased and committed since the pick.
+create function sms.has_contact_alone(p_conversation public.sms_conversations, p_now timestamptz)
+returns boolean language plpgsql set search_path = '' as $$
+begin
+  return pg_try_advisory_xact_lock(hashtextextended(
+    p_conversation.config_id::text || p_conversation.contact_number, 0
+  )) and not exists (
+    select from public.sms_conversations as o
+    where o.config_id = p_conversation.config_id
+      and o.contact_number = p_conversation.contact_number
+      and o.id <> p_conversation.id and o.leased_until > p_now
+  );
+end;
+$$;
+
+-- The job a locked conversation has now: a queued text first, then an unknown one to look up, then
+-- the owed answer. Null: none after all.
+create function sms.claim_conversation(
+  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_has_open boolean := p_conversation.send_due_at is not null;
+  v_job jsonb;
+begin
+  if v_has_open then
+    v_job := sms.claim_open_message(p_conversation, p_lease_id, p_until, p_now);
+  end if;
+  if v_job is null and p_conversation.reply_due_at <= p_now then
+    if not (v_has_open and sms.delay_reply(p_conversation, p_now)) then
+      v_job := sms.claim_reply(p_conversation, p_lease_id, p_until, p_now);
+    end if;
+  end if;
+  if v_job is null then
+    update public.sms_conversations as c
+    set send_due_at = sms.send_due(c.id),
+      lease_id = null, leased_until = null, leased_for = null
+    where c.id = p_conversation.id;
+  end if;
+  return v_job;
+end;
+$$;
+
+-- A queued text to send, else an unknown one to look up; null: none now.
+create function sms.claim_open_message(
+  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_job jsonb;
+begin
+  perform sms.mark_unknown(p_conversation);
+  v_job := sms.claim_queued_message(p_conversation, p_lease_id, p_until, p_now);
+  if v_job is null and exists (
+    select from public.sms_messages as m
+    where m.conversation_id = p_conversation.id and m.is_open
+      and m.status = 'unknown' and m.send_at <= p_now
+  ) then
+    v_job := sms.lease(p_conversation.id, p_lease_id, p_until, 'reconcile');
+  end if;
+  return v_job;
+end;
+$$;
+
+-- Takes the first queued text through the gate; null: there is none to send now.
+create function sms.claim_queued_message(
+  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_config public.sms_configs;
+  v_message public.sms_messages;
+  v_verdict text;
+begin
+  select f.* into v_config from public.sms_configs as f where f.id = p_conversation.config_id;
+  loop
+    select m.* into v_message from public.sms_messages as m
+    where m.conversation_id = p_conversation.id and m.is_open and m.status = 'queued'
+    order by m.id
+    limit 1;
+    if not found then
+      return null;
+    end if;
+    if v_message.in_reply_to < p_conversation.last_incoming_id
+      and p_conversation.reply_due_at is not null
+      and coalesce(v_message.canned_reply, 'keyword') = 'keyword' then
+      v_verdict := 'superseded'; -- the newer text's answer covers both
+    elsif v_message.send_at > p_now then
+      return null;
+    else
+      v_verdict := sms.send_verdict(
+        p_conversation, v_config, sms.gate_author(v_message), p_now,
+        (v_message.author = 'ai' or v_message.canned_reply in ('bot', 'keyword'))::integer
+      );
+    end if;
+    exit when v_verdict is null;
+    perform sms.withhold_queued(v_message, v_verdict, v_config.suspended_until);
+  end loop;
+  update public.sms_messages as m
+  set status = 'sending', sending_at = p_now, send_at = p_until, attempts = m.attempts + 1
+  where m.id = v_message.id;
+  return sms.lease(p_conversation.id, p_lease_id, p_until, 'send');
+end;
+$$;
+
+-- What the gate does to a queued text: suspended waits, opted_out is blocked, the rest is canceled
+-- and gives in_reply_to back.
+create function sms.withhold_queued(p_message public.sms_messages, p_verdict text, p_suspended_until timestamptz)
+returns void language plpgsql set search_path = '' as $$
+begin
+  if p_verdict = 'suspended' then
+    update public.sms_messages as m set send_at = p_suspended_until where m.id = p_message.id;
+  else
+    update public.sms_messages as m
+    set status = case when p_verdict = 'opted_out' then 'blocked' else 'canceled' end,
+      send_at = null, in_reply_to = null, error_message = p_verdict
+    where m.id = p_message.id;
+  end if;
+end;
+$$;
+
+-- Leasing.
+-- Leases a locked conversation for one job and returns the job.
+create function sms.lease(p_conversation_id uuid, p_lease_id uuid, p_until timestamptz, p_for text)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_conversation public.sms_conversations;
+begin
+  update public.sms_conversations as c
+  set lease_id = p_lease_id, leased_until = p_until, leased_for = p_for,
+    reply_attempts = c.reply_attempts + (p_for = 'reply')::int,
+    send_due_at = case when c.send_due_at is not null then sms.send_due(c.id) end
+  where c.id = p_conversation_id
+  returning c.* into v_conversation;
+  return sms.job(v_conversation);
+end;
+$$;
+
+-- Puts the owed answer behind the open texts it has to wait for. False: it need not wait.
+create function sms.delay_reply(p_conversation public.sms_conversations, p_now timestamptz)
+returns boolean language plpgsql set search_path = '' as $$
+begin
+  update public.sms_conversations as c set reply_due_at = q.send_at
+  from (
+    select m.send_at from public.sms_messages as m
+    where m.conversation_id = p_conversation.id and m.is_open and (
+      m.status = 'queued' -- behind the texts that wait: they leave in order
+      or sms.must_wait_for(m, p_now)
+    )
+    order by m.id
+    limit 1
+  ) as q
+  where c.id = p_conversation.id;
+  return found;
+end;
+$$;
+
+-- While nobody knows whether Twilio has an answer, the next one cannot know what it has to cover:
+-- too little leaves texts unanswered, too much answers them twice. It waits, but not for ever; a
+-- person's text does not.
+create function sms.must_wait_for(p_message public.sms_messages, p_now timestamptz)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return p_message.status = 'unknown' and p_message.in_reply_to is not null
+    and p_message.created_at > p_now - (sms.policy()).resend_within;
+end;
+$$;
+
+-- The owed answer: generate it, or send the fallback when the attempts are used up. Null: not now,
+-- or not at all.
+create function sms.claim_reply(
+  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_config public.sms_configs;
+  v_verdict text;
+  v_not_before timestamptz;
+begin
+  select f.* into v_config from public.sms_configs as f where f.id = p_conversation.config_id;
+  v_verdict := sms.send_verdict(p_conversation, v_config, 'ai', p_now);
+  v_not_before := case when v_verdict = 'suspended' then v_config.suspended_until
+    when v_verdict is null then sms.quiet_until(v_config, p_now) end;
+  if v_not_before is not null then
+    update public.sms_conversations as c set reply_due_at = v_not_before
+    where c.id = p_conversation.id;
+  elsif v_verdict is not null then
+    perform sms.withhold_reply(p_conversation.id, v_verdict);
+  elsif p_conversation.reply_attempts < (sms.policy()).reply_attempts_max then
+    return sms.lease(p_conversation.id, p_lease_id, p_until, 'reply');
+  elsif sms.fallback_is_due(p_conversation, p_now) then
+    return sms.lease(p_conversation.id, p_lease_id, p_until, 'fallback');
+  else
+    perform sms.withhold_reply(p_conversation.id, coalesce(p_conversation.reply_error, 'no answer'));
+  end if;
+  return null;
+end;
+$$;
+
+-- Seconds until work that is free is due or a lease ends; null: there is none.
+create function sms.seconds_until_work(p_now timestamptz, p_from timestamptz)
+returns numeric language plpgsql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
+declare
+  v_at timestamptz := (
+    select least(c.reply_due_at, c.send_due_at) from public.sms_conversations as c
+    where least(c.reply_due_at, c.send_due_at) >= p_from
+      and (c.lease_id is null or c.leased_until <= p_now)
+      and not exists (
+        select from public.sms_conversations as o
+        where o.config_id = c.config_id and o.contact_number = c.contact_number
+          and o.id <> c.id and o.leased_until > p_now
+        offset 0 -- as above
+      )
+    order by least(c.reply_due_at, c.send_due_at)
+    limit 1
+  );
+begin
+  if v_at <= p_now then
+    return 0;
+  end if;
+  v_at := least(v_at, (
+    select min(c.leased_until) from public.sms_conversations as c
+    where c.lease_id is not null and c.leased_until > p_now
+  ));
+  return extract(epoch from v_at - p_now);
+end;
+$$;
+
+create function public.release_sms_work(p_lease_id uuid)
+returns boolean language plpgsql set search_path = '' as $$
+declare
+  v_conversation public.sms_conversations;
+begin
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.lease_id = p_lease_id
+  for no key update;
+  if not found then
+    return false;
+  end if;
+  -- Released before the request was made: the text goes back as it was.
+  update public.sms_messages as m
+  set status = 'queued', send_at = clock_timestamp(), attempts = greatest(m.attempts - 1, 0)
+  where m.conversation_id = v_conversation.id and m.is_open and m.status = 'sending';
+  update public.sms_conversations as c
+  set lease_id = null, leased_until = null, leased_for = null,
+    reply_attempts = greatest(c.reply_attempts - (c.leased_for = 'reply')::int, 0),
+    send_due_at = sms.send_due(c.id)
+  where c.id = v_conversation.id;
+  return true;
+end;
+$$;
+comment on function public.release_sms_work(uuid) is
+  'Gives a job back with its attempt, for a worker that is stopping. Only before its text was '
+  'handed to Twilio. False: the lease was gone.';
+
+-- The next job, handed out by the call that ended the one before; null: the claim failed.
+create function sms.claim_next(p_lease_id uuid)
+returns jsonb language plpgsql set search_path = '' as $$
+begin
+  return sms.claim(p_lease_id, null);
+exception
+  when others then
+    -- What the same call has recorded must stand. A claim made by itself tells what is wrong.
+    return null;
+end;
+$$;
+
+-- 21_reply.sql ====================================================================================
+
+-- A generated reply, or why there is none. The gate: may this text leave? Asked in the transaction that moves a row to 'sending', after
+-- the lock on its conversation; and at claim, before a model is paid for.
+
+-- plpgsql on purpose, one statement after another: as a single statement its subqueries would see
+-- the snapshot from before the wait for the lock, and an superseded answer would go out.
+create function public.queue_sms_reply(
+  p_lease_id uuid, p_message_id bigint, p_content text, p_encoding text, p_segments integer,
+  p_model text default null, p_prompt_tokens integer default null,
+  p_completion_tokens integer default null, p_generation_ms integer default null
+)
+returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' as $$
+declare
+  v_now timestamptz;
+  v_conversation public.sms_conversations;
+  v_config public.sms_configs;
+  v_message public.sms_messages;
+  v_verdict text;
+begin
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.lease_id = p_lease_id
+  for no key update;
+  v_now := clock_timestamp();
+  if not found or v_conversation.leased_until <= v_now then
+    return jsonb_build_object('outcome', 'gone');
+  end if;
+  if v_conversation.leased_for = 'send' then -- asked again: the response was lost
+    return coalesce(
+      sms.job(v_conversation) || jsonb_build_object('outcome', 'send'),
+      jsonb_build_object('outcome', 'gone')
+    );
+  end if;
+
+  select f.* into v_config from public.sms_configs as f where f.id = v_conversation.config_id;
+  v_verdict := coalesce(
+    sms.send_verdict(v_conversation, v_config, 'ai', v_now),
+    case when sms.is_superseded(v_conversation, p_message_id, v_now) then 'superseded' end
+  );
+  if v_verdict is not null then
+    return sms.withhold_generated_reply(v_conversation, v_verdict);
+  end if;
+
+  insert into public.sms_messages as m (
+    conversation_id, direction, author, status, message_content, in_reply_to, encoding, segments,
+    model, prompt_tokens, completion_tokens, generation_ms, attempts, sending_at, send_at, occurred_at
+  ) values (
+    v_conversation.id, 'outgoing',
+    case v_conversation.leased_for when 'fallback' then 'system' else 'ai' end,
+    'sending', p_content, p_message_id, p_encoding, p_segments,
+    p_model, p_prompt_tokens, p_completion_tokens, p_generation_ms, 1, v_now,
+    v_conversation.leased_until, v_now
+  )
+  returning m.* into v_message;
+  perform sms.mark_answered(v_conversation, p_message_id, v_now);
+  return sms.message_job('send', v_conversation, v_config, v_message)
+    || jsonb_build_object('outcome', 'send');
+end;
+$$;
+comment on function public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer) is
+  'Takes a generated answer (or the fallback text) to p_message_id through the gate and writes its '
+  'row as sending. Returns {outcome: send, message_id, from, to, service_sid, content}, or '
+  'superseded, blocked (with the reason) or gone (the lease is lost): then nothing may be sent.';
+
+-- Null: it may leave. Else the rule that forbids it: opted_out, closed, suspended (for now), and
+-- for answers of the AI paused, loop or rate limit. p_author: ai, human, system (neither paused nor
+-- capped) or confirmation (of an opt-out: goes to who opted out). p_already_counted: 1 for a row
+-- that is there already.
+create function sms.send_verdict(
+  p_conversation public.sms_conversations, p_config public.sms_configs, p_author text,
+  p_now timestamptz, p_already_counted integer default 0
+)
+returns text language plpgsql stable set search_path = '' as $$
+begin
+  return case
+    when p_author <> 'confirmation' and sms.is_opted_out(
+      p_conversation.user_id, p_conversation.contact_number, p_config.phone_number
+    ) then 'opted_out'
+    when p_conversation.status = 'closed' then 'closed'
+    when p_config.suspended_until > p_now then 'suspended'
+    when p_author <> 'ai' then null
+    when not (p_config.auto_reply and p_conversation.auto_reply)
+      or p_conversation.paused_until > p_now then 'paused'
+    when sms.is_looping(p_conversation.id, p_now) then 'loop'
+    when sms.is_rate_limited(p_conversation, p_config, p_now, p_already_counted) then 'rate_limit'
+  end;
+end;
+$$;
+
+-- Three identical texts in an hour: another machine is answering.
+create function sms.is_looping(p_conversation_id uuid, p_now timestamptz)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select count(*) = 3 and min(t.message_content) = max(t.message_content)
+      and min(t.created_at) > p_now - interval '1 hour'
+      and length(min(t.message_content)) > 3 -- people say "yes" and "ok" three times
+    from (
+      select m.message_content, m.created_at from public.sms_messages as m
+      where m.conversation_id = p_conversation_id and m.direction = 'incoming'
+      order by m.id desc
+      limit 3
+    ) as t
+  );
+end;
+$$;
+
+-- Has this contact, or this number, had its AI replies for now? p_already_counted: 1 for an answer
+-- whose row is counted among them already.
+create function sms.is_rate_limited(
+  p_conversation public.sms_conversations, p_config public.sms_configs, p_now timestamptz,
+  p_already_counted integer
+)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select count(*) filter (where m.created_at > p_now - interval '1 hour') - p_already_counted
+        >= p_config.replies_per_hour
+      or count(*) - p_already_counted >= p_config.replies_per_day
+    from public.sms_conversations as c
+    join public.sms_messages as m on m.conversation_id = c.id
+    where c.config_id = p_conversation.config_id
+      and c.contact_number = p_conversation.contact_number
+      and (m.author = 'ai' or m.canned_reply in ('bot', 'keyword'))
+      and m.status not in ('canceled', 'blocked')
+      and m.created_at > p_now - interval '1 day'
+      and c.last_message_at > p_now - interval '1 day'
+  ) or (
+    select coalesce(sum(s.ai_replies), 0) - p_already_counted >= p_config.number_replies_per_day
+    from public.sms_daily_stats as s
+    where s.user_id = p_config.user_id
+      and s.day = (p_now at time zone 'UTC')::date
+      and s.config_id = p_config.id
+  );
+end;
+$$;
+
+-- A newer text came while the answer was generated, and waiting for the next answer is still fair:
+-- not twice dropped already, not 30 s old.
+create function sms.is_superseded(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return p_conversation.last_incoming_id <> p_message_id and (
+    select p_conversation.superseded < t.superseded_max
+      and p_now < p_conversation.waiting_since + t.superseded_for
+    from sms.policy as t
+  );
+end;
+$$;
+
+-- A generated answer that may not leave: superseded and suspended stay owed and give their attempt
+-- back.
+create function sms.withhold_generated_reply(p_conversation public.sms_conversations, p_reason text)
+returns jsonb language plpgsql set search_path = '' as $$
+begin
+  if p_reason = 'superseded' then
+    update public.sms_conversations as c
+    set superseded = c.superseded + 1, reply_attempts = greatest(c.reply_attempts - 1, 0)
+    where c.id = p_conversation.id;
+  elsif p_reason = 'suspended' then
+    update public.sms_conversations as c
+    set reply_due_at = f.suspended_until, reply_attempts = greatest(c.reply_attempts - 1, 0)
+    from public.sms_configs as f
+    where c.id = p_conversation.id and f.id = c.config_id and c.reply_due_at is not null;
+  else
+    perform sms.withhold_reply(p_conversation.id, p_reason);
+  end if;
+  perform sms.end_lease(p_conversation.id, p_conversation.lease_id);
+  return jsonb_build_object(
+    'outcome', case p_reason when 'superseded' then 'superseded' else 'blocked' end, 'reason', p_reason
+  );
+end;
+$$;
+
+-- The owed answer is not given, and reply_error says why; at the rate limit the contact is told.
+create function sms.withhold_reply(p_conversation_id uuid, p_reason text)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update public.sms_conversations as c
+  set reply_due_at = null, waiting_since = null, reply_attempts = 0, superseded = 0,
+    reply_error = p_reason
+  where c.id = p_conversation_id;
+  if p_reason = 'rate_limit' then
+    perform sms.notify_rate_limited(p_conversation_id);
+  end if;
+end;
+$$;
+
+-- The answer covers all texts up to p_message_id: nothing is owed any more, unless a newer text
+-- came.
+create function sms.mark_answered(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update public.sms_conversations as c
+  set reply_due_at = case when n.created_at is not null then c.reply_due_at end,
+    waiting_since = case when c.reply_due_at is not null then n.created_at end,
+    reply_attempts = 0,
+    superseded = 0,
+    reply_error = null,
+    last_message_at = greatest(c.last_message_at, p_now),
+    send_due_at = sms.send_due(c.id),
+    leased_for = 'send'
+  from (
+    select min(m.created_at) as created_at from public.sms_messages as m
+    where m.conversation_id = p_conversation.id
+      and m.direction = 'incoming' and m.id > p_message_id
+  ) as n
+  where c.id = p_conversation.id;
+end;
+$$;
+
+create function public.fail_sms_reply(p_lease_id uuid, p_error text, p_suspends boolean default false)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_conversation public.sms_conversations;
+  v_timing sms.policy := sms.policy();
+  v_outcome text;
+begin
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.lease_id = p_lease_id
+  for no key update;
+  if not found then
+    return jsonb_build_object('outcome', 'gone');
+  elsif v_conversation.leased_for = 'send' then -- its row exists: it is a delivery now
+    return jsonb_build_object('outcome', 'refused');
+  end if;
+  v_outcome := case when p_suspends then 'suspended'
+    when v_conversation.reply_attempts >= v_timing.reply_attempts_max then 'fallback'
+    else 'retry' end;
+  if p_suspends then
+    perform sms.suspend(v_conversation.config_id, p_error);
+  end if;
+  update public.sms_conversations as c
+  set reply_error = p_error,
+    reply_attempts = c.reply_attempts - p_suspends::int,
+    reply_due_at = case
+      when c.reply_due_at is null then null
+      when p_suspends then clock_timestamp() + v_timing.suspend_for
+      when v_outcome = 'fallback' then clock_timestamp()
+      else clock_timestamp() + sms.backoff(c.reply_attempts)
+    end,
+    lease_id = null, leased_until = null, leased_for = null
+  where c.id = v_conversation.id;
+  return jsonb_build_object('outcome', v_outcome);
+end;
+$$;
+comment on function public.fail_sms_reply(uuid, text, boolean) is
+  'No usable answer: tried again after a pause, or the fallback when the attempts are used up. '
+  'p_suspends: the account or key is at fault, so the number rests and the attempt is given back. '
+  'Refused once the answer''s row exists.';
+
+-- The account, key or quota was refused: nothing of this number is tried for a while. Other numbers
+-- go on.
+create function sms.suspend(p_config_id uuid, p_reason text)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update public.sms_configs as f
+  set suspended_until = clock_timestamp() + (sms.policy()).suspend_for, suspended_reason = p_reason
+  where f.id = p_config_id;
+end;
+$$;
+
+-- The pause after the n-th failed attempt: 5, 10, 20, 40, 60 seconds, give or take a quarter.
+create function sms.backoff(p_attempts integer)
+returns interval language plpgsql set search_path = '' as $$
+begin
+  return (
+    select least(
+      t.retry_after * (2 ^ least(greatest(p_attempts, 1) - 1, 10)), greatest(interval '1 minute', t.retry_after)
+    ) * (0.75 + 0.5 * random())
+    from sms.policy() as t
+  );
+end;
+$$;
+
+-- Under whose rules a queued text passes the gate: a fixed answer under the AI's, what has to be
+-- said anyway under none.
+create function sms.gate_author(p_message public.sms_messages)
+returns text language plpgsql immutable set search_path = '' as $$
+begin
+  return case
+    when p_message.author = 'human' then 'human'
+    when p_message.canned_reply = 'stop' then 'confirmation'
+    when p_message.canned_reply in ('start', 'rate_limit') then 'system'
+    else 'ai'
+  end;
+end;
+$$;
+
+-- Has the contact had no fallback text within the hour?
+create function sms.fallback_is_due(p_conversation public.sms_conversations, p_now timestamptz)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return not exists (
+    select from public.sms_conversations as c
+    join public.sms_messages as m on m.conversation_id = c.id
+    where c.config_id = p_conversation.config_id
+      and c.contact_number = p_conversation.contact_number
+      and m.author = 'system' and m.canned_reply is null and m.in_reply_to is not null
+      and m.created_at > p_now - (sms.policy()).fallback_every
+  );
+end;
+$$;
+
+-- 22_send.sql =====================================================================================
+
+-- What became of handing a message to Twilio.
+
+create function public.finish_sms_send(
+  p_lease_id uuid, p_message_id bigint, p_message_sid text, p_status text,
+  p_segments integer default null, p_encoding text default null,
+  p_next_lease_id uuid default null
+)
+returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' as $$
+declare
+  v_outcome text := sms.record_sent(
+    p_lease_id, p_message_id, p_message_sid, p_status, p_segments, p_encoding
+  );
+begin
+  return jsonb_build_object('outcome', v_outcome, 'next', case
+    when p_next_lease_id is not null then sms.claim_next(p_next_lease_id)
+  end);
+end;
+$$;
+comment on function public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid) is
+  'Twilio accepted the text. Called twice it succeeds twice; gone: conversation or user were '
+  'deleted meanwhile. With p_next_lease_id, next is the next job, as claim_sms_work returns it, or '
+  'null when that cannot be said.';
+
+-- Gives the text its MessageSid and ends the lease: recorded, doubled, stale or gone.
+create function sms.record_sent(
+  p_lease_id uuid, p_message_id bigint, p_message_sid text, p_status text,
+  p_segments integer, p_encoding text
+)
+returns text language plpgsql set search_path = '' as $$
+declare
+  v_message public.sms_messages := sms.lock_message(p_message_id);
+  v_outcome text;
+begin
+  if v_message.id is null then
+    return 'gone';
+  end if;
+  v_outcome := sms.attach_sid(
+    v_message, p_message_sid, coalesce(sms.status_of(p_status), 'accepted')
+  );
+  if p_segments <> v_message.segments or p_encoding <> v_message.encoding
+    or v_message.segments is null or v_message.encoding is null then
+    update public.sms_messages as m
+    set segments = coalesce(p_segments, m.segments), encoding = coalesce(p_encoding, m.encoding)
+    where m.id = p_message_id;
+  end if;
+  perform sms.record_sent_at(v_message, p_lease_id);
+  return v_outcome;
+end;
+$$;
+
+-- A text of the conversation is no longer open: when the next is due. Ends the lease if it is still
+-- this one.
+create function sms.record_sent_at(p_message public.sms_messages, p_lease_id uuid)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update public.sms_conversations as c
+  set send_due_at = sms.send_due(c.id),
+    -- The next answer waited for this one and need not any more.
+    reply_due_at = case when c.reply_due_at = p_message.send_at then clock_timestamp()
+      else c.reply_due_at end,
+    lease_id = nullif(c.lease_id, p_lease_id),
+    leased_until = case when c.lease_id is distinct from p_lease_id then c.leased_until end,
+    leased_for = case when c.lease_id is distinct from p_lease_id then c.leased_for end
+  where c.id = p_message.conversation_id;
+end;
+$$;
+
+create function public.fail_sms_send(
+  p_lease_id uuid, p_message_id bigint, p_outcome text, p_error_message text,
+  p_error_code integer default null, p_retry_after numeric default null
+)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_message public.sms_messages := sms.lock_message(p_message_id);
+  v_timing sms.policy := sms.policy();
+  v_now timestamptz := clock_timestamp();
+  v_outcome text := p_outcome;
+begin
+  if v_message.id is null then
+    return jsonb_build_object('outcome', 'gone');
+  elsif not sms.end_lease(v_message.conversation_id, p_lease_id)
+    or v_message.status <> 'sending' then
+    return jsonb_build_object('outcome', v_message.status); -- decided by whoever came after
+  end if;
+  if p_outcome = 'refused' and v_now > v_message.created_at + v_timing.retry_for then
+    v_outcome := 'failed';
+  end if;
+  perform sms.reopen(
+    v_message,
+    case v_outcome when 'refused' then 'queued' when 'suspended' then 'queued' else v_outcome end,
+    case v_outcome
+      when 'refused' then v_now + coalesce(
+        make_interval(secs => p_retry_after::double precision), sms.backoff(v_message.attempts)
+      )
+      when 'suspended' then v_now + v_timing.suspend_for
+      when 'unknown' then v_now + v_timing.reconcile_after
+    end,
+    p_error_code, p_error_message
+  );
+  perform sms.record_refusal(v_message, p_error_code, p_error_message, v_outcome);
+  return jsonb_build_object('outcome', v_outcome);
+end;
+$$;
+comment on function public.fail_sms_send(uuid, bigint, text, text, integer, numeric) is
+  'Twilio did not accept the text. p_outcome: refused (never taken, tried again after '
+  'p_retry_after seconds), suspended (the number rests), failed (for good) or unknown (it may have '
+  'it: looked up later, never sent blindly).';
+
+-- What a refusal says beyond its text: the number is suspended, or the contact has opted out of it.
+create function sms.record_refusal(p_message public.sms_messages, p_error_code integer, p_error_message text, p_outcome text)
+returns void language plpgsql set search_path = '' as $$
+declare
+  v_conversation public.sms_conversations;
+  v_phone_number text;
+begin
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.id = p_message.conversation_id;
+  select f.phone_number into v_phone_number from public.sms_configs as f
+  where f.id = v_conversation.config_id;
+  if p_outcome = 'suspended' then
+    perform sms.suspend(v_conversation.config_id, p_error_message);
+  elsif p_error_code = 21610 then
+    perform sms.record_opt_out(
+      v_conversation.user_id, v_conversation.contact_number, v_phone_number, true, 'twilio',
+      clock_timestamp()
+    );
+  end if;
+end;
+$$;
+
+-- 23_reconcile.sql ================================================================================
+
+-- What may or may not be at Twilio. A lease fences decisions, not facts: a MessageSid is attached whoever
+-- reports it, and only the end of the lease needs the lease. Creating a message at Twilio is not
+-- idempotent, so what may have been accepted is reconciled before anything is sent again.
+
+create function public.reconcile_sms(p_message_id bigint, p_found jsonb, p_lease_id uuid default null)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_message public.sms_messages := sms.lock_message(p_message_id);
+  v_timing sms.policy := sms.policy();
+  v_now timestamptz := clock_timestamp();
+  v_sid text := sms.matching_sid(v_message, p_found);
+  v_outcome text;
+begin
+  if v_message.id is null then
+    return jsonb_build_object('outcome', 'gone');
+  elsif v_message.status <> 'unknown' then
+    v_outcome := v_message.status;
+  elsif v_sid is not null then
+    v_outcome := sms.attach_sid(v_message, v_sid, 'accepted');
+    perform sms.record_sent_at(v_message, p_lease_id);
+  elsif p_found is null then -- no complete listing could be had
+    perform sms.reopen(v_message, 'unknown', v_now + v_timing.reconcile_after,
+      v_message.error_code, v_message.error_message);
+    v_outcome := 'unknown';
+  elsif v_now > v_message.created_at + v_timing.unknown_for then
+    perform sms.reopen(v_message, 'failed', null, v_message.error_code,
+      'It was never found at Twilio');
+    v_outcome := 'failed';
+  elsif sms.has_unmatched_message(p_found) then
+    perform sms.reopen(v_message, 'unknown', v_now + v_timing.reconcile_after,
+      v_message.error_code, 'Twilio has a text to this contact that nobody here sent');
+    v_outcome := 'unknown';
+  elsif p_lease_id is not null and not exists (
+    select from public.sms_conversations as c
+    where c.id = v_message.conversation_id and c.lease_id = p_lease_id
+  ) then
+    v_outcome := 'unknown'; -- an old listing: deciding is up to whoever holds the lease
+  else
+    v_outcome := sms.reconcile_missing(v_message, v_now);
+  end if;
+  perform sms.end_lease(v_message.conversation_id, p_lease_id);
+  return jsonb_build_object('outcome', v_outcome, 'message_sid', v_sid);
+end;
+$$;
+comment on function public.reconcile_sms(bigint, jsonb, uuid) is
+  'Decides what became of an unknown text. p_found: all messages Twilio lists from our number to '
+  'that contact, created since two minutes before it was sent, [{sid, body, status, created_at}]; '
+  'null: no complete listing could be had. Returns {outcome: recorded (adopted), unknown, queued '
+  '(sent again) or failed}.';
+
+-- Settling.
+-- The SID of a message at Twilio that is nobody's yet and has our words, or ends in them (a trial
+-- account puts a sentence before).
+create function sms.matching_sid(p_message public.sms_messages, p_found jsonb)
+returns text language sql stable set search_path = '' as $$
+  select t ->> 'sid'
+  from jsonb_array_elements(p_found) as t
+  where p_message.message_content <> ''
+    and right(t ->> 'body', length(p_message.message_content)) = p_message.message_content
+    and not exists (select from public.sms_messages as m where m.message_sid = t ->> 'sid')
+  order by (t ->> 'body') = p_message.message_content desc, t ->> 'created_at'
+  limit 1;
+$$;
+
+-- Moves a text without SID to another state and its conversation's due time along.
+create function sms.reopen(p_message public.sms_messages, p_status text, p_send_at timestamptz, p_error_code integer, p_error_message text)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update public.sms_messages as m
+  set status = p_status, send_at = p_send_at, error_code = p_error_code,
+    error_message = p_error_message
+  where m.id = p_message.id;
+  update public.sms_conversations as c set send_due_at = sms.send_due(c.id)
+  where c.id = p_message.conversation_id;
+end;
+$$;
+
+-- Does Twilio list a message of ours that is nobody's? It may be the one we look for, its words
+-- changed.
+create function sms.has_unmatched_message(p_found jsonb)
+returns boolean language sql stable set search_path = '' as $$
+  select exists (
+    select from jsonb_array_elements(p_found) as t
+    where not exists (select from public.sms_messages as m where m.message_sid = t ->> 'sid')
+  );
+$$;
+
+-- A complete listing lacks the text. After two, a minute apart, it is sent again if nothing is
+-- newer in the conversation and it is young; else it failed. Also for the third time: what two
+-- listings prove, they prove each time.
+create function sms.reconcile_missing(p_message public.sms_messages, p_now timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  v_timing sms.policy := sms.policy();
+begin
+  if p_message.send_at > p_now then
+    return 'unknown'; -- looked up too early: Twilio may be taking it yet
+  elsif coalesce(p_message.listed_empty_at, p_now) > p_now - v_timing.reconcile_after then
+    update public.sms_messages as m
+    set listed_empty_at = coalesce(m.listed_empty_at, p_now) where m.id = p_message.id;
+    perform sms.reopen(
+      p_message, 'unknown', coalesce(p_message.listed_empty_at, p_now) + v_timing.reconcile_after,
+      p_message.error_code, p_message.error_message
+    );
+    return 'unknown';
+  elsif p_message.created_at > p_now - v_timing.resend_within
+    and not exists (
+      select from public.sms_messages as m
+      where m.conversation_id = p_message.conversation_id and m.id > p_message.id
+    ) then
+    update public.sms_messages as m set resent_at = p_now, listed_empty_at = null
+    where m.id = p_message.id;
+    perform sms.reopen(p_message, 'queued', p_now, null, null);
+    return 'queued';
+  end if;
+  perform sms.reopen(
+    p_message, 'failed', null, p_message.error_code, 'Twilio does not have it and it is too late to send it again'
+  );
+  return 'failed';
+end;
+$$;
+
+create function public.resend_sms(p_message_id bigint)
+returns bigint language plpgsql set search_path = '' as $$
+declare
+  v_message public.sms_messages := sms.lock_message(p_message_id);
+  v_id bigint;
+begin
+  if v_message.id is null then
+    raise exception using errcode = 'PT404', message = 'There is no such outgoing message';
+  elsif v_message.status not in ('failed', 'undelivered', 'canceled', 'blocked') then
+    raise exception using errcode = 'PT409',
+      message = format('The message is %s, so it was or may yet be sent', v_message.status),
+      hint = 'An unknown one is reconciled first: sms-gateway message reconcile.';
+  end if;
+  insert into public.sms_messages (conversation_id, author, message_content)
+  values (v_message.conversation_id, 'human', v_message.message_content)
+  returning id into v_id;
+  return v_id;
+end;
+$$;
+comment on function public.resend_sms(bigint) is
+  'A human decides to send a text that failed again: queues a copy and returns its id. The gate is '
+  'asked as for any text.';
+
+-- A text being sent under a lease that ended may be at Twilio: it is looked up later, never sent
+-- blindly.
+create function sms.mark_unknown(p_conversation public.sms_conversations)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update public.sms_messages as m
+  set status = 'unknown',
+    send_at = coalesce(p_conversation.leased_until, m.send_at) + (sms.policy()).reconcile_after,
+    error_message = 'The worker that was sending it ended'
+  where m.conversation_id = p_conversation.id and m.is_open and m.status = 'sending';
+end;
+$$;
+
+-- 24_delivery.sql =================================================================================
+
+-- What Twilio tells of a message afterwards. States only move forward; Twilio's word beats any
+-- state we guessed.
+
+create function public.record_sms_delivery(p_payload jsonb)
+returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' as $$
+declare
+  v_message public.sms_messages := sms.callback_target(p_payload);
+  v_status text := sms.status_of(p_payload ->> 'status');
+  v_code integer := (p_payload ->> 'error_code')::integer;
+  v_outcome text := 'recorded';
+begin
+  if v_message.id is null or v_message.direction = 'incoming' then
+    return jsonb_build_object('outcome', 'gone');
+  end if;
+  if v_message.message_sid is distinct from (p_payload ->> 'sid') then
+    v_outcome := sms.attach_sid(v_message, p_payload ->> 'sid', 'accepted');
+    perform sms.record_sent_at(v_message, null);
+  end if;
+  if v_outcome = 'recorded' and v_status is not null and not sms.advance_status(
+    v_message.id, v_status, v_code, p_payload ->> 'error_message'
+  ) then
+    v_outcome := 'stale';
+  end if;
+  if v_code = 21610 then
+    perform sms.record_refusal(v_message, v_code, null, 'failed');
+  end if;
+  perform sms.record_event(
+    v_message.id, p_payload ->> 'sid', coalesce(p_payload ->> 'status', 'none'), v_code,
+    nullif(p_payload -> 'form', 'null')
+  );
+  return jsonb_build_object('outcome', v_outcome, 'message_id', v_message.id);
+end;
+$$;
+comment on function public.record_sms_delivery(jsonb) is
+  'One status post of Twilio: {sid, status, to, message_id, error_code, error_message, form}. '
+  'Returns {outcome: recorded, stale (the text is further already), doubled (a second SID for it) '
+  'or gone (erased)}.';
+
+-- Twilio's callbacks.
+-- The text a callback speaks of: by its SID, else by the id we put into the callback URL if that
+-- text went to that contact.
+create function sms.callback_target(p_payload jsonb)
+returns public.sms_messages language plpgsql set search_path = '' as $$
+declare
+  v_message public.sms_messages;
+begin
+  select m.* into v_message from public.sms_messages as m
+  where m.message_sid = p_payload ->> 'sid'
+  for no key update;
+  if found then
+    return v_message;
+  end if;
+  v_message := sms.lock_message((p_payload ->> 'message_id')::bigint);
+  if not exists (
+    select from public.sms_conversations as c
+    where c.id = v_message.conversation_id and c.contact_number = p_payload ->> 'to'
+  ) or v_message.sending_at is null then
+    return null;
+  end if;
+  return v_message;
+end;
+$$;
+
+-- Locks an outgoing message and, before it, its conversation. Null: it was erased meanwhile.
+create function sms.lock_message(p_message_id bigint)
+returns public.sms_messages language plpgsql set search_path = '' as $$
+declare
+  v_message public.sms_messages;
+begin
+  perform from public.sms_conversations as c
+  where c.id = (select m.conversation_id from public.sms_messages as m where m.id = p_message_id)
+  for no key update;
+  select m.* into v_message from public.sms_messages as m
+  where m.id = p_message_id and m.direction = 'outgoing'
+  for no key update;
+  return v_message;
+end;
+$$;
+
+-- Twilio has this text under this SID. A second SID for one text means that it was sent twice:
+-- stored as the event "doubled".
+create function sms.attach_sid(p_message public.sms_messages, p_message_sid text, p_status text)
+returns text language plpgsql set search_path = '' as $$
+begin
+  if p_message.message_sid <> p_message_sid then
+    perform sms.record_event(p_message.id, p_message_sid, 'doubled', null, null);
+    return 'doubled';
+  elsif p_message.message_sid is null then
+    -- Twilio's word beats any state we guessed, also 'failed' and 'queued'.
+    update public.sms_messages as m
+    set message_sid = p_message_sid, status = 'accepted', send_at = null,
+      error_code = null, error_message = null
+    where m.id = p_message.id
+      and not exists (select from public.sms_messages as o where o.message_sid = p_message_sid);
+    if not found then
+      return 'stale'; -- reconciling gave it to another text with the same words
+    end if;
+  end if;
+  if p_status <> 'accepted' then
+    perform sms.advance_status(p_message.id, p_status, null, null);
+  end if;
+  return 'recorded';
+end;
+$$;
+
+-- Logs one state of a SID, once.
+create function sms.record_event(
+  p_message_id bigint, p_message_sid text, p_status text, p_error_code integer, p_payload jsonb
+)
+returns boolean language plpgsql set search_path = '' as $$
+begin
+  insert into public.sms_delivery_events (message_id, message_sid, status, error_code, payload)
+  values (p_message_id, p_message_sid, p_status, p_error_code, p_payload)
+  on conflict do nothing;
+  return found;
+end;
+$$;
+
+-- Moves a text that Twilio has to a later state; callbacks come in any order. False: it is there
+-- already, or further.
+create function sms.advance_status(
+  p_message_id bigint, p_status text, p_error_code integer, p_error_message text
+)
+returns boolean language plpgsql set search_path = '' as $$
+begin
+  update public.sms_messages as m
+  set status = p_status,
+    error_code = case when p_status in ('failed', 'undelivered') then p_error_code end,
+    error_message = case when p_status in ('failed', 'undelivered') then coalesce(
+      p_error_message, (select e.meaning from public.sms_error_codes as e where e.code = p_error_code)
+    ) end,
+    delivered_at = case when p_status = 'delivered' then clock_timestamp() else m.delivered_at end
+  where m.id = p_message_id
+    and sms.status_rank(m.status) < sms.status_rank(p_status);
+  return found;
+end;
+$$;
+
+-- 30_takeover.sql =================================================================================
+
+-- What a human does: writes a text, closes a conversation. Both silence the AI at once: the
+-- worker that is generating an answer learns it when its lease is gone.
+--
+-- Lock order everywhere: conversation, messages, opt-outs, counters last.
+
+-- Refuses a person's text that can never be sent.
+create function sms.admit_human_message(
+  p_message public.sms_messages, p_conversation public.sms_conversations
+)
+returns void language plpgsql security definer set search_path = '' as $$
+begin
+  if p_conversation.status = 'closed' then
+    raise exception using errcode = 'PT409', message = 'The conversation is closed',
+      hint = 'The contact''s next text opens a new one.';
+  elsif btrim(p_message.message_content) = '' or length(p_message.message_content) > 1600 then
+    raise exception using errcode = 'PT422', message = 'The text is empty or too long',
+      hint = 'A text has 1 to 1,600 characters.';
+  elsif (
+    select sum(s.human_replies) from public.sms_daily_stats as s
+    where s.user_id = p_message.user_id and s.day = (p_message.created_at at time zone 'UTC')::date
+  ) >= 1000 then
+    raise exception using errcode = 'PT429', message = 'Too many texts today',
+      hint = 'At most 1,000 texts written by people per user and UTC day.';
+  end if;
+end;
+$$;
+
+-- A human wrote: the AI is silent, also with the answer it is generating.
+create function sms.after_human_message()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_keeps_lease boolean := sms.has_sending(new.conversation_id);
+begin
+  update public.sms_conversations as c
+  set last_message_at = greatest(c.last_message_at, new.created_at),
+    paused_until = new.created_at + f.takeover_pause,
+    wants_human = false,
+    reply_due_at = null,
+    waiting_since = null,
+    reply_attempts = 0,
+    superseded = 0,
+    read_up_to_id = greatest(c.read_up_to_id, new.id),
+    send_due_at = sms.send_due(c.id),
+    lease_id = case when v_keeps_lease then c.lease_id end,
+    leased_until = case when v_keeps_lease then c.leased_until end,
+    leased_for = case when v_keeps_lease then c.leased_for end
+  from public.sms_configs as f
+  where c.id = new.conversation_id and f.id = c.config_id;
+  return null;
+end;
+$$;
+
+create trigger sms_messages_after_human
+  after insert on public.sms_messages
+  for each row when (new.author = 'human') execute function sms.after_human_message();
+
+-- Is a text of this conversation being handed to Twilio? Then its lease stays.
+create function sms.has_sending(p_conversation_id uuid)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from public.sms_messages as m
+    where m.conversation_id = p_conversation_id and m.is_open and m.status = 'sending'
+  );
+end;
+$$;
+
+-- Closing drops what is owed; a text being handed to Twilio is finished.
+create function sms.before_close()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  if old.status = 'closed' then
+    raise exception using errcode = 'PT409', message = 'A closed conversation stays closed',
+      hint = 'The contact''s next text opens a new one.';
+  end if;
+  new.closed_at := clock_timestamp();
+  new.reply_due_at := null;
+  new.waiting_since := null;
+  new.wants_human := false;
+  if not sms.has_sending(new.id) then
+    new.lease_id := null;
+    new.leased_until := null;
+    new.leased_for := null;
+  end if;
+  return new;
+end;
+$$;
+
+create trigger sms_conversations_before_close
+  before update of status on public.sms_conversations
+  for each row when (old.status is distinct from new.status)
+  execute function sms.before_close();
+
+-- Closing cancels what is queued.
+create function sms.after_close()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  update public.sms_messages as m
+  set status = 'canceled', send_at = null, in_reply_to = null, error_message = 'closed'
+  where m.conversation_id = new.id and m.is_open and m.status = 'queued';
+  update public.sms_conversations as c
+  set send_due_at = sms.send_due(c.id)
+  where c.id = new.id and c.send_due_at is not null;
+  return null;
+end;
+$$;
+
+create trigger sms_conversations_after_close
+  after update of status on public.sms_conversations
+  for each row when (old.status is distinct from new.status)
+  execute function sms.after_close();
+
+-- Nothing is owed any more in a locked conversation, and whoever is generating an answer has lost
+-- its lease; a text being handed to Twilio is finished.
+create function sms.cancel_pending_reply(p_conversation_id uuid)
+returns void language plpgsql set search_path = '' as $$
+declare
+  v_keeps_lease boolean := sms.has_sending(p_conversation_id);
+begin
+  update public.sms_conversations as c
+  set reply_due_at = null,
+    waiting_since = null,
+    reply_attempts = 0,
+    superseded = 0,
+    lease_id = case when v_keeps_lease then c.lease_id end,
+    leased_until = case when v_keeps_lease then c.leased_until end,
+    leased_for = case when v_keeps_lease then c.leased_for end
+  where c.id = p_conversation_id;
+end;
+$$;
+
+-- 40_client_api.sql ===============================================================================
+
+-- What React calls: supabase.from(...) and supabase.rpc(...), under row level security. The service
+-- role sees all users. Errors are PT404, PT409, PT422 and PT429, which the Data API turns into
+-- HTTP 404, 409, 422 and 429; what belongs to somebody else looks like what does not exist.
+
+-- The inbox.
+create view public.sms_inbox with (security_invoker = true) as
+select
+  c.id,
+  c.user_id,
+  c.config_id,
+  c.contact_number,
+  c.status,
+  c.auto_reply,
+  c.paused_until,
+  c.wants_human,
+  c.read_up_to_id,
+  c.last_message_at,
+  c.created_at,
+  c.closed_at,
+  newest.id as message_id,
+  newest.direction as message_direction,
+  newest.author as message_author,
+  newest.status as message_status,
+  newest.message_content,
+  newest.created_at as message_created_at,
+  case when c.last_incoming_id > c.read_up_to_id then (
+    select count(*)::integer
+    from (
+      select from public.sms_messages as m
+      where m.conversation_id = c.id and m.id > c.read_up_to_id and m.direction = 'incoming'
+      limit 100
+    ) as unseen
+  ) else 0 end as unread_count
+from public.sms_conversations as c
+left join lateral (
+  select m.id, m.direction, m.author, m.status, m.message_content, m.created_at
+  from public.sms_messages as m
+  where m.conversation_id = c.id
+  order by m.id desc
+  limit 1
+) as newest on true;
+
+comment on view public.sms_inbox is
+  'One row per conversation with its newest message. Order by last_message_at descending and take '
+  'a page; the next page is last_message_at < the last one''s. Read only: change '
+  'sms_conversations.';
+comment on column public.sms_inbox.unread_count is
+  'Texts of the contact after read_up_to_id; 100 means 100 or more.';
+
+create function public.send_sms(
+  p_conversation_id uuid, p_content text, p_client_ref uuid default gen_random_uuid()
+)
+returns setof public.sms_messages language plpgsql set search_path = '' as $$
+declare
+  v_client_ref uuid := coalesce(p_client_ref, gen_random_uuid());
+begin
+  -- Asked again after a lost answer: the text is there, even if the conversation was closed since.
+  return query select m.* from public.sms_messages as m
+    where m.conversation_id = p_conversation_id and m.client_ref = v_client_ref;
+  if found then
+    return;
+  end if;
+  insert into public.sms_messages (conversation_id, message_content, client_ref)
+  values (p_conversation_id, p_content, v_client_ref)
+  on conflict (user_id, client_ref) where client_ref is not null do nothing;
+  return query select m.* from public.sms_messages as m
+    where m.conversation_id = p_conversation_id and m.client_ref = v_client_ref;
+  if not found then
+    raise exception using errcode = 'PT409',
+      message = 'This p_client_ref was used in another conversation',
+      hint = 'Make up a new one for every text: crypto.randomUUID().';
+  end if;
+end;
+$$;
+comment on function public.send_sms(uuid, text, uuid) is
+  'Sends a text as a human and returns its row; called twice with one p_client_ref it is one text. '
+  'The AI is silent in that conversation for the number''s takeover_pause. PT404: no such '
+  'conversation. PT409: it is closed. PT422: the text is empty or too long. PT429: too many today.';
+
+create function public.close_sms_conversation(p_conversation_id uuid)
+returns setof public.sms_conversations language plpgsql set search_path = '' as $$
+begin
+  update public.sms_conversations as c set status = 'closed'
+  where c.id = p_conversation_id and c.status = 'active';
+  return query select c.* from public.sms_conversations as c where c.id = p_conversation_id;
+  if not found then
+    raise exception using errcode = 'PT404', message = 'There is no such conversation',
+      hint = 'It may have been erased, or it belongs to somebody else.';
+  end if;
+end;
+$$;
+comment on function public.close_sms_conversation(uuid) is
+  'Closes a conversation and returns it; one closed already stays as it is. What is queued or owed '
+  'in it is dropped; the contact''s next text opens a new one. PT404: no such conversation.';
+
+create function public.mark_sms_read(p_conversation_id uuid, p_up_to_id bigint default null)
+returns bigint language plpgsql set search_path = '' as $$
+declare
+  v_read bigint;
+begin
+  select greatest(c.read_up_to_id, least(coalesce(p_up_to_id, c.last_incoming_id), c.last_incoming_id))
+  into v_read
+  from public.sms_conversations as c where c.id = p_conversation_id;
+  if not found then
+    raise exception using errcode = 'PT404', message = 'There is no such conversation',
+      hint = 'It may have been erased, or it belongs to somebody else.';
+  end if;
+  update public.sms_conversations as c set read_up_to_id = v_read
+  where c.id = p_conversation_id and c.read_up_to_id < v_read;
+  return v_read;
+end;
+$$;
+comment on function public.mark_sms_read(uuid, bigint) is
+  'The owner has seen the conversation up to that message (null: up to its newest text); never '
+  'back. Returns read_up_to_id. To be silent or to answer again the AI needs no function: update '
+  'sms_conversations set auto_reply = false, or auto_reply = true and paused_until = null. PT404: '
+  'no such conversation.';
+
+create function public.get_sms_conversation_history(
+  p_conversation_id uuid, p_limit integer default 50, p_before_id bigint default null
+)
+returns setof public.sms_messages language plpgsql stable set search_path = '' as $$
+begin
+  if not exists (select from public.sms_conversations as c where c.id = p_conversation_id) then
+    raise exception using errcode = 'PT404', message = 'There is no such conversation',
+      hint = 'It may have been erased, or it belongs to somebody else.';
+  end if;
+  return query
+    select m.* from public.sms_messages as m
+    where m.conversation_id = p_conversation_id
+      and m.id < coalesce(p_before_id, 9223372036854775807)
+    order by m.id desc
+    limit least(greatest(coalesce(p_limit, 50), 1), 200);
+end;
+$$;
+comment on function public.get_sms_conversation_history(uuid, integer, bigint) is
+  'One page of a conversation, newest first; the next page is asked for with the last id as '
+  'p_before_id. p_limit 1 to 200. PT404: no such conversation.';
+
+-- 41_search.sql ===================================================================================
+
+-- Finding messages by their words and contacts by their digits.
+
+-- Search. Text operators are not leakproof, so under row level security they would use no index:
+-- search_sms is security definer and asks for the caller's rows itself.
+--
+-- What is said often is found among the newest texts, what is said seldom by index. An index on
+-- words alone would fetch all that was ever said by anybody, so its entries are an owner's words
+-- in a block of 131,072 ids: blocks are asked newest first until the page is full.
+-- The words of a text, without case and accents, as index entries: "5ea1b2c3f.hola" is hola, said
+-- by an owner in block f.
+create function sms.search_words(p_user_id uuid, p_id bigint, p_text text)
+returns tsvector language plpgsql immutable parallel safe cost 1000 set search_path = '' as $$
+declare
+  v_key text := right(p_user_id::text, 8) || to_hex(p_id >> 17) || '.';
+  v_text text := lower(p_text);
+begin
+  if length(v_text) < octet_length(v_text) then
+    v_text := translate(v_text, 'áàâãäåéèêëíìîïóòôõöúùûüñç', 'aaaaaaeeeeiiiiooooouuuunc');
+  end if;
+  if length(v_text) > 500 then -- an index entry has a limit
+    v_text := regexp_replace(v_text, '(\S{100})\S+', '\1', 'g');
+  end if;
+  -- To the parser these make addresses, signs and tags of what people type between words.
+  v_text := translate(v_text, '-./@_:+<&', '         ');
+  v_text := array_to_string(tsvector_to_array(to_tsvector('pg_catalog.simple', v_text)), ' ' || v_key);
+  return array_to_tsvector(string_to_array(nullif(v_key || v_text, v_key), ' '));
+end;
+$$;
+
+-- Without the list of entries to be sorted in later: every search would read it once per block, and
+-- the text that fills it would wait until it is sorted in. Without open texts, which would be indexed
+-- again a moment later: they are among the newest.
+create index sms_messages_search_idx on public.sms_messages
+  using gin (sms.search_words(user_id, id, message_content)) with (fastupdate = off)
+  where not is_open;
+
+-- A part of a contact's number, from anywhere in it. Beside the conversation, because every text
+-- updates that one and would rewrite the entries.
+create table sms.contact_digits (
+  conversation_id uuid not null,
+  user_id uuid not null,
+  endings tsvector not null,
+  constraint sms_contact_digits_pkey primary key (conversation_id),
+  constraint sms_contact_digits_conversation_id_fkey foreign key (conversation_id, user_id)
+    references public.sms_conversations (id, user_id) on delete cascade
+);
+create index sms_contact_digits_endings_idx on sms.contact_digits using gin (endings);
+
+comment on table sms.contact_digits is
+  'Every ending of each contact''s number, so that its beginnings are all parts of the number.';
+
+create function public.search_sms(
+  p_query text, p_limit integer default 20, p_before_id bigint default null
+)
+returns setof public.sms_messages language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_user_id uuid := auth.uid();
+  v_limit integer := least(greatest(coalesce(p_limit, 20), 1), 100);
+  v_before_id bigint := coalesce(p_before_id, 9223372036854775807);
+  v_words text[] := array(
+    select split_part(entry, '.', 2)
+    from unnest(tsvector_to_array(sms.search_words(v_user_id, 0, left(p_query, 200)))) as entry
+    limit 8
+  );
+  v_digits text := regexp_replace(p_query, '[-+(). ]', '', 'g');
+  v_ids bigint[] := array[]::bigint[];
+begin
+  if v_user_id is null then
+    raise exception using errcode = 'PT422', message = 'search_sms searches the texts of a user',
+      hint = 'Call it with the session of a signed-in user.';
+  end if;
+  if cardinality(v_words) > 0 then
+    v_ids := sms.search_messages(v_user_id, v_words, v_limit, v_before_id);
+  end if;
+  if v_digits ~ '^[0-9]{3,15}$' then
+    v_ids := v_ids || sms.search_contacts(v_user_id, v_digits, v_limit, v_before_id);
+  end if;
+  return query select m.* from public.sms_messages as m
+    where m.id = any (v_ids) and m.user_id = v_user_id
+    order by m.id desc
+    limit v_limit;
+end;
+$$;
+comment on function public.search_sms(text, integer, bigint) is
+  'The caller''s texts that have all the words of p_query, or words that begin with them, whatever '
+  'their case and accents; for three digits or more also the newest message of each conversation '
+  'whose contact''s number has them in a row. Newest first; the next page is asked for with the '
+  'last id as p_before_id. p_limit 1 to 100. Nothing to search for finds nothing. PT422: there is '
+  'no user (the service role has none).';
+
+-- Ids of the newest texts with all these words, newest first.
+create function sms.search_messages(
+  p_user_id uuid, p_words text[], p_limit integer, p_before_id bigint
+)
+returns bigint[] language plpgsql stable set search_path = '' as $$
+declare
+  v_ids bigint[];
+  v_newest bigint;
+  v_from bigint;
+begin
+  select max(w.id), min(w.id) into v_newest, v_from
+  from (
+    select m.id from public.sms_messages as m
+    where m.user_id = p_user_id and m.id < p_before_id
+    order by m.id desc
+    limit 500
+  ) as w;
+  v_ids := sms.search_newest(p_user_id, p_words, p_limit, v_newest + 1, v_from);
+  if cardinality(v_ids) < p_limit then
+    v_ids := v_ids || sms.search_blocks(
+      p_user_id, p_words, p_limit - cardinality(v_ids), v_from
+    );
+  end if;
+  return v_ids;
+end;
+$$;
+
+-- Texts with all these words among the owner's from p_from_id on, by reading them.
+create function sms.search_newest(
+  p_user_id uuid, p_words text[], p_limit integer, p_before_id bigint, p_from_id bigint
+)
+returns bigint[] language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select m.id from public.sms_messages as m
+    where m.user_id = p_user_id and m.id < p_before_id and m.id >= p_from_id
+      and m.message_content ~* all (array(
+        select sms.word_pattern(word) from unnest(p_words) as word
+      ))
+    order by m.id desc
+    limit p_limit
+  );
+end;
+$$;
+
+-- A word without accents as a regular expression that finds it with them.
+create function sms.word_pattern(p_word text)
+returns text language plpgsql immutable set search_path = '' as $$
+begin
+  return '\m' || replace(replace(replace(replace(replace(replace(replace(p_word,
+    'a', '[aáàâãäå]'), 'e', '[eéèêë]'), 'i', '[iíìîï]'), 'o', '[oóòôõö]'), 'u', '[uúùûü]'),
+    'n', '[nñ]'), 'c', '[cç]');
+end;
+$$;
+
+-- Texts with all these words, or words that begin with them, by index: one block after the other,
+-- newest first, until there are enough.
+create function sms.search_blocks(
+  p_user_id uuid, p_words text[], p_limit integer, p_before_id bigint
+)
+returns bigint[] language plpgsql stable set search_path = '' as $$
+declare
+  v_key text := right(p_user_id::text, 8);
+  v_query text := (select string_agg(format('''@%s'':*', word), ' & ') from unnest(p_words) as word);
+  v_oldest bigint := (
+    select m.id from public.sms_messages as m where m.user_id = p_user_id order by m.id limit 1
+  );
+begin
+  return array(
+    select newest.id
+    from generate_series((p_before_id - 1) >> 17, v_oldest >> 17, -1) as block
+    cross join lateral (
+      select said.id
+      from (
+        select m.id, m.user_id from public.sms_messages as m
+        where not m.is_open and sms.search_words(m.user_id, m.id, m.message_content)
+          @@ replace(v_query, '@', v_key || to_hex(block) || '.')::tsquery
+        offset 0 -- or the planner would add the index on user_id, and read all of it
+      ) as said
+      where said.user_id = p_user_id and said.id < p_before_id
+      order by said.id desc
+      limit p_limit
+    ) as newest
+    limit p_limit
+  );
+end;
+$$;
+
+-- The newest message of each conversation whose contact's number has these digits in a row: among
+-- the newest 1,000 conversations, else by index.
+create function sms.search_contacts(
+  p_user_id uuid, p_digits text, p_limit integer, p_before_id bigint
+)
+returns bigint[] language plpgsql stable set search_path = '' as $$
+declare
+  v_before timestamptz := coalesce((
+    select m.created_at + interval '1 minute' from public.sms_messages as m where m.id = p_before_id
+  ), 'infinity');
+  v_ids bigint[];
+begin
+  v_ids := array(
+    select n.id
+    from (
+      select c.id, c.contact_number from public.sms_conversations as c
+      where c.user_id = p_user_id and c.last_message_at < v_before
+      order by c.last_message_at desc
+      limit 1000
+    ) as c
+    cross join lateral (
+      select m.id from public.sms_messages as m
+      where m.conversation_id = c.id
+      order by m.id desc
+      limit 1
+    ) as n
+    where position(p_digits in c.contact_number) > 0
+      and n.id < p_before_id
+    limit p_limit
+  );
+  if cardinality(v_ids) = p_limit then
+    return v_ids;
+  end if;
+  return array(
+    select n.id
+    from sms.contact_digits as d
+    cross join lateral (
+      select m.id from public.sms_messages as m
+      where m.conversation_id = d.conversation_id
+      order by m.id desc
+      limit 1
+    ) as n
+    where d.endings @@ format('''%s.%s'':*', right(p_user_id::text, 8), p_digits)::tsquery
+      and d.user_id = p_user_id and n.id < p_before_id
+    order by n.id desc
+    limit p_limit
+  );
+end;
+$$;
+
+-- The endings of a number, three digits and longer, as index entries of its owner.
+create function sms.endings(p_user_id uuid, p_contact_number text)
+returns tsvector language plpgsql immutable set search_path = '' as $$
+begin
+  return array_to_tsvector(array(
+    select right(p_user_id::text, 8) || '.' || substr(d.digits, n)
+    from regexp_replace(p_contact_number, '[^0-9]', '', 'g') as d (digits)
+    cross join lateral generate_series(1, length(d.digits) - 2) as n
+  ));
+end;
+$$;
+
+-- Makes a new conversation's contact searchable, and a forgotten one's not.
+create function sms.store_digits()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  insert into sms.contact_digits as d (conversation_id, user_id, endings)
+  values (new.id, new.user_id, sms.endings(
+    new.user_id, case when new.contact_number not like 'forgotten:%' then new.contact_number else '' end
+  ))
+  on conflict (conversation_id) do update set endings = excluded.endings;
+  return null;
+end;
+$$;
+
+create trigger sms_conversations_store_digits
+  after insert or update of contact_number on public.sms_conversations
+  for each row execute function sms.store_digits();
+
+-- 42_statistics.sql ===============================================================================
+
+-- Statistics from the counters: they cost the same with fifty texts and with fifty million. Under
+-- row level security they are the caller's own; the service role sees all users together.
+--
+-- Counters per owner, day and number, and per hour for the last days, so that statistics cost
+-- the same at any size.
+--
+-- What a row counts is a function of the row: an insert adds it, an update adds the difference, a
+-- delete takes nothing back. One shared row a day would cost more than half of the speed; sixteen
+-- shards, summed on read, let writers pass each other. The triggers are deferred, so that counters
+-- are the last locks a transaction takes.
+--
+-- "How many contacts texted in the last 7 days" cannot be summed from days: who texted on two of
+-- them would count twice. So each contact stands in one day and one hour only, that of its newest
+-- text (last_seen), and moves on with its next text. Summed from a moment on, last_seen is the
+-- number of contacts who texted since then; summed over all days, the number of contacts.
+
+create table public.sms_daily_stats (
+  user_id uuid not null,
+  day date not null,
+  config_id uuid not null,
+  shard smallint not null,
+  conversations integer not null default 0,
+  closed integer not null default 0,
+  with_human integer not null default 0,
+  last_seen integer not null default 0,
+  messages_in integer not null default 0,
+  messages_out integer not null default 0,
+  ai_replies integer not null default 0,
+  human_replies integer not null default 0,
+  failed integer not null default 0,
+  segments integer not null default 0,
+  prompt_tokens bigint not null default 0,
+  completion_tokens bigint not null default 0,
+  cost numeric(14, 5) not null default 0,
+  responses integer not null default 0,
+  response_seconds numeric(16, 3) not null default 0,
+  constraint sms_daily_stats_pkey primary key (user_id, day, config_id, shard),
+  constraint sms_daily_stats_config_id_fkey foreign key (config_id, user_id)
+    references public.sms_configs (id, user_id) on delete cascade
+) with (fillfactor = 50);
+create index sms_daily_stats_config_id_idx on public.sms_daily_stats (config_id, user_id);
+create index sms_daily_stats_shard_idx on public.sms_daily_stats (day) where shard > 0;
+
+comment on table public.sms_daily_stats is
+  'Counters per owner, UTC day and number: select a range of days and sum over shard. Deleting '
+  'conversations does not count down.';
+comment on column public.sms_daily_stats.shard is
+  'Writers count in one of sixteen rows; days gone by are folded into shard 0.';
+comment on column public.sms_daily_stats.conversations is 'Conversations opened.';
+comment on column public.sms_daily_stats.closed is 'Conversations closed, or erased while active.';
+comment on column public.sms_daily_stats.with_human is
+  'Conversations opened on this day in which a human has written.';
+comment on column public.sms_daily_stats.last_seen is
+  'Contacts whose newest text is of this day. Summed from a day until today: contacts who texted '
+  'since then. A contact of two numbers counts at each.';
+comment on column public.sms_daily_stats.messages_in is 'Texts of contacts.';
+comment on column public.sms_daily_stats.messages_out is
+  'Texts to contacts, also those that failed or were blocked.';
+comment on column public.sms_daily_stats.ai_replies is 'Texts written by the model.';
+comment on column public.sms_daily_stats.human_replies is 'Texts written by a human.';
+comment on column public.sms_daily_stats.failed is 'Outgoing texts that are failed or undelivered.';
+comment on column public.sms_daily_stats.segments is 'Billed segments of outgoing texts.';
+comment on column public.sms_daily_stats.prompt_tokens is 'Tokens the model read.';
+comment on column public.sms_daily_stats.completion_tokens is 'Tokens the model wrote.';
+comment on column public.sms_daily_stats.cost is
+  'What Twilio charged for outgoing texts, in the account''s currency.';
+comment on column public.sms_daily_stats.responses is
+  'Answers, of the AI or a human, to a waiting text.';
+comment on column public.sms_daily_stats.response_seconds is
+  'Sum over those of the seconds the text waited.';
+
+create table public.sms_hourly_stats (
+  user_id uuid not null,
+  hour timestamptz not null,
+  config_id uuid not null,
+  shard smallint not null,
+  conversations integer not null default 0,
+  messages integer not null default 0,
+  last_seen integer not null default 0,
+  constraint sms_hourly_stats_pkey primary key (user_id, hour, config_id, shard),
+  constraint sms_hourly_stats_config_id_fkey foreign key (config_id, user_id)
+    references public.sms_configs (id, user_id) on delete cascade
+) with (fillfactor = 50);
+create index sms_hourly_stats_config_id_idx on public.sms_hourly_stats (config_id, user_id);
+create index sms_hourly_stats_hour_idx on public.sms_hourly_stats (hour);
+create index sms_hourly_stats_shard_idx on public.sms_hourly_stats (hour) where shard > 0;
+
+comment on table public.sms_hourly_stats is
+  'The last eight days by hour (UTC), for what is counted over the last 24 hours or 7 days: sum '
+  'over shard.';
+comment on column public.sms_hourly_stats.conversations is 'Conversations opened.';
+comment on column public.sms_hourly_stats.messages is 'Texts in and out.';
+comment on column public.sms_hourly_stats.last_seen is
+  'Contacts whose newest text is of this hour.';
+
+create function public.get_user_sms_stats(p_user_id uuid default auth.uid())
+returns table (
+  total_conversations bigint, active_conversations bigint, total_messages bigint,
+  messages_in bigint, messages_out bigint, avg_messages_per_conversation numeric,
+  conversations_24h bigint, messages_24h bigint, avg_response_time_seconds numeric,
+  total_users bigint, active_users_24h bigint, active_users_7d bigint,
+  ai_replies bigint, human_replies bigint, failed bigint, opted_out bigint,
+  segments bigint, tokens bigint, cost numeric
+)
+language plpgsql stable set search_path = '' as $$
+begin
+  if p_user_id is distinct from auth.uid() and p_user_id is not null
+    and not exists (select from public.sms_configs as f where f.user_id = p_user_id) then
+    raise exception using errcode = 'PT404', message = 'There is no such user',
+      hint = 'Without p_user_id it is the caller.';
+  end if;
+  return query
+  with ever as (
+    select sum(s.conversations) as opened, sum(s.closed) as closed, sum(s.last_seen) as seen,
+      sum(s.messages_in) as received, sum(s.messages_out) as sent,
+      sum(s.ai_replies) as ai, sum(s.human_replies) as human, sum(s.failed) as failed,
+      sum(s.segments) as segments, sum(s.prompt_tokens + s.completion_tokens)::bigint as tokens,
+      sum(s.cost) as cost, sum(s.response_seconds) / nullif(sum(s.responses), 0) as seconds
+    from public.sms_daily_stats as s
+    where p_user_id is null or s.user_id = p_user_id
+  ), week as (
+    select sum(s.last_seen) as seen, sum(s.last_seen) filter (where s.hour >= t.day_ago) as seen_24h,
+      sum(s.conversations) filter (where s.hour >= t.day_ago) as opened_24h,
+      sum(s.messages) filter (where s.hour >= t.day_ago) as messages_24h
+    from public.sms_hourly_stats as s,
+      date_trunc('hour', now() - interval '24 hours', 'UTC') as t (day_ago)
+    where (p_user_id is null or s.user_id = p_user_id)
+      and s.hour >= date_trunc('hour', now() - interval '7 days', 'UTC')
+  ), intents as (
+    select coalesce(
+      max(o.changed_at) filter (where o.opted_out)
+        >= max(o.changed_at) filter (where not o.opted_out),
+      bool_or(o.opted_out)
+    ) as opted_out
+    from public.sms_opt_outs as o
+    where p_user_id is null or o.user_id = p_user_id
+    group by o.user_id, o.contact_number
+  )
+  select
+    coalesce(e.opened, 0), coalesce(e.opened - e.closed, 0), coalesce(e.received + e.sent, 0),
+    coalesce(e.received, 0), coalesce(e.sent, 0),
+    round((e.received + e.sent) / nullif(e.opened, 0)::numeric, 2),
+    coalesce(w.opened_24h, 0), coalesce(w.messages_24h, 0), round(e.seconds, 1),
+    coalesce(e.seen, 0), coalesce(w.seen_24h, 0), coalesce(w.seen, 0),
+    coalesce(e.ai, 0), coalesce(e.human, 0), coalesce(e.failed, 0),
+    (select count(*) from intents where intents.opted_out),
+    coalesce(e.segments, 0), coalesce(e.tokens, 0), coalesce(e.cost, 0)
+  from ever as e, week as w;
+end;
+$$;
+comment on function public.get_user_sms_stats(uuid) is
+  'One row of a user''s totals, as get_sms_stats. PT404: no such user, or not the caller; the '
+  'service role may ask for any.';
+
+create function public.get_sms_stats()
+returns table (
+  total_conversations bigint, active_conversations bigint, total_messages bigint,
+  messages_in bigint, messages_out bigint, avg_messages_per_conversation numeric,
+  conversations_24h bigint, messages_24h bigint, avg_response_time_seconds numeric,
+  total_users bigint, active_users_24h bigint, active_users_7d bigint,
+  ai_replies bigint, human_replies bigint, failed bigint, opted_out bigint,
+  segments bigint, tokens bigint, cost numeric
+)
+language sql stable set search_path = '' as $$
+  select * from public.get_user_sms_stats();
+$$;
+comment on function public.get_sms_stats() is $$One row of the caller's totals since the first text; erasing conversations does not lower them (active_conversations excepted).
+total_conversations: opened by a contact's text. active_conversations: of those, neither closed nor erased.
+total_messages: messages_in (texts of contacts) and messages_out (texts to contacts, also those that were blocked or failed). avg_messages_per_conversation: total_messages by total_conversations.
+conversations_24h, messages_24h, active_users_24h, active_users_7d: in the last 24 hours or 7 days, counted from the full hour.
+total_users: contacts who texted; a contact of two of the caller's numbers counts twice, one who was erased and returns counts anew. active_users_24h, active_users_7d: of those, the ones who texted in that time.
+avg_response_time_seconds: from the oldest text an answer covers to that answer, of the AI or a human; null: none yet.
+ai_replies, human_replies: texts written by the model, by people. failed: outgoing texts that are failed or undelivered.
+opted_out: contacts whose newest intent is not to be texted. segments, cost: as Twilio billed outgoing texts. tokens: read and written by the model.$$;
+
+create function public.get_sms_engagement_metrics(p_days integer default 30)
+returns table (
+  total_users bigint, active_users bigint, active_users_24h bigint, active_users_7d bigint,
+  total_conversations bigint, total_messages bigint,
+  avg_response_time_minutes numeric, total_ai_responses bigint, total_human_responses bigint,
+  avg_messages_per_user numeric, share_resolved_without_human numeric
+)
+language plpgsql stable set search_path = '' as $$
+begin
+  if coalesce(p_days, 0) not between 1 and 3660 then
+    raise exception using errcode = 'PT422', message = 'p_days is not a number of days',
+      hint = '1 (today) to 3660.';
+  end if;
+  return query
+  with days as (
+    select sum(s.last_seen) as seen, sum(s.conversations) as opened,
+      sum(s.with_human) as with_human, sum(s.messages_in + s.messages_out) as messages,
+      sum(s.ai_replies) as ai, sum(s.human_replies) as human,
+      sum(s.response_seconds) / nullif(sum(s.responses), 0) as seconds
+    from public.sms_daily_stats as s
+    where s.day > (now() at time zone 'UTC')::date - p_days
+  )
+  select
+    t.total_users, coalesce(d.seen, 0), t.active_users_24h, t.active_users_7d,
+    coalesce(d.opened, 0), coalesce(d.messages, 0),
+    round(d.seconds / 60, 2), coalesce(d.ai, 0), coalesce(d.human, 0),
+    round(d.messages / nullif(d.seen, 0)::numeric, 2),
+    round(1 - d.with_human / nullif(d.opened, 0)::numeric, 4)
+  from days as d, public.get_sms_stats() as t;
+end;
+$$;
+comment on function public.get_sms_engagement_metrics(integer) is $$One row of the caller's totals of the last p_days UTC days, today included. The days themselves: select from sms_daily_stats, sum over shard.
+total_users, active_users_24h, active_users_7d: as in get_sms_stats, whatever p_days is. active_users: contacts who texted in these days.
+total_conversations: opened in these days. total_messages, total_ai_responses, total_human_responses: texts in and out, of the model, of people.
+avg_response_time_minutes: from the oldest text an answer covers to that answer; null: no answers.
+avg_messages_per_user: total_messages by active_users. share_resolved_without_human: of the conversations opened in these days, the share (0 to 1) in which no human has written so far; null: none was opened.
+PT422: p_days is not between 1 and 3660.$$;
+
+-- Adding.
+-- A row of zeros for that moment's day, to count into.
+create function sms.no_counts(p_user_id uuid, p_config_id uuid, p_at timestamptz)
+returns public.sms_daily_stats language plpgsql set search_path = '' as $$
+begin
+  return row(
+    p_user_id, (p_at at time zone 'UTC')::date, p_config_id, pg_backend_pid() % 16,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+  )::public.sms_daily_stats;
+end;
+$$;
+
+-- Adds to the counters of a day.
+create function sms.add_day(p_counts public.sms_daily_stats)
+returns void language plpgsql set search_path = '' as $$
+begin
+  insert into public.sms_daily_stats as s select p_counts.*
+  on conflict (user_id, day, config_id, shard) do update set
+    conversations = s.conversations + excluded.conversations,
+    closed = s.closed + excluded.closed,
+    with_human = s.with_human + excluded.with_human,
+    last_seen = s.last_seen + excluded.last_seen,
+    messages_in = s.messages_in + excluded.messages_in,
+    messages_out = s.messages_out + excluded.messages_out,
+    ai_replies = s.ai_replies + excluded.ai_replies,
+    human_replies = s.human_replies + excluded.human_replies,
+    failed = s.failed + excluded.failed,
+    segments = s.segments + excluded.segments,
+    prompt_tokens = s.prompt_tokens + excluded.prompt_tokens,
+    completion_tokens = s.completion_tokens + excluded.completion_tokens,
+    cost = s.cost + excluded.cost,
+    responses = s.responses + excluded.responses,
+    response_seconds = s.response_seconds + excluded.response_seconds;
+end;
+$$;
+
+-- Adds to the counters of an hour.
+create function sms.add_hour(
+  p_user_id uuid, p_config_id uuid, p_at timestamptz,
+  p_conversations integer, p_messages integer, p_last_seen integer
+)
+returns void language plpgsql set search_path = '' as $$
+begin
+  insert into public.sms_hourly_stats as s
+    (user_id, hour, config_id, shard, conversations, messages, last_seen)
+  values (
+    p_user_id, date_trunc('hour', p_at, 'UTC'), p_config_id, pg_backend_pid() % 16,
+    p_conversations, p_messages, p_last_seen
+  )
+  on conflict (user_id, hour, config_id, shard) do update set
+    conversations = s.conversations + excluded.conversations,
+    messages = s.messages + excluded.messages,
+    last_seen = s.last_seen + excluded.last_seen;
+end;
+$$;
+
+-- Messages.
+-- What one text counts, but for last_seen and with_human, which depend on the texts before it.
+create function sms.counts(p_message public.sms_messages, p_config_id uuid)
+returns public.sms_daily_stats language plpgsql set search_path = '' as $$
+declare
+  v_counts public.sms_daily_stats := sms.no_counts(
+    p_message.user_id, p_config_id, p_message.created_at
+  );
+begin
+  if p_message.direction = 'incoming' then
+    v_counts.messages_in := 1;
+    return v_counts;
+  end if;
+  v_counts.messages_out := 1;
+  v_counts.ai_replies := (p_message.author = 'ai')::int;
+  v_counts.human_replies := (p_message.author = 'human')::int;
+  v_counts.failed := (p_message.status in ('failed', 'undelivered'))::int;
+  v_counts.segments := coalesce(p_message.segments, 0);
+  v_counts.prompt_tokens := coalesce(p_message.prompt_tokens, 0);
+  v_counts.completion_tokens := coalesce(p_message.completion_tokens, 0);
+  v_counts.cost := coalesce(-p_message.price, 0);
+  v_counts.responses := (p_message.response_seconds is not null)::int;
+  v_counts.response_seconds := coalesce(p_message.response_seconds, 0);
+  return v_counts;
+end;
+$$;
+
+-- When the contact texted this number before that text; null: never, as far as is stored.
+create function sms.seen_before(p_conversation public.sms_conversations, p_message_id bigint)
+returns timestamptz language plpgsql stable set search_path = '' as $$
+declare
+  v_seen timestamptz;
+begin
+  select m.created_at into v_seen from public.sms_messages as m
+  where m.conversation_id = p_conversation.id
+    and m.direction = 'incoming' and m.id < p_message_id
+  order by m.id desc
+  limit 1;
+  if found then
+    return v_seen;
+  end if;
+  select m.created_at into v_seen from public.sms_messages as m
+  where m.id = (
+    select max(c.last_incoming_id) from public.sms_conversations as c
+    where c.config_id = p_conversation.config_id
+      and c.contact_number = p_conversation.contact_number
+      and c.id <> p_conversation.id
+      and c.last_incoming_id < p_message_id
+  );
+  return v_seen;
+end;
+$$;
+
+-- Takes a contact out of the hour of its text before, which is over, and out of the day if that is
+-- over as well. True: it is new to the day of p_counts.
+create function sms.move_contact(p_counts public.sms_daily_stats, p_from timestamptz, p_to timestamptz)
+returns boolean language plpgsql set search_path = '' as $$
+declare
+  v_before public.sms_daily_stats := sms.no_counts(
+    p_counts.user_id, p_counts.config_id, p_from
+  );
+begin
+  if v_before.day < p_counts.day then
+    v_before.last_seen := -1;
+    perform sms.add_day(v_before);
+  end if;
+  if p_from > p_to - interval '8 days' then
+    perform sms.add_hour(p_counts.user_id, p_counts.config_id, p_from, 0, 0, -1);
+  end if;
+  return p_from is null or v_before.day < p_counts.day;
+end;
+$$;
+
+-- A human's first text in a conversation counts on the day it was opened.
+create function sms.count_human(p_message public.sms_messages, p_conversation public.sms_conversations)
+returns void language plpgsql set search_path = '' as $$
+declare
+  v_counts public.sms_daily_stats;
+begin
+  if exists (
+    select from public.sms_messages as m
+    where m.conversation_id = p_message.conversation_id
+      and m.author = 'human' and m.id < p_message.id
+  ) then
+    return;
+  end if;
+  v_counts := sms.no_counts(
+    p_conversation.user_id, p_conversation.config_id, p_conversation.created_at
+  );
+  v_counts.with_human := 1;
+  perform sms.add_day(v_counts);
+end;
+$$;
+
+-- Counts a new text.
+create function sms.count_new_message()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_conversation public.sms_conversations;
+  v_counts public.sms_daily_stats;
+  v_seen_before timestamptz;
+  v_new_to_hour boolean := false;
+begin
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.id = new.conversation_id;
+  if not found then
+    return null; -- erased in the same transaction
+  end if;
+  v_counts := sms.counts(new, v_conversation.config_id);
+  if new.direction = 'incoming' then
+    v_seen_before := sms.seen_before(v_conversation, new.id);
+    v_new_to_hour := v_seen_before is null
+      or v_seen_before < date_trunc('hour', new.created_at, 'UTC');
+    if v_new_to_hour then
+      v_counts.last_seen
+        := sms.move_contact(v_counts, v_seen_before, new.created_at)::int;
+    end if;
+  elsif new.author = 'human' then
+    perform sms.count_human(new, v_conversation);
+  end if;
+  perform sms.add_day(v_counts);
+  perform sms.add_hour(
+    new.user_id, v_conversation.config_id, new.created_at, 0, 1, v_new_to_hour::int
+  );
+  return null;
+end;
+$$;
+
+create constraint trigger sms_messages_count_insert
+  after insert on public.sms_messages
+  deferrable initially deferred
+  for each row execute function sms.count_new_message();
+
+-- Counts what became of an outgoing text.
+create function sms.count_changed_message()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_config_id uuid;
+  v_counts public.sms_daily_stats;
+begin
+  select c.config_id into v_config_id from public.sms_conversations as c
+  where c.id = new.conversation_id;
+  if not found then
+    return null; -- erased in the same transaction
+  end if;
+  v_counts := sms.no_counts(new.user_id, v_config_id, new.created_at);
+  v_counts.failed := (new.status in ('failed', 'undelivered'))::int
+    - (old.status in ('failed', 'undelivered'))::int;
+  v_counts.segments := coalesce(new.segments, 0) - coalesce(old.segments, 0);
+  v_counts.cost := coalesce(old.price, 0) - coalesce(new.price, 0);
+  perform sms.add_day(v_counts);
+  return null;
+end;
+$$;
+
+create constraint trigger sms_messages_count_update
+  after update of status, segments, price on public.sms_messages
+  deferrable initially deferred
+  for each row
+  when (
+    new.direction = 'outgoing'
+    and (
+      (old.status in ('failed', 'undelivered')) <> (new.status in ('failed', 'undelivered'))
+      or old.segments is distinct from new.segments
+      or old.price is distinct from new.price
+    )
+  )
+  execute function sms.count_changed_message();
+
+-- Conversations.
+-- Counts a conversation as opened, and as closed when it is closed or erased while active.
+create function sms.count_conversation()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_row public.sms_conversations := case when tg_op = 'DELETE' then old else new end;
+  -- Its only text lost against the same one in another session: it never was.
+  v_never_was boolean := tg_op = 'DELETE' and old.last_incoming_id is null;
+  v_opened integer := case when tg_op = 'INSERT' then 1 when v_never_was then -1 else 0 end;
+  v_at timestamptz := case
+    when v_opened <> 0 then v_row.created_at else coalesce(v_row.closed_at, clock_timestamp())
+  end;
+  v_counts public.sms_daily_stats := sms.no_counts(v_row.user_id, v_row.config_id, v_at);
+begin
+  if not exists (select from public.sms_configs as f where f.id = v_row.config_id) then
+    return null; -- its counters went with the number
+  end if;
+  v_counts.conversations := v_opened;
+  v_counts.closed := (v_opened = 0)::int;
+  perform sms.add_day(v_counts);
+  if v_opened <> 0 then
+    perform sms.add_hour(v_row.user_id, v_row.config_id, v_at, v_opened, 0, 0);
+  end if;
+  return null;
+end;
+$$;
+
+create constraint trigger sms_conversations_count_insert
+  after insert on public.sms_conversations
+  deferrable initially deferred
+  for each row execute function sms.count_conversation();
+
+create constraint trigger sms_conversations_count_close
+  after update of status on public.sms_conversations
+  deferrable initially deferred
+  for each row when (old.status = 'active' and new.status = 'closed')
+  execute function sms.count_conversation();
+
+create constraint trigger sms_conversations_count_delete
+  after delete on public.sms_conversations
+  deferrable initially deferred
+  for each row when (old.status = 'active')
+  execute function sms.count_conversation();
+
+-- Folding.
+-- Folds the shards of days gone by into one.
+create function sms.fold_days(p_limit integer)
+returns integer language plpgsql set search_path = '' as $$
+declare
+  v_row public.sms_daily_stats;
+  v_rows integer := 0;
+begin
+  for v_row in
+    delete from public.sms_daily_stats as s
+    where s.ctid = any (array(
+      select d.ctid from public.sms_daily_stats as d
+      where d.shard > 0 and d.day < (now() at time zone 'UTC')::date - 2
+      order by d.day
+      limit p_limit
+      for update skip locked
+    ))
+    returning s.*
+  loop
+    v_row.shard := 0;
+    perform sms.add_day(v_row);
+    v_rows := v_rows + 1;
+  end loop;
+  return v_rows;
+end;
+$$;
+
+-- Folds the shards of hours gone by into one.
+create function sms.fold_hours(p_limit integer)
+returns integer language plpgsql set search_path = '' as $$
+declare
+  v_rows integer;
+begin
+  with folded as (
+    delete from public.sms_hourly_stats as s
+    where s.ctid = any (array(
+      select h.ctid from public.sms_hourly_stats as h
+      where h.shard > 0 and h.hour < now() - interval '3 hours'
+      order by h.hour
+      limit p_limit
+      for update skip locked
+    ))
+    returning s.*
+  ), added as (
+    insert into public.sms_hourly_stats as s
+      (user_id, hour, config_id, shard, conversations, messages, last_seen)
+    select f.user_id, f.hour, f.config_id, 0,
+      sum(f.conversations), sum(f.messages), sum(f.last_seen)
+    from folded as f
+    group by f.user_id, f.hour, f.config_id
+    order by f.user_id, f.hour, f.config_id
+    on conflict (user_id, hour, config_id, shard) do update set
+      conversations = s.conversations + excluded.conversations,
+      messages = s.messages + excluded.messages,
+      last_seen = s.last_seen + excluded.last_seen
+  )
+  select count(*) into v_rows from folded;
+  return v_rows;
+end;
+$$;
+
+-- Makes few rows of the counters' shards once nobody writes them, and drops hours older than nine
+-- days: at most p_limit rows of each. Returns how many were folded; maintain_sms calls it.
+create function sms.fold_counters(p_limit integer default 10000)
+returns integer language plpgsql set search_path = '' as $$
+begin
+  delete from public.sms_hourly_stats as h
+  where h.ctid = any (array(
+    select o.ctid from public.sms_hourly_stats as o
+    where o.hour < now() - interval '9 days'
+    limit p_limit
+    for update skip locked
+  ));
+  return sms.fold_hours(p_limit) + sms.fold_days(p_limit);
+end;
+$$;
+
+-- 50_realtime.sql =================================================================================
+
+-- Realtime is a hint, never the truth: private broadcasts say that something changed, and whoever
+-- hears one asks the Data API. Payloads hold ids, direction and status only, because
+-- realtime.messages keeps them for days.
+--
+-- Topic sms:worker has no policy, so the service role alone may join it. Topic sms:user:<uid> is
+-- for that user.
+
+-- Tells the workers in how many seconds there is work. realtime.send turns every error into a
+-- warning, and the lock timeout keeps a locked realtime.messages from stopping a text.
+create function sms.announce_work()
+returns trigger language plpgsql security definer set search_path = '' set lock_timeout = '200ms' as $$
+begin
+  perform realtime.send(
+    jsonb_build_object('seconds', greatest(
+      extract(epoch from least(new.reply_due_at, new.send_due_at) - clock_timestamp()), 0
+    )),
+    'work', 'sms:worker', true
+  );
+  return null;
+end;
+$$;
+
+create trigger sms_conversations_announce_work_insert
+  after insert on public.sms_conversations
+  for each row when (least(new.reply_due_at, new.send_due_at) is not null)
+  execute function sms.announce_work();
+
+-- Also when a lease ends and something came meanwhile: that was announced to nobody.
+create trigger sms_conversations_announce_work_update
+  after update of reply_due_at, send_due_at, lease_id on public.sms_conversations
+  for each row when (
+    new.lease_id is null
+    and least(new.reply_due_at, new.send_due_at) is not null
+    and (
+      old.lease_id is not null
+      or least(new.reply_due_at, new.send_due_at)
+        is distinct from least(old.reply_due_at, old.send_due_at)
+    )
+  )
+  execute function sms.announce_work();
+
+-- Tells the owner's clients of a new text and of the state it ends in.
+create function sms.announce_message()
+returns trigger language plpgsql security definer set search_path = '' set lock_timeout = '200ms' as $$
+begin
+  perform realtime.send(
+    jsonb_build_object(
+      'message_id', new.id, 'conversation_id', new.conversation_id,
+      'direction', new.direction, 'status', new.status
+    ),
+    'message', 'sms:user:' || new.user_id::text, true
+  );
+  return null;
+end;
+$$;
+
+create trigger sms_messages_announce_insert
+  after insert on public.sms_messages
+  for each row execute function sms.announce_message();
+
+create trigger sms_messages_announce_update
+  after update of status on public.sms_messages
+  for each row when (
+    old.status is distinct from new.status
+    and new.status not in ('queued', 'sending', 'accepted')
+  )
+  execute function sms.announce_message();
+
+-- Tells the owner's clients that a conversation was closed, paused or asks for a human.
+create function sms.announce_conversation()
+returns trigger language plpgsql security definer set search_path = '' set lock_timeout = '200ms' as $$
+begin
+  perform realtime.send(
+    jsonb_build_object('conversation_id', new.id, 'status', new.status),
+    'conversation', 'sms:user:' || new.user_id::text, true
+  );
+  return null;
+end;
+$$;
+
+create trigger sms_conversations_announce_state
+  after update of status, auto_reply, paused_until, wants_human, read_up_to_id
+  on public.sms_conversations
+  for each row when (
+    (old.status, old.auto_reply, old.paused_until, old.wants_human, old.read_up_to_id)
+      is distinct from
+    (new.status, new.auto_reply, new.paused_until, new.wants_human, new.read_up_to_id)
+  )
+  execute function sms.announce_conversation();
+
+-- 51_backfill.sql =================================================================================
+
+-- What the webhook missed is fetched from Twilio: texts that never arrived, final states and
+-- prices that were never posted.
+
+create function public.claim_sms_backfill(p_every interval default '5 minutes', p_lease interval default '5 minutes')
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_config public.sms_configs;
+begin
+  select f.* into v_config from public.sms_configs as f
+  where f.backfill_due_at <= now()
+  order by f.backfill_due_at
+  limit 1
+  for no key update skip locked;
+  if not found then
+    return jsonb_build_object('config_id', null, 'seconds', (
+      select extract(epoch from least(min(f.backfill_due_at), now() + p_every) - now())
+      from public.sms_configs as f
+    ));
+  end if;
+  update public.sms_configs as f set backfill_due_at = now() + p_lease where f.id = v_config.id;
+  return jsonb_build_object(
+    'config_id', v_config.id,
+    'phone_number', v_config.phone_number,
+    'messaging_service_sid', v_config.messaging_service_sid,
+    'since', v_config.backfilled_until - interval '10 minutes',
+    'sweep_since', (
+      select min(m.created_at)
+      from public.sms_conversations as c
+      join public.sms_messages as m on m.conversation_id = c.id
+      where c.config_id = v_config.id
+        and c.last_message_at > now() - interval '1 day'
+        and m.created_at between now() - interval '1 day' and now() - interval '1 minute'
+        and m.message_sid is not null and m.direction = 'outgoing'
+        and (m.price is null or m.status in ('accepted', 'sent'))
+    )
+  );
+end;
+$$;
+comment on function public.claim_sms_backfill(interval, interval) is
+  'Gives one worker one number to compare with Twilio: {config_id, phone_number, since, '
+  'sweep_since (outgoing texts that lack a final state or a price, null: none)}, or {config_id: '
+  'null, seconds} until one is due.';
+
+create function public.missing_sms(p_sids text[])
+returns text[] language sql stable set search_path = '' as $$
+  select coalesce(array_agg(s.sid), '{}')
+  from unnest(p_sids) as s (sid)
+  where not exists (select from public.sms_messages as m where m.message_sid = s.sid)
+    and not exists (
+      select from public.sms_webhook_logs as l where l.message_sid = s.sid and l.outcome = 'refused'
+    );
+$$;
+comment on function public.missing_sms(text[]) is
+  'Those of the MessageSids that are neither stored nor recorded as refused.';
+
+create function public.note_sms_refused(p_sid text, p_reason text)
+returns void language plpgsql set search_path = '' as $$
+begin
+  insert into public.sms_webhook_logs (message_sid, payload, outcome)
+  values (p_sid, jsonb_build_object('reason', p_reason), 'refused');
+end;
+$$;
+comment on function public.note_sms_refused(text, text) is
+  'The database refuses this text for itself: recorded, so that it holds up nothing, and counted '
+  'in health.';
+
+create function public.finish_sms_backfill(
+  p_config_id uuid, p_until timestamptz default null, p_every interval default '5 minutes'
+)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update public.sms_configs as f
+  set backfilled_until = greatest(f.backfilled_until, p_until),
+    backfill_due_at = now() + p_every
+  where f.id = p_config_id;
+end;
+$$;
+comment on function public.finish_sms_backfill(uuid, timestamptz, interval) is
+  'Every text up to p_until is stored or recorded as refused (null: no progress); next look after '
+  'p_every.';
+
+create function public.record_sms_statuses(p_messages jsonb)
+returns integer language plpgsql set search_path = '' as $$
+declare
+  v_message record;
+  v_changed integer := 0;
+begin
+  for v_message in
+    select m.id, t ->> 'status' as status, (t ->> 'error_code')::integer as error_code,
+      (t ->> 'price')::numeric as price, t ->> 'price_unit' as price_unit,
+      nullif((t ->> 'segments')::integer, 0) as segments
+    from jsonb_array_elements(p_messages) as t
+    join public.sms_messages as m on m.message_sid = t ->> 'sid'
+    where m.direction = 'outgoing'
+    order by m.id
+  loop
+    v_changed := v_changed + sms.advance_status(
+      v_message.id, sms.status_of(v_message.status), v_message.error_code, null
+    )::int;
+    update public.sms_messages as m
+    set price = v_message.price, price_unit = v_message.price_unit,
+      segments = coalesce(v_message.segments, m.segments)
+    where m.id = v_message.id and v_message.price is not null and m.price is null;
+  end loop;
+  return v_changed;
+end;
+$$;
+comment on function public.record_sms_statuses(jsonb) is
+  'One page of our texts as Twilio lists them, [{sid, status, error_code, price, price_unit, '
+  'segments}]: takes over later states and prices. Returns how many states changed.';
+
+create function public.drop_sms_backlog()
+returns integer language plpgsql set search_path = '' as $$
+declare
+  v_dropped integer;
+begin
+  update public.sms_configs as f set backfilled_until = now() where true;
+  perform from public.sms_conversations as c
+  where least(c.reply_due_at, c.send_due_at) is not null
+  order by c.id
+  for no key update;
+  update public.sms_messages as m
+  set status = case m.status when 'queued' then 'canceled' else 'failed' end,
+    send_at = null, in_reply_to = null, error_message = 'backlog dropped'
+  where m.is_open;
+  update public.sms_conversations as c
+  set reply_due_at = null, waiting_since = null, reply_error = 'backlog dropped', send_due_at = null,
+    lease_id = null, leased_until = null, leased_for = null
+  where least(c.reply_due_at, c.send_due_at) is not null;
+  get diagnostics v_dropped = row_count;
+  return v_dropped;
+end;
+$$;
+comment on function public.drop_sms_backlog() is
+  'After restoring a dump: nothing that is owed, queued or missed in it is answered or sent. '
+  'Returns the number of conversations.';
+
+-- 52_operations.sql ===============================================================================
+
+-- Numbers and their owners, heartbeats, health, maintenance, erasure.
+
+create table sms.maintenance (
+  only_row boolean not null default true,
+  tidied_at timestamptz not null default '-infinity',
+  repaired bigint not null default 0,
+  constraint maintenance_pkey primary key (only_row),
+  constraint maintenance_only_row_check check (only_row)
+);
+
+comment on table sms.maintenance is
+  'One row: when maintain_sms last ran, and how many rows it ever had to repair.';
+
+insert into sms.maintenance default values;
+
+create function public.add_sms_number(
+  p_owner text, p_phone_number text, p_messaging_service_sid text default null
+)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_user_id uuid := sms.user_id(p_owner);
+  v_config public.sms_configs;
+begin
+  insert into public.sms_configs as f (user_id, phone_number, messaging_service_sid)
+  values (v_user_id, p_phone_number, p_messaging_service_sid)
+  on conflict (phone_number) do update
+    set messaging_service_sid = coalesce(p_messaging_service_sid, f.messaging_service_sid)
+    where f.user_id = v_user_id
+  returning f.* into v_config;
+  if not found then
+    raise exception using errcode = 'PT409', message = 'The number belongs to another user',
+      hint = 'sms-gateway number list says to whom.';
+  end if;
+  return jsonb_build_object('config_id', v_config.id, 'user_id', v_user_id);
+end;
+$$;
+comment on function public.add_sms_number(text, text, text) is
+  'Gives a Twilio number (E.164) to a user, by e-mail or id; its texts arrive here from now on. '
+  'Again for the same user it changes nothing but a messaging service that is given. Returns '
+  '{config_id, user_id}.';
+
+-- The user with this id or e-mail. Definer: the service role may not read auth.users.
+create function sms.user_id(p_owner text)
+returns uuid language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_found uuid[];
+begin
+  select array_agg(u.id) into v_found from auth.users as u
+  where u.id::text = lower(p_owner) or lower(u.email) = lower(p_owner);
+  if v_found is null then
+    raise exception using errcode = 'PT404', message = 'There is no such user',
+      hint = 'Sign up first: the owner is a user of the Supabase project, by e-mail or id.';
+  elsif cardinality(v_found) > 1 then
+    raise exception using errcode = 'PT409', message = 'Several users have this e-mail',
+      hint = 'Name the owner by id: dashboard, Authentication > Users.';
+  end if;
+  return v_found[1];
+end;
+$$;
+
+-- Null for a user who signed up without one. Definer: the service role may not read auth.users.
+create function sms.user_email(p_user_id uuid)
+returns text language sql stable security definer set search_path = '' as $$
+  select u.email from auth.users as u where u.id = p_user_id;
+$$;
+
+create function public.list_sms_numbers()
+returns jsonb language sql stable set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'config_id', f.id,
+    'phone_number', f.phone_number,
+    'owner', coalesce(sms.user_email(f.user_id), f.user_id::text),
+    'messaging_service_sid', f.messaging_service_sid,
+    'openai_model', f.openai_model,
+    'backfilled_until', f.backfilled_until
+  ) order by f.created_at, f.phone_number), '[]')
+  from public.sms_configs as f;
+$$;
+comment on function public.list_sms_numbers() is
+  'Every number with its owner''s e-mail (or id), messaging service and model, as the operator''s '
+  'commands need them.';
+
+create function public.get_sms_message(p_message_id bigint)
+returns jsonb language plpgsql stable set search_path = '' as $$
+declare
+  v_message public.sms_messages;
+begin
+  select m.* into v_message from public.sms_messages as m where m.id = p_message_id;
+  if not found then
+    raise exception using errcode = 'PT404', message = 'There is no such message';
+  end if;
+  return to_jsonb(v_message) || jsonb_build_object(
+    'sent_after', v_message.sending_at - interval '2 minutes',
+    'events', (
+      select coalesce(jsonb_agg(jsonb_build_object(
+        'at', e.received_at, 'status', e.status, 'error_code', e.error_code,
+        'message_sid', e.message_sid
+      ) order by e.id), '[]')
+      from public.sms_delivery_events as e
+      where e.message_id = v_message.id or e.message_sid = v_message.message_sid
+    )
+  ) || (
+    select jsonb_build_object('phone_number', f.phone_number, 'contact_number', c.contact_number)
+    from public.sms_conversations as c
+    join public.sms_configs as f on f.id = c.config_id
+    where c.id = v_message.conversation_id
+  );
+end;
+$$;
+comment on function public.get_sms_message(bigint) is
+  'One text as stored, with its two numbers, the status posts of Twilio (events) and since when to '
+  'look for it in Twilio''s list (sent_after).';
+
+create function public.note_sms_worker(
+  p_name text, p_version text, p_realtime_ready_at timestamptz default null,
+  p_notices jsonb default '{}'
+)
+returns void language plpgsql set search_path = '' as $$
+begin
+  insert into public.sms_workers as w (name, version, seen_at, realtime_ready_at, notices)
+  values (p_name, p_version, clock_timestamp(), p_realtime_ready_at, p_notices)
+  on conflict (name) do update
+    set version = excluded.version, seen_at = excluded.seen_at,
+      realtime_ready_at = coalesce(excluded.realtime_ready_at, w.realtime_ready_at),
+      notices = excluded.notices;
+end;
+$$;
+comment on function public.note_sms_worker(text, text, timestamptz, jsonb) is
+  'A worker''s heartbeat, with the time it was last ready on Realtime and what an operator should '
+  'know.';
+
+-- Parking and backfill of each number.
+create function sms.config_health()
+returns jsonb language sql stable set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'config_id', f.id,
+    'number', '…' || right(f.phone_number, 4),
+    'suspended_until', case when f.suspended_until > now() then f.suspended_until end,
+    'suspended_reason', case when f.suspended_until > now() then f.suspended_reason end,
+    'backfill_seconds_ago', round(extract(epoch from now() - f.backfilled_until))
+  ) order by f.created_at), '[]')
+  from public.sms_configs as f;
+$$;
+
+-- The workers of the last ten minutes.
+create function sms.worker_health()
+returns jsonb language sql stable set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'name', w.name,
+    'version', w.version,
+    'seen_seconds_ago', round(extract(epoch from now() - w.seen_at), 1),
+    'realtime_ready_at', w.realtime_ready_at,
+    'notices', w.notices
+  ) order by w.seen_at desc), '[]')
+  from public.sms_workers as w where w.seen_at > now() - interval '10 minutes';
+$$;
+
+create function public.get_sms_health()
+returns jsonb language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'owed', (
+      select count(*) from public.sms_conversations as c
+      where least(c.reply_due_at, c.send_due_at) is not null
+    ),
+    'overdue', (
+      select count(*) from public.sms_conversations as c
+      where least(c.reply_due_at, c.send_due_at) <= now()
+    ),
+    'oldest_due_seconds', (
+      select round(extract(epoch from now() - min(least(c.reply_due_at, c.send_due_at))), 1)
+      from public.sms_conversations as c
+      where least(c.reply_due_at, c.send_due_at) <= now()
+    ),
+    'unknown', (
+      select count(*) from public.sms_messages as m where m.is_open and m.status = 'unknown'
+    ),
+    'failed_24h', (
+      select coalesce(sum(s.failed), 0) from public.sms_daily_stats as s
+      where s.day >= (now() at time zone 'UTC')::date - 1
+    ),
+    'doubled', (
+      select count(*) from public.sms_delivery_events as e where e.status = 'doubled'
+    ),
+    'unconfigured_24h', (
+      select count(*) from public.sms_webhook_logs as l
+      where l.outcome = 'unconfigured' and l.received_at > now() - interval '1 day'
+    ),
+    'refused_24h', (
+      select count(*) from public.sms_webhook_logs as l
+      where l.outcome = 'refused' and l.received_at > now() - interval '1 day'
+    ),
+    'capped_24h', (
+      select count(*) from public.sms_messages as m
+      where m.canned_reply = 'rate_limit' and m.created_at > now() - interval '1 day'
+    ),
+    'repaired', (select u.repaired from sms.maintenance as u),
+    'oldest_transaction_seconds', (
+      select round(extract(epoch from now() - min(a.xact_start)), 1)
+      from pg_catalog.pg_stat_activity as a where a.datname = current_database()
+    ),
+    'numbers', sms.config_health(),
+    'workers', sms.worker_health()
+  );
+$$;
+comment on function public.get_sms_health() is
+  'What an operator watches: owed and overdue work, unsettled, failed, doubled, refused and '
+  'unconfigured texts, contacts at their rate limit of automatic answers, rows repaired, numbers, '
+  'workers.';
+
+create function public.maintain_sms(p_every interval default '1 hour')
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_kept interval := (sms.policy()).conversations_kept;
+begin
+  update sms.maintenance as u set tidied_at = now() where u.tidied_at < now() - p_every;
+  if not found then
+    return jsonb_build_object('outcome', 'done already');
+  end if;
+  return jsonb_build_object(
+    'outcome', 'tidied',
+    'logs_expired', sms.expire_logs(),
+    'repaired', sms.repair(),
+    'counters_folded', sms.fold_counters(),
+    'conversations_erased', case when v_kept is not null
+      then public.cleanup_old_sms_conversations((extract(epoch from v_kept) / 86400)::integer) else 0 end
+  );
+end;
+$$;
+comment on function public.maintain_sms(interval) is
+  'Retention and repair, once per p_every whoever calls. Any worker calls it; nothing depends on '
+  'pg_cron.';
+
+-- Deletes a batch of posts and events that are past their time.
+create function sms.expire_logs()
+returns integer language plpgsql set search_path = '' as $$
+declare
+  v_before timestamptz := now() - (sms.policy()).logs_kept;
+  v_posts integer;
+  v_events integer;
+begin
+  delete from public.sms_webhook_logs as l where l.id in (
+    select o.id from public.sms_webhook_logs as o
+    where o.received_at < v_before
+    order by o.received_at
+    limit 5000
+  );
+  get diagnostics v_posts = row_count;
+  delete from public.sms_delivery_events as e where e.id in (
+    select o.id from public.sms_delivery_events as o
+    where o.received_at < v_before and o.status <> 'doubled'
+    order by o.received_at
+    limit 5000
+  );
+  get diagnostics v_events = row_count;
+  delete from public.sms_workers as w where w.seen_at < now() - interval '7 days';
+  return v_posts + v_events;
+end;
+$$;
+
+-- An open text whose conversation does not know when it is due would wait for ever. No rule makes
+-- one; a hand-made change could. Counted in health.
+create function sms.repair()
+returns integer language plpgsql set search_path = '' as $$
+declare
+  v_repaired integer;
+begin
+  with lost as materialized (
+    select c.id from public.sms_conversations as c
+    where (c.lease_id is null or c.leased_until < now())
+      and c.id in (select m.conversation_id from public.sms_messages as m where m.is_open)
+      and c.send_due_at is distinct from sms.send_due(c.id)
+    order by c.id
+    limit 500
+    for no key update skip locked
+  )
+  update public.sms_conversations as c
+  set send_due_at = sms.send_due(c.id)
+  from lost
+  where c.id = lost.id and (c.lease_id is null or c.leased_until < now())
+    and c.send_due_at is distinct from sms.send_due(c.id);
+  get diagnostics v_repaired = row_count;
+  update sms.maintenance as u set repaired = u.repaired + v_repaired where v_repaired > 0;
+  return v_repaired;
+end;
+$$;
+
+create function public.cleanup_old_sms_conversations(p_days integer default 30)
+returns integer language plpgsql set search_path = '' as $$
+declare
+  v_erased integer;
+begin
+  with old as materialized (
+    select o.id, o.user_id
+    from (select distinct f.user_id from public.sms_configs as f) as u
+    cross join lateral ( -- a user at a time: their conversations are indexed by last_message_at
+      select c.id, c.user_id from public.sms_conversations as c
+      where c.user_id = u.user_id and c.status = 'closed'
+        and c.last_message_at < now() - make_interval(days => p_days)
+        and (c.lease_id is null or c.leased_until < now())
+        and c.reply_due_at is null and c.send_due_at is null
+      order by c.last_message_at
+      limit 500
+      for update skip locked
+    ) as o
+    limit 500
+  )
+  delete from public.sms_conversations as c
+  using old
+  where c.id = old.id and c.user_id = old.user_id;
+  get diagnostics v_erased = row_count;
+  return v_erased;
+end;
+$$;
+comment on function public.cleanup_old_sms_conversations(integer) is
+  'Erases closed conversations whose last message is older than p_days, at most 500 a call, and '
+  'returns how many. Never an active one; statistics stay.';
+
+create function public.forget_sms_contact(p_user_id uuid, p_contact_number text)
+returns integer language plpgsql set search_path = '' as $$
+declare
+  v_conversation_ids uuid[];
+  v_forgotten integer;
+begin
+  perform from public.sms_conversations as c
+  where c.user_id = p_user_id and c.contact_number = p_contact_number
+  order by c.id
+  for update;
+  update public.sms_conversations as c set status = 'closed'
+  where c.user_id = p_user_id and c.contact_number = p_contact_number and c.status = 'active';
+  select coalesce(array_agg(c.id), '{}') into v_conversation_ids from public.sms_conversations as c
+  where c.user_id = p_user_id and c.contact_number = p_contact_number;
+
+  update public.sms_messages as m
+  set message_content = '', media = '[]', error_message = null,
+    -- Without its words nothing can be found at Twilio; a SID that is reported is still attached.
+    status = case when m.is_open then 'failed' else m.status end, send_at = null
+  where m.conversation_id = any(v_conversation_ids);
+  get diagnostics v_forgotten = row_count;
+  perform sms.forget_payloads(p_user_id, p_contact_number, v_conversation_ids);
+  update public.sms_conversations as c
+  set contact_number = 'forgotten:' || c.id::text, reply_error = null,
+    send_due_at = sms.send_due(c.id)
+  where c.id = any(v_conversation_ids);
+  return v_forgotten;
+end;
+$$;
+comment on function public.forget_sms_contact(uuid, text) is
+  'Erases a contact: texts, pictures, number and payloads. The MessageSids stay, so that no '
+  'backfill brings a text back, and so do the opt-out and the counters. Returns the number of '
+  'messages. Twilio''s copies are redacted there.';
+
+-- Empties what Twilio posted from and about a contact.
+create function sms.forget_payloads(
+  p_user_id uuid, p_contact_number text, p_conversation_ids uuid[]
+)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update public.sms_delivery_events as e set payload = null
+  where e.message_id in (
+    select m.id from public.sms_messages as m where m.conversation_id = any(p_conversation_ids)
+  );
+  -- Also what was posted for a number that nobody had configured, or twice. What the contact
+  -- texted to somebody else's number is not this owner's to erase.
+  update public.sms_webhook_logs as l set payload = '{}'
+  where coalesce(l.payload ->> 'From', l.payload ->> 'from') = p_contact_number
+    and not exists (
+      select from public.sms_configs as f
+      where f.phone_number = coalesce(l.payload ->> 'To', l.payload ->> 'to')
+        and f.user_id <> p_user_id
+    );
+end;
+$$;
+
+-- What the service role should be allowed on our tables and functions and is not, each as it stands
+-- between grant and to.
+create function sms.missing_grants()
+returns text[] language sql stable set search_path = '' as $$
+  select coalesce(array_agg(g.missing order by g.missing), '{}')
+  from (
+    select format('%s on %s', v.privilege, t.oid::regclass) as missing
+    from pg_catalog.pg_class as t
+    cross join unnest(array['select', 'insert', 'update', 'delete']) as v (privilege)
+    where t.relnamespace = 'public'::regnamespace and t.relkind = 'r' and t.relname like 'sms\_%'
+      and not has_table_privilege('service_role', t.oid, v.privilege)
+    union all
+    select format('execute on function %s', p.oid::regprocedure)
+    from pg_catalog.pg_proc as p
+    where p.pronamespace = 'public'::regnamespace
+      and (p.proname like '%sms%' or p.proname in (
+        'queue_sms_reply', 'fail_sms_reply', 'finish_sms_send', 'fail_sms_send', 'record_sms_delivery'
+      ))
+      and not has_function_privilege('service_role', p.oid, 'execute')
+    union all
+    select 'usage on schema sms'
+    where not has_schema_privilege('service_role', 'sms', 'usage')
+  ) as g;
+$$;
+
+create function public.get_sms_setup()
+returns jsonb language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'schema_version', '20261125000000',
+    'postgres_version', current_setting('server_version'),
+    'max_connections', current_setting('max_connections')::integer,
+    'missing_grants', sms.missing_grants(),
+    'realtime', to_regprocedure('realtime.send(jsonb, text, text, boolean)') is not null,
+    'unregistered_24h', (
+      select count(distinct e.message_sid) from public.sms_delivery_events as e
+      where e.error_code in (30032, 30034) and e.received_at > now() - interval '1 day'
+    )
+  );
+$$;
+comment on function public.get_sms_setup() is
+  'For sms-gateway doctor. schema_version is the timestamp of the newest migration file; a later '
+  'migration replaces this function. unregistered_24h: texts that carriers refused because the '
+  'number is not registered.';
+
+-- 90_access.sql ===================================================================================
+
+-- Who may see or call what, on one page. What is not named here nobody may see or call.
+--
+-- Everything is revoked first and then granted as meant, so that it is right whether or not the
+-- project exposes new objects by default. Nothing is granted to anon.
+
+revoke all on schema sms from public;
+grant usage on schema sms to service_role;
+
+-- Tables. Row level security everywhere, also where the service role alone reads.
+
+alter table sms.policy enable row level security;
+alter table public.sms_configs enable row level security;
+alter table public.sms_conversations enable row level security;
+alter table public.sms_messages enable row level security;
+alter table public.sms_webhook_logs enable row level security;
+alter table public.sms_delivery_events enable row level security;
+alter table public.sms_workers enable row level security;
+alter table public.sms_error_codes enable row level security;
+alter table public.sms_opt_outs enable row level security;
+alter table public.sms_phrases enable row level security;
+alter table public.sms_synonyms enable row level security;
+alter table public.sms_canned_replies enable row level security;
+alter table public.sms_keyword_replies enable row level security;
+alter table public.sms_daily_stats enable row level security;
+alter table public.sms_hourly_stats enable row level security;
+alter table sms.contact_digits enable row level security;
+alter table sms.maintenance enable row level security;
+
+revoke all on table
+  sms.policy,
+  public.sms_configs,
+  public.sms_conversations,
+  public.sms_messages,
+  public.sms_webhook_logs,
+  public.sms_delivery_events,
+  public.sms_workers,
+  public.sms_error_codes,
+  public.sms_opt_outs,
+  public.sms_phrases,
+  public.sms_synonyms,
+  public.sms_canned_replies,
+  public.sms_keyword_replies,
+  public.sms_daily_stats,
+  public.sms_hourly_stats,
+  public.sms_inbox,
+  sms.contact_digits,
+  sms.maintenance
+  from public, anon, authenticated, service_role;
+revoke all on sequence
+  public.sms_messages_id_seq,
+  public.sms_webhook_logs_id_seq,
+  public.sms_delivery_events_id_seq
+  from public, anon, authenticated, service_role;
+
+grant select on table sms.policy to service_role;
+grant select on table public.sms_configs to authenticated;
+grant update (
+  system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
+  auto_reply, reply_delay, takeover_pause, answer_within, replies_per_hour, replies_per_day,
+  number_replies_per_day, first_reply_notice, fallback_reply, opt_out_reply, handoff_reply,
+  bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone
+) on table public.sms_configs to authenticated;
+grant select, insert, update, delete on table public.sms_configs to service_role;
+grant select on table public.sms_conversations to authenticated;
+grant update (status, auto_reply, paused_until, wants_human, read_up_to_id)
+  on table public.sms_conversations to authenticated;
+grant select, insert, update, delete on table public.sms_conversations to service_role;
+grant select on table public.sms_messages to authenticated;
+grant insert (conversation_id, message_content, client_ref) on table public.sms_messages to authenticated;
+grant select, insert, update, delete on table public.sms_messages to service_role;
+grant select, insert, update, delete on table public.sms_webhook_logs, public.sms_delivery_events,
+  public.sms_workers, public.sms_error_codes to service_role;
+grant select on table public.sms_error_codes to authenticated;
+grant select on table public.sms_opt_outs, public.sms_phrases, public.sms_synonyms
+  to authenticated;
+grant select, insert, update, delete
+  on table public.sms_opt_outs, public.sms_phrases, public.sms_synonyms
+  to service_role;
+grant select on table public.sms_canned_replies to authenticated;
+grant select, insert, update, delete on table public.sms_canned_replies to service_role;
+grant select, delete on table public.sms_keyword_replies to authenticated;
+grant insert (config_id, keyword, answer) on table public.sms_keyword_replies to authenticated;
+grant update (keyword, answer) on table public.sms_keyword_replies to authenticated;
+grant select, insert, update, delete on table public.sms_keyword_replies to service_role;
+grant select on table public.sms_daily_stats, public.sms_hourly_stats to authenticated;
+grant select, insert, update, delete on table public.sms_daily_stats, public.sms_hourly_stats
+  to service_role;
+grant select on table public.sms_inbox to authenticated, service_role;
+grant select, update on table sms.maintenance to service_role;
+
+-- Rows.
+
+create policy "The gateway reads it" on sms.policy for select to service_role using (true);
+create policy "Owners read their own numbers" on public.sms_configs
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Owners change their own numbers" on public.sms_configs
+  for update to authenticated
+  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+create policy "Owners read their own conversations" on public.sms_conversations
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Owners change their own conversations" on public.sms_conversations
+  for update to authenticated
+  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+create policy "Owners read their own messages" on public.sms_messages
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Owners write their own messages" on public.sms_messages
+  for insert to authenticated with check (user_id = (select auth.uid()));
+create policy "Everybody signed in reads it" on public.sms_error_codes
+  for select to authenticated using (true);
+create policy "Owners read their own opt-outs" on public.sms_opt_outs
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Everybody signed in reads it" on public.sms_phrases
+  for select to authenticated using (true);
+create policy "Everybody signed in reads it" on public.sms_synonyms
+  for select to authenticated using (true);
+create policy "Everybody signed in reads it" on public.sms_canned_replies
+  for select to authenticated using (true);
+create policy "Owners read their own keyword replies" on public.sms_keyword_replies
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Owners write their own keyword replies" on public.sms_keyword_replies
+  for insert to authenticated with check (user_id = (select auth.uid()));
+create policy "Owners change their own keyword replies" on public.sms_keyword_replies
+  for update to authenticated
+  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+create policy "Owners delete their own keyword replies" on public.sms_keyword_replies
+  for delete to authenticated using (user_id = (select auth.uid()));
+create policy "Owners read their own statistics" on public.sms_daily_stats
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Owners read their own statistics" on public.sms_hourly_stats
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Users join their own topic" on realtime.messages
+  for select to authenticated
+  using (
+    realtime.messages.extension = 'broadcast'
+    and (select realtime.topic()) = 'sms:user:' || (select auth.uid())::text
+  );
+create policy "The gateway uses it" on sms.maintenance
+  for all to service_role using (true) with check (true);
+
+-- Functions of schema sms: the gateway's, but for triggers and for what runs with its definer's
+-- rights, which only they call.
+
+revoke all on all functions in schema sms from public, anon, authenticated, service_role;
+grant execute on all functions in schema sms to service_role;
+revoke execute on function
+  sms.check_time_zone(),
+  sms.no_counts(uuid, uuid, timestamptz),
+  sms.add_hour(uuid, uuid, timestamptz, integer, integer, integer),
+  sms.counts(public.sms_messages, uuid),
+  sms.seen_before(public.sms_conversations, bigint),
+  sms.move_contact(public.sms_daily_stats, timestamptz, timestamptz),
+  sms.count_human(public.sms_messages, public.sms_conversations),
+  sms.count_new_message(),
+  sms.count_changed_message(),
+  sms.count_conversation(),
+  sms.admit_human_message(public.sms_messages, public.sms_conversations),
+  sms.before_message(),
+  sms.after_human_message(),
+  sms.before_close(),
+  sms.after_close(),
+  sms.word_pattern(text),
+  sms.search_newest(uuid, text[], integer, bigint, bigint),
+  sms.search_blocks(uuid, text[], integer, bigint),
+  sms.search_messages(uuid, text[], integer, bigint),
+  sms.endings(uuid, text),
+  sms.store_digits(),
+  sms.search_contacts(uuid, text, integer, bigint),
+  sms.announce_work(),
+  sms.announce_message(),
+  sms.announce_conversation()
+  from service_role;
+-- A generated column and an index expression are computed as whoever inserts the row.
+grant execute on function sms.normalize(text), sms.search_words(uuid, bigint, text) to authenticated;
+
+-- Functions of the Data API.
+
+revoke all on function
+  public.set_sms_opt_out(uuid, text, boolean, text),
+  public.ingest_sms(jsonb, timestamptz),
+  public.claim_sms_work(text, uuid, interval),
+  public.release_sms_work(uuid),
+  public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer),
+  public.fail_sms_reply(uuid, text, boolean),
+  public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid),
+  public.fail_sms_send(uuid, bigint, text, text, integer, numeric),
+  public.reconcile_sms(bigint, jsonb, uuid),
+  public.resend_sms(bigint),
+  public.record_sms_delivery(jsonb),
+  public.send_sms(uuid, text, uuid),
+  public.close_sms_conversation(uuid),
+  public.mark_sms_read(uuid, bigint),
+  public.get_sms_conversation_history(uuid, integer, bigint),
+  public.search_sms(text, integer, bigint),
+  public.get_user_sms_stats(uuid),
+  public.get_sms_stats(),
+  public.get_sms_engagement_metrics(integer),
+  public.claim_sms_backfill(interval, interval),
+  public.missing_sms(text[]),
+  public.note_sms_refused(text, text),
+  public.finish_sms_backfill(uuid, timestamptz, interval),
+  public.record_sms_statuses(jsonb),
+  public.drop_sms_backlog(),
+  public.add_sms_number(text, text, text),
+  public.list_sms_numbers(),
+  public.get_sms_message(bigint),
+  public.note_sms_worker(text, text, timestamptz, jsonb),
+  public.get_sms_health(),
+  public.cleanup_old_sms_conversations(integer),
+  public.maintain_sms(interval),
+  public.forget_sms_contact(uuid, text),
+  public.get_sms_setup()
+  from public, anon, authenticated, service_role;
+
+-- The gateway.
+grant execute on function
+  public.set_sms_opt_out(uuid, text, boolean, text),
+  public.ingest_sms(jsonb, timestamptz),
+  public.claim_sms_work(text, uuid, interval),
+  public.release_sms_work(uuid),
+  public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer),
+  public.fail_sms_reply(uuid, text, boolean),
+  public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid),
+  public.fail_sms_send(uuid, bigint, text, text, integer, numeric),
+  public.reconcile_sms(bigint, jsonb, uuid),
+  public.resend_sms(bigint),
+  public.record_sms_delivery(jsonb),
+  public.send_sms(uuid, text, uuid),
+  public.close_sms_conversation(uuid),
+  public.mark_sms_read(uuid, bigint),
+  public.get_sms_conversation_history(uuid, integer, bigint),
+  public.search_sms(text, integer, bigint),
+  public.get_user_sms_stats(uuid),
+  public.get_sms_stats(),
+  public.get_sms_engagement_metrics(integer),
+  public.claim_sms_backfill(interval, interval),
+  public.missing_sms(text[]),
+  public.note_sms_refused(text, text),
+  public.finish_sms_backfill(uuid, timestamptz, interval),
+  public.record_sms_statuses(jsonb),
+  public.drop_sms_backlog(),
+  public.add_sms_number(text, text, text),
+  public.list_sms_numbers(),
+  public.get_sms_message(bigint),
+  public.note_sms_worker(text, text, timestamptz, jsonb),
+  public.get_sms_health(),
+  public.cleanup_old_sms_conversations(integer),
+  public.maintain_sms(interval),
+  public.forget_sms_contact(uuid, text),
+  public.get_sms_setup()
+  to service_role;
+
+-- Signed-in owners, under row level security.
+grant execute on function
+  public.send_sms(uuid, text, uuid),
+  public.close_sms_conversation(uuid),
+  public.mark_sms_read(uuid, bigint),
+  public.get_sms_conversation_history(uuid, integer, bigint),
+  public.search_sms(text, integer, bigint),
+  public.get_user_sms_stats(uuid),
+  public.get_sms_stats(),
+  public.get_sms_engagement_metrics(integer)
+  to authenticated;

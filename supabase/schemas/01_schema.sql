@@ -1,0 +1,78 @@
+-- The schema for rules that no client may call, and the waiting times of those rules.
+--
+-- The chapters follow one message's life: tables (01 to 06), arriving (10 to 13), replying and
+-- sending (20 to 24), humans (30), clients (40 to 42), and what keeps it going (50 to 52). Each is
+-- read from its public functions down. Who may see or call what stands in 90_access.sql alone.
+--
+-- Functions on a text's way are plpgsql even where one expression is all: one with a search_path
+-- of its own is never inlined, and as language sql it would be parsed and planned at every call.
+-- The five that every text calls keep one plan of each statement (plan_cache_mode): those whose
+-- estimate depends on an id or a time were planned anew each time, for a tenth of the whole.
+
+create schema sms;
+
+create table sms.policy (
+  only_row boolean not null default true,
+  lease interval not null default '60 seconds',
+  reply_wait_max interval not null default '10 seconds',
+  superseded_max smallint not null default 2,
+  superseded_for interval not null default '30 seconds',
+  reply_attempts_max smallint not null default 3,
+  retry_after interval not null default '5 seconds',
+  retry_for interval not null default '1 hour',
+  suspend_for interval not null default '5 minutes',
+  reconcile_after interval not null default '60 seconds',
+  resend_within interval not null default '10 minutes',
+  unknown_for interval not null default '24 hours',
+  fallback_every interval not null default '1 hour',
+  logs_kept interval not null default '30 days',
+  conversations_kept interval,
+  constraint policy_pkey primary key (only_row),
+  constraint policy_only_row_check check (only_row)
+);
+
+comment on table sms.policy is
+  'One row: every waiting time and bound of the rules that is not a column of sms_configs.';
+comment on column sms.policy.lease is
+  'How long a worker holds a job; one takes 25 s at most, and 13 s must be left when a text is '
+  'handed to Twilio.';
+comment on column sms.policy.reply_wait_max is
+  'A burst of texts waits at most this long for its one answer, from its first text.';
+comment on column sms.policy.superseded_max is
+  'An answer superseded by a newer text is dropped at most this many times in a row.';
+comment on column sms.policy.superseded_for is
+  'Nor is it dropped once its oldest text has waited this long.';
+comment on column sms.policy.reply_attempts_max is
+  'Attempts at a generated answer before the fallback text.';
+comment on column sms.policy.retry_after is
+  'First pause after a failed attempt; doubles each time up to one minute.';
+comment on column sms.policy.retry_for is
+  'A text that Twilio refuses for the moment is tried again for this long, then it failed.';
+comment on column sms.policy.suspend_for is
+  'How long a number rests after its account, key or quota was refused.';
+comment on column sms.policy.reconcile_after is
+  'What became of an unknown text is first looked up this long after its lease ended, and again '
+  'after as long.';
+comment on column sms.policy.resend_within is
+  'A text that two listings do not have is sent again only while it is younger than this.';
+comment on column sms.policy.unknown_for is
+  'A text that cannot be told apart from others at Twilio counts as failed after this.';
+comment on column sms.policy.fallback_every is
+  'A contact gets the fallback text at most once in this time.';
+comment on column sms.policy.logs_kept is
+  'sms_webhook_logs and sms_delivery_events are kept this long.';
+comment on column sms.policy.conversations_kept is
+  'maintain_sms erases closed conversations older than this; null: never.';
+
+insert into sms.policy default values;
+
+-- The one row of sms.policy.
+create function sms.policy()
+returns sms.policy language plpgsql stable set search_path = '' as $$
+declare
+  v_timing sms.policy;
+begin
+  select t.* into v_timing from sms.policy as t;
+  return v_timing;
+end;
+$$;

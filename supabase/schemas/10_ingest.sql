@@ -1,0 +1,229 @@
+-- A text arrives, it becomes a row; and the conversation is owed an answer.
+
+create function public.ingest_sms(p_payload jsonb, p_occurred_at timestamptz default null)
+returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' set lock_timeout = '3s' as $$
+declare
+  v_config public.sms_configs;
+  v_conversation public.sms_conversations;
+  v_message_id bigint;
+  v_occurred_at timestamptz := coalesce(p_occurred_at, clock_timestamp());
+  v_reason text;
+begin
+  select f.* into v_config from public.sms_configs as f where f.phone_number = p_payload ->> 'to';
+  if not found then
+    return sms.log_post(p_payload, jsonb_build_object('outcome', 'unconfigured'));
+  elsif exists (
+    select from public.sms_messages as m where m.message_sid = p_payload ->> 'sid'
+  ) then
+    return sms.note_duplicate(p_payload);
+  end if;
+
+  v_conversation := sms.open_conversation(v_config, p_payload ->> 'from', v_occurred_at);
+  v_message_id := sms.store_incoming(v_conversation.id, p_payload, v_occurred_at);
+  if v_message_id is null then -- lost against the same text in another session
+    delete from public.sms_conversations as c
+    where c.id = v_conversation.id and c.last_incoming_id is null
+      and not exists (select from public.sms_messages as m where m.conversation_id = c.id);
+    return sms.note_duplicate(p_payload);
+  end if;
+
+  v_reason := sms.decide(
+    v_conversation, v_config, v_message_id, p_payload, v_occurred_at
+  );
+  return sms.log_post(p_payload, jsonb_build_object(
+    'outcome', 'stored', 'message_id', v_message_id, 'conversation_id', v_conversation.id,
+    'no_reply_reason', v_reason
+  ));
+end;
+$$;
+comment on function public.ingest_sms(jsonb, timestamptz) is
+  'Stores one incoming text and owes its conversation an answer, once, however often it is posted. '
+  'p_payload: {sid, from, to, service_sid, body, media, opt_out_type, form}; p_occurred_at: when '
+  'it happened at Twilio, null from the webhook. Returns {outcome: stored | duplicate | '
+  'unconfigured, message_id, conversation_id, no_reply_reason: null when the model answers}.';
+
+-- Logs the post and passes its result on.
+create function sms.log_post(p_payload jsonb, p_result jsonb)
+returns jsonb language plpgsql set search_path = '' as $$
+begin
+  insert into public.sms_webhook_logs (message_sid, payload, outcome)
+  values (
+    p_payload ->> 'sid',
+    coalesce(nullif(p_payload -> 'form', 'null'), p_payload),
+    p_result ->> 'outcome'
+  );
+  return p_result;
+end;
+$$;
+
+-- A MessageSid that is stored already changes nothing; only missing media is filled in. Of a
+-- forgotten contact not even that.
+create function sms.note_duplicate(p_payload jsonb)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_message public.sms_messages;
+  v_is_forgotten boolean;
+begin
+  select m.* into v_message from public.sms_messages as m
+  where m.message_sid = p_payload ->> 'sid';
+  select c.contact_number like 'forgotten:%' into v_is_forgotten
+  from public.sms_conversations as c where c.id = v_message.conversation_id;
+  update public.sms_messages as m
+  set media = p_payload -> 'media'
+  where m.id = v_message.id and not v_is_forgotten
+    and m.media = '[]' and coalesce(p_payload -> 'media', '[]') <> '[]';
+  return sms.log_post(
+    case when v_is_forgotten then jsonb_build_object('sid', v_message.message_sid) else p_payload end,
+    jsonb_build_object('outcome', 'duplicate', 'message_id', v_message.id,
+      'conversation_id', v_message.conversation_id)
+  );
+end;
+$$;
+
+-- The contact's active conversation, locked; opened if there is none. A text from before the last
+-- one was closed joins that one.
+create function sms.open_conversation(
+  p_config public.sms_configs, p_contact_number text, p_occurred_at timestamptz
+)
+returns public.sms_conversations language plpgsql set search_path = '' as $$
+declare
+  v_conversation public.sms_conversations;
+begin
+  loop
+    -- The active one sorts first: its closed_at is null.
+    select c.* into v_conversation from public.sms_conversations as c
+    where c.config_id = p_config.id and c.contact_number = p_contact_number
+    order by c.closed_at desc nulls first
+    limit 1
+    for no key update;
+    exit when found and (
+      v_conversation.status = 'active' or v_conversation.closed_at >= p_occurred_at
+    );
+    insert into public.sms_conversations as c (user_id, config_id, contact_number)
+    values (p_config.user_id, p_config.id, p_contact_number)
+    on conflict (config_id, contact_number, closed_at) do nothing
+    returning c.* into v_conversation;
+    exit when found;
+  end loop;
+  return v_conversation;
+end;
+$$;
+
+-- The new row's id; null when its MessageSid is already stored.
+create function sms.store_incoming(
+  p_conversation_id uuid, p_payload jsonb, p_occurred_at timestamptz
+)
+returns bigint language plpgsql set search_path = '' as $$
+declare
+  v_id bigint;
+begin
+  insert into public.sms_messages as m (
+    conversation_id, direction, author, status, message_content, message_sid, media, occurred_at
+  ) values (
+    p_conversation_id, 'incoming', 'contact', 'received', coalesce(p_payload ->> 'body', ''),
+    p_payload ->> 'sid', coalesce(p_payload -> 'media', '[]'), p_occurred_at
+  )
+  on conflict (message_sid) do nothing
+  returning m.id into v_id;
+  return v_id;
+end;
+$$;
+
+-- What follows from a new text: an answer is owed, a fixed one is queued, an opt word is heeded.
+-- Returns why the model does not answer; null: it does.
+create function sms.decide(
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_message_id bigint, p_payload jsonb, p_occurred_at timestamptz
+)
+returns text language plpgsql set search_path = '' as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_intent jsonb := sms.intent(p_conversation, p_config.phone_number, p_payload);
+  v_meaning text := v_intent ->> 'meaning';
+  v_answer jsonb;
+  v_reason text := sms.no_reply_reason(
+    p_conversation, p_config, p_payload, v_meaning, p_occurred_at, v_now
+  );
+begin
+  if v_reason is null then
+    v_answer := sms.canned_reply(p_conversation, p_config, p_payload, v_intent, v_now);
+    v_reason := v_answer ->> 'name';
+  end if;
+  perform sms.set_reply_due(p_conversation, p_config, p_message_id, v_reason, v_now);
+  if v_meaning in ('stop', 'start') then
+    perform sms.apply_opt_out(p_conversation, p_config, v_intent, p_occurred_at, v_now);
+  elsif v_meaning = 'human' and coalesce(v_reason, 'human') = 'human' then
+    update public.sms_conversations as c set wants_human = true
+    where c.id = p_conversation.id and not c.wants_human;
+  end if;
+  if v_answer is not null then
+    perform sms.queue_notice(
+      p_conversation, v_answer ->> 'name', v_answer ->> 'content',
+      -- An answer that is owed already will cover this text as well.
+      case when p_conversation.waiting_since is null then p_message_id end,
+      sms.quiet_until(p_config, v_now)
+    );
+  end if;
+  return v_reason;
+end;
+$$;
+
+-- Null: the text is owed an answer. Else why not.
+create function sms.no_reply_reason(
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_payload jsonb, p_meaning text, p_occurred_at timestamptz, p_now timestamptz
+)
+returns text language plpgsql stable set search_path = '' as $$
+begin
+  return case
+    when p_meaning in ('stop', 'start', 'help') then 'opt_word'
+    when p_conversation.contact_number !~ '^\+[1-9][0-9]{6,14}$' then 'sender'
+    when p_occurred_at < p_now - p_config.answer_within
+      or p_occurred_at < p_config.created_at then 'old'
+    when p_conversation.status = 'closed' then 'closed'
+    when p_conversation.last_message_at > p_occurred_at
+      and sms.human_wrote(p_conversation.id, p_occurred_at) then 'person_wrote'
+    when sms.is_reaction(p_payload ->> 'body') then 'reaction'
+    when sms.is_auto_reply(p_payload ->> 'body') then 'auto_reply'
+  end;
+end;
+$$;
+
+-- Has a human written in this conversation since then?
+create function sms.human_wrote(p_conversation_id uuid, p_after timestamptz)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from public.sms_messages as m
+    where m.conversation_id = p_conversation_id
+      and m.author = 'human' and m.created_at > p_after
+  );
+end;
+$$;
+
+-- Notes the newest text and, if it is owed an answer (p_reason: why not), when: after reply_delay
+-- without another one, at most ten seconds after the first.
+create function sms.set_reply_due(
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_message_id bigint, p_reason text, p_now timestamptz
+)
+returns void language plpgsql set search_path = '' as $$
+declare
+  v_is_pending boolean := p_reason is null;
+  v_since timestamptz := coalesce(p_conversation.waiting_since, p_now);
+begin
+  update public.sms_conversations as c
+  set last_message_at = greatest(c.last_message_at, p_now),
+    last_incoming_id = p_message_id,
+    waiting_since = case when v_is_pending then v_since else c.waiting_since end,
+    reply_error = case p_reason when 'auto_reply' then p_reason else c.reply_error end,
+    reply_due_at = case
+      when v_is_pending then least(
+        p_now + p_config.reply_delay,
+        v_since + (select t.reply_wait_max from sms.policy as t)
+      )
+      else c.reply_due_at
+    end
+  where c.id = p_conversation.id;
+end;
+$$;

@@ -1,0 +1,157 @@
+-- Replies that need no model: notices, and the owner's own words for what is asked often
+-- ("horario", "address").
+
+-- What is said without a model.
+create table public.sms_canned_replies (
+  name text not null,
+  language text not null,
+  content text not null,
+  constraint sms_canned_replies_pkey primary key (name, language),
+  constraint sms_canned_replies_content_check check (length(content) between 1 and 640)
+);
+
+comment on table public.sms_canned_replies is
+  'The texts that need no model, by sms_messages.canned_reply and the language of the words they '
+  'answer; a number''s own words (sms_configs.opt_out_reply and so on) go before. Without the '
+  'accents that would make them UCS-2, which costs twice as much.';
+
+insert into public.sms_canned_replies (name, language, content) values
+  ('stop', 'en', 'You will get no more messages from us. Reply START to get them again.'),
+  ('stop', 'es', 'No recibira mas mensajes nuestros. Responda START para volver a recibirlos.'),
+  ('stop', 'fr', 'Vous ne recevrez plus de messages de notre part. Repondez START pour en recevoir de nouveau.'),
+  ('stop', 'pt', 'Voce nao recebera mais mensagens nossas. Responda START para voltar a receber.'),
+  ('start', 'en', 'You will get our messages again. Reply STOP to get no more.'),
+  ('start', 'es', 'Volvera a recibir nuestros mensajes. Responda STOP para no recibir mas.'),
+  ('start', 'fr', 'Vous recevrez de nouveau nos messages. Repondez STOP pour ne plus en recevoir.'),
+  ('start', 'pt', 'Voce voltara a receber nossas mensagens. Responda STOP para nao receber mais.'),
+  ('human', 'en', 'A person will get back to you here. Until then you can go on asking.'),
+  ('human', 'es', 'Una persona le respondera por aqui. Mientras tanto puede seguir preguntando.'),
+  ('human', 'fr', 'Une personne vous repondra ici. En attendant, vous pouvez continuer a poser des questions.'),
+  ('human', 'pt', 'Uma pessoa vai responder por aqui. Enquanto isso, pode continuar perguntando.'),
+  ('bot', 'en', 'I am an automated assistant. Text PERSON if you want one.'),
+  ('bot', 'es', 'Soy un asistente automatico. Escriba PERSONA si prefiere que le atienda una.'),
+  ('bot', 'fr', 'Je suis un assistant automatique. Ecrivez HUMAIN pour parler a une personne.'),
+  ('bot', 'pt', 'Sou um assistente automatico. Escreva PESSOA para falar com uma.'),
+  ('rate_limit', 'en', 'That is all we can answer automatically for now; a person will read your messages. / Por ahora no podemos responder mas automaticamente; una persona leera sus mensajes.');
+
+create table public.sms_keyword_replies (
+  id uuid not null default gen_random_uuid(),
+  user_id uuid not null default auth.uid(),
+  config_id uuid not null,
+  keyword text not null,
+  normalized text not null generated always as (sms.normalize(keyword)) stored,
+  answer text not null,
+  created_at timestamptz not null default now(),
+  constraint sms_keyword_replies_pkey primary key (id),
+  constraint sms_keyword_replies_config_id_fkey foreign key (config_id, user_id)
+    references public.sms_configs (id, user_id) on delete cascade,
+  constraint sms_keyword_replies_keyword_key unique (config_id, normalized),
+  constraint sms_keyword_replies_keyword_check
+    check (length(keyword) <= 100 and normalized <> ''),
+  constraint sms_keyword_replies_answer_check
+    check (btrim(answer) <> '' and length(answer) <= 1600)
+);
+create index sms_keyword_replies_config_id_idx
+  on public.sms_keyword_replies (config_id, user_id);
+create index sms_keyword_replies_user_id_idx on public.sms_keyword_replies (user_id);
+
+comment on table public.sms_keyword_replies is
+  'A text that is exactly a keyword of its number gets this answer, sent as typed, at once and '
+  'without a model; case, accents and punctuation do not count. Opt words and what Twilio answers '
+  'itself (HELP, INFO) come first.';
+comment on column public.sms_keyword_replies.normalized is 'The keyword as it is compared.';
+
+-- The answer that needs no model, {name, content}; null: the model answers, or at claim the gate
+-- says why nobody does. A keyword behind texts that wait for an answer is one of them.
+create function sms.canned_reply(
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_payload jsonb, p_intent jsonb, p_now timestamptz
+)
+returns jsonb language plpgsql stable set search_path = '' as $$
+declare
+  v_name text := p_intent ->> 'meaning';
+  v_content text;
+begin
+  if v_name = 'human' and p_conversation.wants_human then
+    return null; -- acknowledged before: now the AI says something
+  elsif v_name in ('human', 'bot') then
+    v_content := sms.canned_content(p_config, v_name, p_intent ->> 'language');
+  elsif p_conversation.waiting_since is null then
+    v_name := 'keyword';
+    v_content := sms.keyword_reply(p_config.id, p_payload ->> 'body');
+  end if;
+  if v_content is null or sms.send_verdict(p_conversation, p_config, 'ai', p_now) is not null then
+    return null;
+  end if;
+  return jsonb_build_object('name', v_name, 'content', v_content);
+end;
+$$;
+
+-- The number's own words, else those in that language, else English.
+create function sms.canned_content(p_config public.sms_configs, p_name text, p_language text)
+returns text language sql stable set search_path = '' as $$
+  select coalesce(
+    case p_name
+      when 'stop' then p_config.opt_out_reply
+      when 'human' then p_config.handoff_reply
+      when 'bot' then p_config.bot_reply
+      when 'rate_limit' then p_config.rate_limit_reply
+    end,
+    (
+      select t.content from public.sms_canned_replies as t
+      where t.name = p_name
+      order by t.language = p_language desc nulls last, t.language = 'en' desc
+      limit 1
+    )
+  );
+$$;
+
+-- The owner's answer to exactly this text; null: there is none.
+create function sms.keyword_reply(p_config_id uuid, p_body text)
+returns text language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select k.answer from public.sms_keyword_replies as k
+    where k.config_id = p_config_id
+      and length(p_body) <= 200 and k.normalized = sms.normalize(p_body)
+  );
+end;
+$$;
+
+-- Queues a fixed text in a locked conversation. It passes the gate like any other when it is
+-- claimed.
+create function sms.queue_notice(
+  p_conversation public.sms_conversations, p_name text, p_content text,
+  p_in_reply_to bigint default null, p_not_before timestamptz default null
+)
+returns void language plpgsql set search_path = '' as $$
+begin
+  insert into public.sms_messages
+    (conversation_id, author, message_content, canned_reply, in_reply_to, send_at)
+  values (p_conversation.id, 'system', p_content, p_name, p_in_reply_to, p_not_before);
+  update public.sms_conversations as c set send_due_at = sms.send_due(c.id)
+  where c.id = p_conversation.id;
+end;
+$$;
+
+-- Tells the contact, once in 24 hours, that there are no more automatic answers for now.
+create function sms.notify_rate_limited(p_conversation_id uuid)
+returns void language plpgsql set search_path = '' as $$
+declare
+  v_conversation public.sms_conversations;
+  v_config public.sms_configs;
+begin
+  select c.* into v_conversation from public.sms_conversations as c where c.id = p_conversation_id;
+  select f.* into v_config from public.sms_configs as f where f.id = v_conversation.config_id;
+  if exists (
+    select from public.sms_conversations as c
+    join public.sms_messages as m on m.conversation_id = c.id
+    where c.config_id = v_conversation.config_id
+      and c.contact_number = v_conversation.contact_number
+      and m.canned_reply = 'rate_limit' and m.created_at > clock_timestamp() - interval '1 day'
+  ) then
+    return;
+  end if;
+  perform sms.queue_notice(v_conversation, 'rate_limit', sms.canned_content(v_config, 'rate_limit', null));
+end;
+$$;

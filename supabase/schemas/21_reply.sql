@@ -1,0 +1,301 @@
+-- A generated reply, or why there is none. The gate: may this text leave? Asked in the transaction that moves a row to 'sending', after
+-- the lock on its conversation; and at claim, before a model is paid for.
+
+-- plpgsql on purpose, one statement after another: as a single statement its subqueries would see
+-- the snapshot from before the wait for the lock, and an superseded answer would go out.
+create function public.queue_sms_reply(
+  p_lease_id uuid, p_message_id bigint, p_content text, p_encoding text, p_segments integer,
+  p_model text default null, p_prompt_tokens integer default null,
+  p_completion_tokens integer default null, p_generation_ms integer default null
+)
+returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' as $$
+declare
+  v_now timestamptz;
+  v_conversation public.sms_conversations;
+  v_config public.sms_configs;
+  v_message public.sms_messages;
+  v_verdict text;
+begin
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.lease_id = p_lease_id
+  for no key update;
+  v_now := clock_timestamp();
+  if not found or v_conversation.leased_until <= v_now then
+    return jsonb_build_object('outcome', 'gone');
+  end if;
+  if v_conversation.leased_for = 'send' then -- asked again: the response was lost
+    return coalesce(
+      sms.job(v_conversation) || jsonb_build_object('outcome', 'send'),
+      jsonb_build_object('outcome', 'gone')
+    );
+  end if;
+
+  select f.* into v_config from public.sms_configs as f where f.id = v_conversation.config_id;
+  v_verdict := coalesce(
+    sms.send_verdict(v_conversation, v_config, 'ai', v_now),
+    case when sms.is_superseded(v_conversation, p_message_id, v_now) then 'superseded' end
+  );
+  if v_verdict is not null then
+    return sms.withhold_generated_reply(v_conversation, v_verdict);
+  end if;
+
+  insert into public.sms_messages as m (
+    conversation_id, direction, author, status, message_content, in_reply_to, encoding, segments,
+    model, prompt_tokens, completion_tokens, generation_ms, attempts, sending_at, send_at, occurred_at
+  ) values (
+    v_conversation.id, 'outgoing',
+    case v_conversation.leased_for when 'fallback' then 'system' else 'ai' end,
+    'sending', p_content, p_message_id, p_encoding, p_segments,
+    p_model, p_prompt_tokens, p_completion_tokens, p_generation_ms, 1, v_now,
+    v_conversation.leased_until, v_now
+  )
+  returning m.* into v_message;
+  perform sms.mark_answered(v_conversation, p_message_id, v_now);
+  return sms.message_job('send', v_conversation, v_config, v_message)
+    || jsonb_build_object('outcome', 'send');
+end;
+$$;
+comment on function public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer) is
+  'Takes a generated answer (or the fallback text) to p_message_id through the gate and writes its '
+  'row as sending. Returns {outcome: send, message_id, from, to, service_sid, content}, or '
+  'superseded, blocked (with the reason) or gone (the lease is lost): then nothing may be sent.';
+
+-- Null: it may leave. Else the rule that forbids it: opted_out, closed, suspended (for now), and
+-- for answers of the AI paused, loop or rate limit. p_author: ai, human, system (neither paused nor
+-- capped) or confirmation (of an opt-out: goes to who opted out). p_already_counted: 1 for a row
+-- that is there already.
+create function sms.send_verdict(
+  p_conversation public.sms_conversations, p_config public.sms_configs, p_author text,
+  p_now timestamptz, p_already_counted integer default 0
+)
+returns text language plpgsql stable set search_path = '' as $$
+begin
+  return case
+    when p_author <> 'confirmation' and sms.is_opted_out(
+      p_conversation.user_id, p_conversation.contact_number, p_config.phone_number
+    ) then 'opted_out'
+    when p_conversation.status = 'closed' then 'closed'
+    when p_config.suspended_until > p_now then 'suspended'
+    when p_author <> 'ai' then null
+    when not (p_config.auto_reply and p_conversation.auto_reply)
+      or p_conversation.paused_until > p_now then 'paused'
+    when sms.is_looping(p_conversation.id, p_now) then 'loop'
+    when sms.is_rate_limited(p_conversation, p_config, p_now, p_already_counted) then 'rate_limit'
+  end;
+end;
+$$;
+
+-- Three identical texts in an hour: another machine is answering.
+create function sms.is_looping(p_conversation_id uuid, p_now timestamptz)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select count(*) = 3 and min(t.message_content) = max(t.message_content)
+      and min(t.created_at) > p_now - interval '1 hour'
+      and length(min(t.message_content)) > 3 -- people say "yes" and "ok" three times
+    from (
+      select m.message_content, m.created_at from public.sms_messages as m
+      where m.conversation_id = p_conversation_id and m.direction = 'incoming'
+      order by m.id desc
+      limit 3
+    ) as t
+  );
+end;
+$$;
+
+-- Has this contact, or this number, had its AI replies for now? p_already_counted: 1 for an answer
+-- whose row is counted among them already.
+create function sms.is_rate_limited(
+  p_conversation public.sms_conversations, p_config public.sms_configs, p_now timestamptz,
+  p_already_counted integer
+)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select count(*) filter (where m.created_at > p_now - interval '1 hour') - p_already_counted
+        >= p_config.replies_per_hour
+      or count(*) - p_already_counted >= p_config.replies_per_day
+    from public.sms_conversations as c
+    join public.sms_messages as m on m.conversation_id = c.id
+    where c.config_id = p_conversation.config_id
+      and c.contact_number = p_conversation.contact_number
+      and (m.author = 'ai' or m.canned_reply in ('bot', 'keyword'))
+      and m.status not in ('canceled', 'blocked')
+      and m.created_at > p_now - interval '1 day'
+      and c.last_message_at > p_now - interval '1 day'
+  ) or (
+    select coalesce(sum(s.ai_replies), 0) - p_already_counted >= p_config.number_replies_per_day
+    from public.sms_daily_stats as s
+    where s.user_id = p_config.user_id
+      and s.day = (p_now at time zone 'UTC')::date
+      and s.config_id = p_config.id
+  );
+end;
+$$;
+
+-- A newer text came while the answer was generated, and waiting for the next answer is still fair:
+-- not twice dropped already, not 30 s old.
+create function sms.is_superseded(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return p_conversation.last_incoming_id <> p_message_id and (
+    select p_conversation.superseded < t.superseded_max
+      and p_now < p_conversation.waiting_since + t.superseded_for
+    from sms.policy as t
+  );
+end;
+$$;
+
+-- A generated answer that may not leave: superseded and suspended stay owed and give their attempt
+-- back.
+create function sms.withhold_generated_reply(p_conversation public.sms_conversations, p_reason text)
+returns jsonb language plpgsql set search_path = '' as $$
+begin
+  if p_reason = 'superseded' then
+    update public.sms_conversations as c
+    set superseded = c.superseded + 1, reply_attempts = greatest(c.reply_attempts - 1, 0)
+    where c.id = p_conversation.id;
+  elsif p_reason = 'suspended' then
+    update public.sms_conversations as c
+    set reply_due_at = f.suspended_until, reply_attempts = greatest(c.reply_attempts - 1, 0)
+    from public.sms_configs as f
+    where c.id = p_conversation.id and f.id = c.config_id and c.reply_due_at is not null;
+  else
+    perform sms.withhold_reply(p_conversation.id, p_reason);
+  end if;
+  perform sms.end_lease(p_conversation.id, p_conversation.lease_id);
+  return jsonb_build_object(
+    'outcome', case p_reason when 'superseded' then 'superseded' else 'blocked' end, 'reason', p_reason
+  );
+end;
+$$;
+
+-- The owed answer is not given, and reply_error says why; at the rate limit the contact is told.
+create function sms.withhold_reply(p_conversation_id uuid, p_reason text)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update public.sms_conversations as c
+  set reply_due_at = null, waiting_since = null, reply_attempts = 0, superseded = 0,
+    reply_error = p_reason
+  where c.id = p_conversation_id;
+  if p_reason = 'rate_limit' then
+    perform sms.notify_rate_limited(p_conversation_id);
+  end if;
+end;
+$$;
+
+-- The answer covers all texts up to p_message_id: nothing is owed any more, unless a newer text
+-- came.
+create function sms.mark_answered(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update public.sms_conversations as c
+  set reply_due_at = case when n.created_at is not null then c.reply_due_at end,
+    waiting_since = case when c.reply_due_at is not null then n.created_at end,
+    reply_attempts = 0,
+    superseded = 0,
+    reply_error = null,
+    last_message_at = greatest(c.last_message_at, p_now),
+    send_due_at = sms.send_due(c.id),
+    leased_for = 'send'
+  from (
+    select min(m.created_at) as created_at from public.sms_messages as m
+    where m.conversation_id = p_conversation.id
+      and m.direction = 'incoming' and m.id > p_message_id
+  ) as n
+  where c.id = p_conversation.id;
+end;
+$$;
+
+create function public.fail_sms_reply(p_lease_id uuid, p_error text, p_suspends boolean default false)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_conversation public.sms_conversations;
+  v_timing sms.policy := sms.policy();
+  v_outcome text;
+begin
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.lease_id = p_lease_id
+  for no key update;
+  if not found then
+    return jsonb_build_object('outcome', 'gone');
+  elsif v_conversation.leased_for = 'send' then -- its row exists: it is a delivery now
+    return jsonb_build_object('outcome', 'refused');
+  end if;
+  v_outcome := case when p_suspends then 'suspended'
+    when v_conversation.reply_attempts >= v_timing.reply_attempts_max then 'fallback'
+    else 'retry' end;
+  if p_suspends then
+    perform sms.suspend(v_conversation.config_id, p_error);
+  end if;
+  update public.sms_conversations as c
+  set reply_error = p_error,
+    reply_attempts = c.reply_attempts - p_suspends::int,
+    reply_due_at = case
+      when c.reply_due_at is null then null
+      when p_suspends then clock_timestamp() + v_timing.suspend_for
+      when v_outcome = 'fallback' then clock_timestamp()
+      else clock_timestamp() + sms.backoff(c.reply_attempts)
+    end,
+    lease_id = null, leased_until = null, leased_for = null
+  where c.id = v_conversation.id;
+  return jsonb_build_object('outcome', v_outcome);
+end;
+$$;
+comment on function public.fail_sms_reply(uuid, text, boolean) is
+  'No usable answer: tried again after a pause, or the fallback when the attempts are used up. '
+  'p_suspends: the account or key is at fault, so the number rests and the attempt is given back. '
+  'Refused once the answer''s row exists.';
+
+-- The account, key or quota was refused: nothing of this number is tried for a while. Other numbers
+-- go on.
+create function sms.suspend(p_config_id uuid, p_reason text)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update public.sms_configs as f
+  set suspended_until = clock_timestamp() + (sms.policy()).suspend_for, suspended_reason = p_reason
+  where f.id = p_config_id;
+end;
+$$;
+
+-- The pause after the n-th failed attempt: 5, 10, 20, 40, 60 seconds, give or take a quarter.
+create function sms.backoff(p_attempts integer)
+returns interval language plpgsql set search_path = '' as $$
+begin
+  return (
+    select least(
+      t.retry_after * (2 ^ least(greatest(p_attempts, 1) - 1, 10)), greatest(interval '1 minute', t.retry_after)
+    ) * (0.75 + 0.5 * random())
+    from sms.policy() as t
+  );
+end;
+$$;
+
+-- Under whose rules a queued text passes the gate: a fixed answer under the AI's, what has to be
+-- said anyway under none.
+create function sms.gate_author(p_message public.sms_messages)
+returns text language plpgsql immutable set search_path = '' as $$
+begin
+  return case
+    when p_message.author = 'human' then 'human'
+    when p_message.canned_reply = 'stop' then 'confirmation'
+    when p_message.canned_reply in ('start', 'rate_limit') then 'system'
+    else 'ai'
+  end;
+end;
+$$;
+
+-- Has the contact had no fallback text within the hour?
+create function sms.fallback_is_due(p_conversation public.sms_conversations, p_now timestamptz)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return not exists (
+    select from public.sms_conversations as c
+    join public.sms_messages as m on m.conversation_id = c.id
+    where c.config_id = p_conversation.config_id
+      and c.contact_number = p_conversation.contact_number
+      and m.author = 'system' and m.canned_reply is null and m.in_reply_to is not null
+      and m.created_at > p_now - (sms.policy()).fallback_every
+  );
+end;
+$$;

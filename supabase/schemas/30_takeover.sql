@@ -1,0 +1,130 @@
+-- What a human does: writes a text, closes a conversation. Both silence the AI at once: the
+-- worker that is generating an answer learns it when its lease is gone.
+--
+-- Lock order everywhere: conversation, messages, opt-outs, counters last.
+
+-- Refuses a person's text that can never be sent.
+create function sms.admit_human_message(
+  p_message public.sms_messages, p_conversation public.sms_conversations
+)
+returns void language plpgsql security definer set search_path = '' as $$
+begin
+  if p_conversation.status = 'closed' then
+    raise exception using errcode = 'PT409', message = 'The conversation is closed',
+      hint = 'The contact''s next text opens a new one.';
+  elsif btrim(p_message.message_content) = '' or length(p_message.message_content) > 1600 then
+    raise exception using errcode = 'PT422', message = 'The text is empty or too long',
+      hint = 'A text has 1 to 1,600 characters.';
+  elsif (
+    select sum(s.human_replies) from public.sms_daily_stats as s
+    where s.user_id = p_message.user_id and s.day = (p_message.created_at at time zone 'UTC')::date
+  ) >= 1000 then
+    raise exception using errcode = 'PT429', message = 'Too many texts today',
+      hint = 'At most 1,000 texts written by people per user and UTC day.';
+  end if;
+end;
+$$;
+
+-- A human wrote: the AI is silent, also with the answer it is generating.
+create function sms.after_human_message()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_keeps_lease boolean := sms.has_sending(new.conversation_id);
+begin
+  update public.sms_conversations as c
+  set last_message_at = greatest(c.last_message_at, new.created_at),
+    paused_until = new.created_at + f.takeover_pause,
+    wants_human = false,
+    reply_due_at = null,
+    waiting_since = null,
+    reply_attempts = 0,
+    superseded = 0,
+    read_up_to_id = greatest(c.read_up_to_id, new.id),
+    send_due_at = sms.send_due(c.id),
+    lease_id = case when v_keeps_lease then c.lease_id end,
+    leased_until = case when v_keeps_lease then c.leased_until end,
+    leased_for = case when v_keeps_lease then c.leased_for end
+  from public.sms_configs as f
+  where c.id = new.conversation_id and f.id = c.config_id;
+  return null;
+end;
+$$;
+
+create trigger sms_messages_after_human
+  after insert on public.sms_messages
+  for each row when (new.author = 'human') execute function sms.after_human_message();
+
+-- Is a text of this conversation being handed to Twilio? Then its lease stays.
+create function sms.has_sending(p_conversation_id uuid)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from public.sms_messages as m
+    where m.conversation_id = p_conversation_id and m.is_open and m.status = 'sending'
+  );
+end;
+$$;
+
+-- Closing drops what is owed; a text being handed to Twilio is finished.
+create function sms.before_close()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  if old.status = 'closed' then
+    raise exception using errcode = 'PT409', message = 'A closed conversation stays closed',
+      hint = 'The contact''s next text opens a new one.';
+  end if;
+  new.closed_at := clock_timestamp();
+  new.reply_due_at := null;
+  new.waiting_since := null;
+  new.wants_human := false;
+  if not sms.has_sending(new.id) then
+    new.lease_id := null;
+    new.leased_until := null;
+    new.leased_for := null;
+  end if;
+  return new;
+end;
+$$;
+
+create trigger sms_conversations_before_close
+  before update of status on public.sms_conversations
+  for each row when (old.status is distinct from new.status)
+  execute function sms.before_close();
+
+-- Closing cancels what is queued.
+create function sms.after_close()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  update public.sms_messages as m
+  set status = 'canceled', send_at = null, in_reply_to = null, error_message = 'closed'
+  where m.conversation_id = new.id and m.is_open and m.status = 'queued';
+  update public.sms_conversations as c
+  set send_due_at = sms.send_due(c.id)
+  where c.id = new.id and c.send_due_at is not null;
+  return null;
+end;
+$$;
+
+create trigger sms_conversations_after_close
+  after update of status on public.sms_conversations
+  for each row when (old.status is distinct from new.status)
+  execute function sms.after_close();
+
+-- Nothing is owed any more in a locked conversation, and whoever is generating an answer has lost
+-- its lease; a text being handed to Twilio is finished.
+create function sms.cancel_pending_reply(p_conversation_id uuid)
+returns void language plpgsql set search_path = '' as $$
+declare
+  v_keeps_lease boolean := sms.has_sending(p_conversation_id);
+begin
+  update public.sms_conversations as c
+  set reply_due_at = null,
+    waiting_since = null,
+    reply_attempts = 0,
+    superseded = 0,
+    lease_id = case when v_keeps_lease then c.lease_id end,
+    leased_until = case when v_keeps_lease then c.leased_until end,
+    leased_for = case when v_keeps_lease then c.leased_for end
+  where c.id = p_conversation_id;
+end;
+$$;

@@ -1,0 +1,262 @@
+-- Who may see or call what, on one page. What is not named here nobody may see or call.
+--
+-- Everything is revoked first and then granted as meant, so that it is right whether or not the
+-- project exposes new objects by default. Nothing is granted to anon.
+
+revoke all on schema sms from public;
+grant usage on schema sms to service_role;
+
+-- Tables. Row level security everywhere, also where the service role alone reads.
+
+alter table sms.policy enable row level security;
+alter table public.sms_configs enable row level security;
+alter table public.sms_conversations enable row level security;
+alter table public.sms_messages enable row level security;
+alter table public.sms_webhook_logs enable row level security;
+alter table public.sms_delivery_events enable row level security;
+alter table public.sms_workers enable row level security;
+alter table public.sms_error_codes enable row level security;
+alter table public.sms_opt_outs enable row level security;
+alter table public.sms_phrases enable row level security;
+alter table public.sms_synonyms enable row level security;
+alter table public.sms_canned_replies enable row level security;
+alter table public.sms_keyword_replies enable row level security;
+alter table public.sms_daily_stats enable row level security;
+alter table public.sms_hourly_stats enable row level security;
+alter table sms.contact_digits enable row level security;
+alter table sms.maintenance enable row level security;
+
+revoke all on table
+  sms.policy,
+  public.sms_configs,
+  public.sms_conversations,
+  public.sms_messages,
+  public.sms_webhook_logs,
+  public.sms_delivery_events,
+  public.sms_workers,
+  public.sms_error_codes,
+  public.sms_opt_outs,
+  public.sms_phrases,
+  public.sms_synonyms,
+  public.sms_canned_replies,
+  public.sms_keyword_replies,
+  public.sms_daily_stats,
+  public.sms_hourly_stats,
+  public.sms_inbox,
+  sms.contact_digits,
+  sms.maintenance
+  from public, anon, authenticated, service_role;
+revoke all on sequence
+  public.sms_messages_id_seq,
+  public.sms_webhook_logs_id_seq,
+  public.sms_delivery_events_id_seq
+  from public, anon, authenticated, service_role;
+
+grant select on table sms.policy to service_role;
+grant select on table public.sms_configs to authenticated;
+grant update (
+  system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
+  auto_reply, reply_delay, takeover_pause, answer_within, replies_per_hour, replies_per_day,
+  number_replies_per_day, first_reply_notice, fallback_reply, opt_out_reply, handoff_reply,
+  bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone
+) on table public.sms_configs to authenticated;
+grant select, insert, update, delete on table public.sms_configs to service_role;
+grant select on table public.sms_conversations to authenticated;
+grant update (status, auto_reply, paused_until, wants_human, read_up_to_id)
+  on table public.sms_conversations to authenticated;
+grant select, insert, update, delete on table public.sms_conversations to service_role;
+grant select on table public.sms_messages to authenticated;
+grant insert (conversation_id, message_content, client_ref) on table public.sms_messages to authenticated;
+grant select, insert, update, delete on table public.sms_messages to service_role;
+grant select, insert, update, delete on table public.sms_webhook_logs, public.sms_delivery_events,
+  public.sms_workers, public.sms_error_codes to service_role;
+grant select on table public.sms_error_codes to authenticated;
+grant select on table public.sms_opt_outs, public.sms_phrases, public.sms_synonyms
+  to authenticated;
+grant select, insert, update, delete
+  on table public.sms_opt_outs, public.sms_phrases, public.sms_synonyms
+  to service_role;
+grant select on table public.sms_canned_replies to authenticated;
+grant select, insert, update, delete on table public.sms_canned_replies to service_role;
+grant select, delete on table public.sms_keyword_replies to authenticated;
+grant insert (config_id, keyword, answer) on table public.sms_keyword_replies to authenticated;
+grant update (keyword, answer) on table public.sms_keyword_replies to authenticated;
+grant select, insert, update, delete on table public.sms_keyword_replies to service_role;
+grant select on table public.sms_daily_stats, public.sms_hourly_stats to authenticated;
+grant select, insert, update, delete on table public.sms_daily_stats, public.sms_hourly_stats
+  to service_role;
+grant select on table public.sms_inbox to authenticated, service_role;
+grant select, update on table sms.maintenance to service_role;
+
+-- Rows.
+
+create policy "The gateway reads it" on sms.policy for select to service_role using (true);
+create policy "Owners read their own numbers" on public.sms_configs
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Owners change their own numbers" on public.sms_configs
+  for update to authenticated
+  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+create policy "Owners read their own conversations" on public.sms_conversations
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Owners change their own conversations" on public.sms_conversations
+  for update to authenticated
+  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+create policy "Owners read their own messages" on public.sms_messages
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Owners write their own messages" on public.sms_messages
+  for insert to authenticated with check (user_id = (select auth.uid()));
+create policy "Everybody signed in reads it" on public.sms_error_codes
+  for select to authenticated using (true);
+create policy "Owners read their own opt-outs" on public.sms_opt_outs
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Everybody signed in reads it" on public.sms_phrases
+  for select to authenticated using (true);
+create policy "Everybody signed in reads it" on public.sms_synonyms
+  for select to authenticated using (true);
+create policy "Everybody signed in reads it" on public.sms_canned_replies
+  for select to authenticated using (true);
+create policy "Owners read their own keyword replies" on public.sms_keyword_replies
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Owners write their own keyword replies" on public.sms_keyword_replies
+  for insert to authenticated with check (user_id = (select auth.uid()));
+create policy "Owners change their own keyword replies" on public.sms_keyword_replies
+  for update to authenticated
+  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+create policy "Owners delete their own keyword replies" on public.sms_keyword_replies
+  for delete to authenticated using (user_id = (select auth.uid()));
+create policy "Owners read their own statistics" on public.sms_daily_stats
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Owners read their own statistics" on public.sms_hourly_stats
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Users join their own topic" on realtime.messages
+  for select to authenticated
+  using (
+    realtime.messages.extension = 'broadcast'
+    and (select realtime.topic()) = 'sms:user:' || (select auth.uid())::text
+  );
+create policy "The gateway uses it" on sms.maintenance
+  for all to service_role using (true) with check (true);
+
+-- Functions of schema sms: the gateway's, but for triggers and for what runs with its definer's
+-- rights, which only they call.
+
+revoke all on all functions in schema sms from public, anon, authenticated, service_role;
+grant execute on all functions in schema sms to service_role;
+revoke execute on function
+  sms.check_time_zone(),
+  sms.no_counts(uuid, uuid, timestamptz),
+  sms.add_hour(uuid, uuid, timestamptz, integer, integer, integer),
+  sms.counts(public.sms_messages, uuid),
+  sms.seen_before(public.sms_conversations, bigint),
+  sms.move_contact(public.sms_daily_stats, timestamptz, timestamptz),
+  sms.count_human(public.sms_messages, public.sms_conversations),
+  sms.count_new_message(),
+  sms.count_changed_message(),
+  sms.count_conversation(),
+  sms.admit_human_message(public.sms_messages, public.sms_conversations),
+  sms.before_message(),
+  sms.after_human_message(),
+  sms.before_close(),
+  sms.after_close(),
+  sms.word_pattern(text),
+  sms.search_newest(uuid, text[], integer, bigint, bigint),
+  sms.search_blocks(uuid, text[], integer, bigint),
+  sms.search_messages(uuid, text[], integer, bigint),
+  sms.endings(uuid, text),
+  sms.store_digits(),
+  sms.search_contacts(uuid, text, integer, bigint),
+  sms.announce_work(),
+  sms.announce_message(),
+  sms.announce_conversation()
+  from service_role;
+-- A generated column and an index expression are computed as whoever inserts the row.
+grant execute on function sms.normalize(text), sms.search_words(uuid, bigint, text) to authenticated;
+
+-- Functions of the Data API.
+
+revoke all on function
+  public.set_sms_opt_out(uuid, text, boolean, text),
+  public.ingest_sms(jsonb, timestamptz),
+  public.claim_sms_work(text, uuid, interval),
+  public.release_sms_work(uuid),
+  public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer),
+  public.fail_sms_reply(uuid, text, boolean),
+  public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid),
+  public.fail_sms_send(uuid, bigint, text, text, integer, numeric),
+  public.reconcile_sms(bigint, jsonb, uuid),
+  public.resend_sms(bigint),
+  public.record_sms_delivery(jsonb),
+  public.send_sms(uuid, text, uuid),
+  public.close_sms_conversation(uuid),
+  public.mark_sms_read(uuid, bigint),
+  public.get_sms_conversation_history(uuid, integer, bigint),
+  public.search_sms(text, integer, bigint),
+  public.get_user_sms_stats(uuid),
+  public.get_sms_stats(),
+  public.get_sms_engagement_metrics(integer),
+  public.claim_sms_backfill(interval, interval),
+  public.missing_sms(text[]),
+  public.note_sms_refused(text, text),
+  public.finish_sms_backfill(uuid, timestamptz, interval),
+  public.record_sms_statuses(jsonb),
+  public.drop_sms_backlog(),
+  public.add_sms_number(text, text, text),
+  public.list_sms_numbers(),
+  public.get_sms_message(bigint),
+  public.note_sms_worker(text, text, timestamptz, jsonb),
+  public.get_sms_health(),
+  public.cleanup_old_sms_conversations(integer),
+  public.maintain_sms(interval),
+  public.forget_sms_contact(uuid, text),
+  public.get_sms_setup()
+  from public, anon, authenticated, service_role;
+
+-- The gateway.
+grant execute on function
+  public.set_sms_opt_out(uuid, text, boolean, text),
+  public.ingest_sms(jsonb, timestamptz),
+  public.claim_sms_work(text, uuid, interval),
+  public.release_sms_work(uuid),
+  public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer),
+  public.fail_sms_reply(uuid, text, boolean),
+  public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid),
+  public.fail_sms_send(uuid, bigint, text, text, integer, numeric),
+  public.reconcile_sms(bigint, jsonb, uuid),
+  public.resend_sms(bigint),
+  public.record_sms_delivery(jsonb),
+  public.send_sms(uuid, text, uuid),
+  public.close_sms_conversation(uuid),
+  public.mark_sms_read(uuid, bigint),
+  public.get_sms_conversation_history(uuid, integer, bigint),
+  public.search_sms(text, integer, bigint),
+  public.get_user_sms_stats(uuid),
+  public.get_sms_stats(),
+  public.get_sms_engagement_metrics(integer),
+  public.claim_sms_backfill(interval, interval),
+  public.missing_sms(text[]),
+  public.note_sms_refused(text, text),
+  public.finish_sms_backfill(uuid, timestamptz, interval),
+  public.record_sms_statuses(jsonb),
+  public.drop_sms_backlog(),
+  public.add_sms_number(text, text, text),
+  public.list_sms_numbers(),
+  public.get_sms_message(bigint),
+  public.note_sms_worker(text, text, timestamptz, jsonb),
+  public.get_sms_health(),
+  public.cleanup_old_sms_conversations(integer),
+  public.maintain_sms(interval),
+  public.forget_sms_contact(uuid, text),
+  public.get_sms_setup()
+  to service_role;
+
+-- Signed-in owners, under row level security.
+grant execute on function
+  public.send_sms(uuid, text, uuid),
+  public.close_sms_conversation(uuid),
+  public.mark_sms_read(uuid, bigint),
+  public.get_sms_conversation_history(uuid, integer, bigint),
+  public.search_sms(text, integer, bigint),
+  public.get_user_sms_stats(uuid),
+  public.get_sms_stats(),
+  public.get_sms_engagement_metrics(integer)
+  to authenticated;
