@@ -2,7 +2,7 @@
 -- fails, whatever the project grants by default.
 
 begin;
-select plan(9);
+select plan(10);
 
 -- Commands a role holds on a whole table, in alphabetical order. Postgres 17 adds MAINTAIN.
 create temporary view held as
@@ -178,9 +178,16 @@ select set_eq(
   'functions: these exist, these roles call them, and search_sms alone has its owner''s rights'
 );
 
+select is_empty(
+  $$select p.oid::regprocedure from pg_proc as p
+    where p.pronamespace = 'sms'::regnamespace and p.prorettype = 'trigger'::regtype
+      and has_function_privilege('service_role', p.oid, 'execute')$$,
+  'the gateway calls no trigger of schema sms by hand'
+);
+
 select set_eq(
   $$select name, role from callable where schema = 'sms' and role <> 'service_role'$$,
-  $$values ('sms_normalize', 'authenticated'), ('sms_search_words', 'authenticated')$$,
+  $$values ('normalize', 'authenticated'), ('search_words', 'authenticated')$$,
   'private functions: a client runs only those that compute a column or an index'
 );
 
