@@ -19,7 +19,6 @@ from gateway.local.children import Child
 from gateway.local.serving import serve
 from gateway.local.stack import PHONE_NUMBER, Stack
 from gateway.settings import Settings
-from gateway.supabase import SCHEMA_VERSION
 from tests.flow.command import Outcome, assert_no_secret, gateway
 from tests.flow.conftest import start_worker
 from tests.flow.world import eventually
