@@ -5,6 +5,7 @@ The database checks a user's token and decides who sees what.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -15,9 +16,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from gateway import __version__
 from gateway.supabase import Databases, Refused, Unavailable
 from gateway.telemetry import log_event
 
+READY_SECONDS = 1.0
 LATE_SECONDS = 90  # three heartbeats of a worker, and more than a lease
 
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)  # RFC 6750, 2.1
@@ -64,24 +67,44 @@ class Api:
         log_event(logger, "api called", function=name, status=status, seconds=seconds)
         return JSONResponse(answer, 200 if status == 204 else status)
 
-    async def readyz(self, request: Request) -> Response:
-        """503 with the reasons while messages cannot be stored.
 
-        A missing worker is only a warning: to take this process out of a router for it would
-        turn late replies into lost messages.
-        """
+async def healthz(request: Request) -> Response:
+    """The process runs; nothing else is asked."""
+    return JSONResponse({"status": "up", "version": __version__})
+
+
+class Readiness:
+    """Asks the database at most once in READY_SECONDS, however many ask here."""
+
+    def __init__(self, databases: Databases) -> None:
+        self._databases = databases
+        self._asked_at = 0.0
+        self._asked: asyncio.Task[tuple[int, dict[str, Any]]] | None = None
+
+    async def readyz(self, request: Request) -> Response:
+        """503 with the reasons while messages cannot be stored."""
+        status, content = await asyncio.shield(self._current())
+        return JSONResponse(content, status)
+
+    def _current(self) -> asyncio.Task[tuple[int, dict[str, Any]]]:
+        """The question in hand or the last one, whoever asked it; a new one if that is old."""
+        task, loop = self._asked, asyncio.get_running_loop()
+        is_old = time.monotonic() - self._asked_at >= READY_SECONDS
+        if task is None or task.get_loop() is not loop or (task.done() and is_old):
+            self._asked_at = time.monotonic()
+            task = self._asked = loop.create_task(self._ask())
+        return task
+
+    async def _ask(self) -> tuple[int, dict[str, Any]]:
+        """A missing worker is only a warning: to take this process out of a router for it would
+        turn late replies into lost messages."""
         try:
             health = await self._databases.current().get_sms_health()
         except (Unavailable, Refused) as error:
             log_event(logger, "not ready", level=logging.WARNING, reason=str(error))
             reasons = ["the database does not answer as expected"]
-            return JSONResponse({"ready": False, "reasons": reasons, "warnings": []}, 503)
-        return JSONResponse({"ready": True, "reasons": [], "warnings": _warnings(health)})
-
-
-async def healthz(request: Request) -> Response:
-    """The process runs; nothing else is asked."""
-    return JSONResponse({"status": "up"})
+            return 503, {"ready": False, "reasons": reasons, "warnings": []}
+        return 200, {"ready": True, "reasons": [], "warnings": _warnings(health)}
 
 
 async def answer_api_error(request: Request, error: Exception) -> Response:

@@ -1,7 +1,18 @@
 """The only module that talks to Supabase: one method per SQL function of the Data API.
 
 What a function decides is said in its SQL; here its JSON becomes nouns and its failures one of
-two exceptions.
+two exceptions. Which HTTP client serves whom, and why:
+
+supabase on our httpx   every call as the service role: its wire format, its errors. With a pool
+                        of ours, since it opens one for each of its parts, with 120 s to answer
+                        and connections closed after 5 idle seconds.
+our httpx alone         calls as a user or with another key: PostgREST's status and JSON as is.
+aiohttp below both      httpx's own transport costs 1 ms more a call and loses connections for ever
+                        when calls are cancelled, https://github.com/encode/httpcore/issues/1093
+realtime                the websocket of realtime.py.
+httpx2                  Twilio's API in twilio.py: timeouts that hold, and a trace that tells
+                        whether a request has left.
+aiohttp below openai    as here.
 """
 
 from __future__ import annotations
@@ -41,7 +52,7 @@ from gateway.telemetry import mask_numbers
 
 # The newest migration this gateway knows; get_sms_setup says what the database has.
 
-CONNECTIONS = 20  # and calls at once; more than these wait for a slot
+CONNECTIONS = 20  # and calls at once, of one Database; more than these wait for a slot
 # No longer: whoever gets a slot must have time left to hear the answer. If not, all that is done
 # after an outage is answers that come too late, and the posts they are for come again and again.
 POOL_TIMEOUT = 1.0  # seconds
@@ -131,19 +142,20 @@ class Number:
 class Database:
     """The Data API as the service role. Needs a running event loop, and belongs to it."""
 
-    def __init__(self, settings: Settings, read_seconds: float = READ_SECONDS) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        read_seconds: float = READ_SECONDS,
+        connections: int = CONNECTIONS,
+    ) -> None:
         """No I/O. `read_seconds`: how long an answer may take; all of one call 3 s more."""
         self._settings = settings
         self._call_seconds = read_seconds + 3
-        # One pool for all: supabase would open one for each of its parts, with 120 s to answer
-        # and connections closed after 5 idle seconds. And aiohttp below: httpx's own transport
-        # costs 1 ms more a call, and loses connections for ever when calls are cancelled
-        # (https://github.com/encode/httpcore/issues/1093).
         self._http = HttpxAiohttpClient(
             timeout=httpx.Timeout(read_seconds, connect=3, pool=3),
-            limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=120),
+            limits=httpx.Limits(max_connections=connections, keepalive_expiry=120),
         )
-        self._slots = asyncio.Semaphore(CONNECTIONS)
+        self._slots = asyncio.Semaphore(connections)
         self._supabase = AsyncClient(
             settings.supabase_url,
             settings.supabase_secret_key,
@@ -380,14 +392,12 @@ class Database:
         """PostgREST's status and JSON, errors too. Raises Unavailable without such an answer."""
         url = f"{self._settings.supabase_url}/rest/v1/rpc/{name}"
         headers = {"apikey": key, "authorization": f"Bearer {jwt}"}
+        async with self._calling(USER_READ_SECONDS + 3):
+            response = await self._http.post(
+                url, json=params, headers=headers, timeout=USER_READ_SECONDS
+            )
         try:
-            async with asyncio.timeout(USER_READ_SECONDS + 3), self._connection_slot():
-                response = await self._http.post(
-                    url, json=params, headers=headers, timeout=USER_READ_SECONDS
-                )
-                return response.status_code, response.json() if response.content else None
-        except NO_ANSWER as error:
-            raise _unanswered(error) from error
+            return response.status_code, response.json() if response.content else None
         except ValueError as error:
             raise Unavailable(f"HTTP {response.status_code}, not of the Data API") from error
 
@@ -402,22 +412,24 @@ class Database:
 
     async def _call(self, name: str, params: dict[str, Any]) -> Any:
         try:
-            async with asyncio.timeout(self._call_seconds), self._connection_slot():
+            async with self._calling(self._call_seconds):
                 return (await self._supabase.rpc(name, params).execute()).data
         except APIError as error:
             raise _failure(error) from error
-        except NO_ANSWER as error:
-            raise _unanswered(error) from error
 
     @asynccontextmanager
-    async def _connection_slot(self) -> AsyncIterator[None]:
-        """Raises TimeoutError when none is free soon enough to hear an answer."""
-        async with asyncio.timeout(POOL_TIMEOUT):
-            await self._slots.acquire()
+    async def _calling(self, seconds: float) -> AsyncIterator[None]:
+        """A connection slot for one call, all of which ends in time; else raises Unavailable."""
         try:
-            yield
-        finally:
-            self._slots.release()
+            async with asyncio.timeout(seconds):
+                async with asyncio.timeout(POOL_TIMEOUT):
+                    await self._slots.acquire()
+                try:
+                    yield
+                finally:
+                    self._slots.release()
+        except NO_ANSWER as error:
+            raise _unanswered(error) from error
 
 
 class Databases:
@@ -426,9 +438,15 @@ class Databases:
     A host application need not run our lifespan, and its tests may use a loop a request.
     """
 
-    def __init__(self, settings: Settings, read_seconds: float = READ_SECONDS) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        read_seconds: float = READ_SECONDS,
+        connections: int = CONNECTIONS,
+    ) -> None:
         self._settings = settings
         self._read_seconds = read_seconds
+        self._connections = connections
         self._by_loop: dict[asyncio.AbstractEventLoop, Database] = {}
 
     def current(self) -> Database:
@@ -437,7 +455,7 @@ class Databases:
         if loop not in self._by_loop:
             for ended in [known for known in self._by_loop if known.is_closed()]:
                 del self._by_loop[ended]
-            self._by_loop[loop] = Database(self._settings, self._read_seconds)
+            self._by_loop[loop] = Database(self._settings, self._read_seconds, self._connections)
         return self._by_loop[loop]
 
     async def close(self) -> None:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import telemetry
-from gateway.api import Api, ApiError, answer_api_error, healthz
+from gateway.api import Api, ApiError, Readiness, answer_api_error, healthz
 from gateway.settings import Settings
 from gateway.supabase import Databases
 from gateway.telemetry import log_event
@@ -24,6 +24,9 @@ from gateway.webhooks import NotStored, Webhooks, answer_not_stored, answer_refu
 
 # One try ends early enough for a second on a fresh connection, should the first one be dead.
 READ_SECONDS = 2.0
+# Users' calls may be slow, and PostgREST's own pool is 10 connections by default: some are left
+# for Twilio's posts, which have slots of their own here.
+USER_CONNECTIONS = 6
 
 logger = logging.getLogger("gateway.web")
 
@@ -43,16 +46,18 @@ def create_app(settings: Settings) -> Starlette:
     opened with the first request. One that wants them closed in its own lifespan writes
     `async with sms.router.lifespan_context(sms):` around its `yield`.
     """
-    databases = Databases(settings, READ_SECONDS)
-    webhooks = Webhooks(settings, databases)
-    api = Api(databases)
+    for_posts = Databases(settings, READ_SECONDS)
+    for_users = Databases(settings, READ_SECONDS, USER_CONNECTIONS)
+    for_health = Databases(settings, READ_SECONDS, connections=1)
+    webhooks, api, readiness = Webhooks(settings, for_posts), Api(for_users), Readiness(for_health)
     conversation = "/api/sms/conversations/{conversation_id}"
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        databases.current()
+        for_posts.current()
         yield
-        await databases.close()
+        for databases in (for_posts, for_users, for_health):
+            await databases.close()
 
     asgi = Starlette(
         routes=[
@@ -62,7 +67,7 @@ def create_app(settings: Settings) -> Starlette:
             Route(f"{conversation}/history", api.get_history),
             Route(f"{conversation}/close", api.close_conversation, methods=["POST"]),
             Route("/healthz", healthz),
-            Route("/readyz", api.readyz),
+            Route("/readyz", readiness.readyz),
         ],
         middleware=[*_cors(settings.sms_cors_origins), Middleware(ErrorMiddleware)],
         exception_handlers={

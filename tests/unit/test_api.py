@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import httpx
 import pytest
 
+from gateway import __version__
+from gateway.settings import Settings
+from gateway.web import create_app
 from tests.fakes import DataApi
-from tests.posts import (
-    CONVERSATION,
-    Web,
-)
+from tests.posts import CONVERSATION, Web, serve_web
 
 BEARER = {"authorization": "Bearer header.claims.signature"}
 
@@ -92,9 +94,16 @@ async def test_a_question_without_an_answer_is_503(api: DataApi, web: Web) -> No
 # Health
 
 
+async def readyz(given: Settings) -> httpx.Response:
+    """What a process says that nobody asked before."""
+    async with serve_web(create_app(given)) as web:
+        return await web.client.get(f"{web.url}/readyz")
+
+
 async def test_the_process_is_up_without_asking_anybody(api: DataApi, web: Web) -> None:
     answer = await web.client.get(f"{web.url}/healthz")
-    assert (answer.status_code, answer.json(), api.calls) == (200, {"status": "up"}, [])
+    up = {"status": "up", "version": __version__}
+    assert (answer.status_code, answer.json(), api.calls) == (200, up, [])
 
 
 WORKER = {"name": "worker-1", "seen_seconds_ago": 12.5}
@@ -115,10 +124,10 @@ PARKED = {**NUMBER, "suspended_until": "2026-11-22T10:00:00+00:00", "suspended_r
     ],
 )
 async def test_with_the_database_it_is_ready_and_warns_of_the_rest(
-    api: DataApi, web: Web, health: dict[str, Any], warnings: list[str]
+    api: DataApi, given: Settings, health: dict[str, Any], warnings: list[str]
 ) -> None:
     api.answer(health)
-    answer = await web.client.get(f"{web.url}/readyz")
+    answer = await readyz(given)
     assert answer.status_code == 200
     assert answer.json() == {"ready": True, "reasons": [], "warnings": warnings}
     assert api.calls[0].name == "get_sms_health"
@@ -126,9 +135,28 @@ async def test_with_the_database_it_is_ready_and_warns_of_the_rest(
 
 @pytest.mark.parametrize(("code", "http"), [("PGRST202", 404), ("42501", 403)])
 async def test_without_the_database_nothing_is_ready(
-    api: DataApi, web: Web, code: str, http: int
+    api: DataApi, given: Settings, code: str, http: int
 ) -> None:
     api.fail(code, http, "permission denied for function get_sms_health")
-    answer = await web.client.get(f"{web.url}/readyz")
+    answer = await readyz(given)
     assert answer.status_code == 503
     assert answer.json()["reasons"] == ["the database does not answer as expected"]
+
+
+async def test_the_database_is_asked_once_a_second_whoever_asks_here(
+    api: DataApi, given: Settings
+) -> None:
+    """Strangers may ask as often as they like; what they hear is never older than that."""
+    api.fail("42501", 403)
+    api.answer({"workers": [WORKER]})
+    async with serve_web(create_app(given)) as web:
+
+        async def ask() -> int:
+            return (await web.client.get(f"{web.url}/readyz")).status_code
+
+        assert {*await asyncio.gather(*(ask() for _ in range(60)))} == {503}
+        assert [call.name for call in api.calls] == ["get_sms_health"]
+        async with asyncio.timeout(3):
+            while await ask() != 200:
+                pass
+    assert [call.name for call in api.calls] == ["get_sms_health"] * 2

@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -20,22 +21,14 @@ import pytest
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gateway.local.serving import serve
 from gateway.settings import Settings, SettingsError
 from gateway.web import app, create_app
-from tests.fakes import ACCOUNT, CONTACT, OURS, PUBLIC_URL, TOKEN, DataApi, sign
-from tests.posts import (
-    BODY,
-    FORM_TYPE,
-    SECRET,
-    Web,
-    given_with,
-    serve_web,
-    status,
-    text,
-)
+from tests.fakes import ACCOUNT, CONTACT, OURS, PUBLIC_URL, TOKEN, DataApi, settings, sign
+from tests.posts import BODY, FORM_TYPE, SECRET, STORED, Web, given_with, serve_web, status, text
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,6 +80,61 @@ async def test_browsers_of_other_origins_are_let_in_by_name_only(
         preflight["origin"] = "https://evil.example.com"
         answer = await other.client.options(f"{other.url}/api/sms/stats", headers=preflight)
         assert "access-control-allow-origin" not in answer.headers
+
+
+# What must not fail shares nothing with what may
+
+
+@dataclass
+class BusyApi:
+    """A Data API with PostgREST's ten connections, where `slow` functions take three seconds."""
+
+    slow: str
+    free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(10))
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def respond(self, request: Request) -> Response:
+        async with self.free:
+            if request.path_params["name"] == self.slow:
+                self.asked.set()
+                await asyncio.sleep(3)
+            return JSONResponse(STORED)
+
+
+@pytest.mark.parametrize(
+    ("slow", "path", "askers"),
+    [("get_sms_stats", "/api/sms/stats", 20), ("get_sms_health", "/readyz", 60)],
+)
+async def test_nobody_else_takes_twilios_connections(slow: str, path: str, askers: int) -> None:
+    busy = BusyApi(slow)
+    data_api = Starlette(routes=[Route("/rest/v1/rpc/{name}", busy.respond, methods=["POST"])])
+    headers = {"authorization": "Bearer header.claims.signature"}
+    async with (
+        serve(data_api) as url,
+        serve_web(create_app(settings(supabase_url=url))) as web,
+        asyncio.TaskGroup() as others,
+    ):
+        for _ in range(askers):
+            others.create_task(web.client.get(web.url + path, headers=headers))
+        await busy.asked.wait()
+        posts = [web.post(text(MessageSid=f"SM{n:032}")) for n in range(57)]
+        codes = [answer.status_code for answer in await asyncio.gather(*posts)]
+    assert codes == [200] * 57
+
+
+async def test_slow_users_do_not_make_it_unready() -> None:
+    busy = BusyApi("get_sms_stats")
+    data_api = Starlette(routes=[Route("/rest/v1/rpc/{name}", busy.respond, methods=["POST"])])
+    headers = {"authorization": "Bearer header.claims.signature"}
+    async with (
+        serve(data_api) as url,
+        serve_web(create_app(settings(supabase_url=url))) as web,
+        asyncio.TaskGroup() as others,
+    ):
+        for _ in range(20):
+            others.create_task(web.client.get(f"{web.url}/api/sms/stats", headers=headers))
+        await busy.asked.wait()
+        assert (await web.client.get(f"{web.url}/readyz")).status_code == 200
 
 
 # In another application

@@ -15,17 +15,7 @@ from gateway.settings import Settings
 from gateway.web import create_app
 from gateway.webhooks import EMPTY_TWIML
 from tests.fakes import CONTACT, OURS, PUBLIC_URL, DataApi, sign
-from tests.posts import (
-    BODY,
-    FORM_TYPE,
-    SECRET,
-    Pairs,
-    Web,
-    given_with,
-    serve_web,
-    status,
-    text,
-)
+from tests.posts import BODY, FORM_TYPE, SECRET, Pairs, Web, given_with, serve_web, status, text
 
 # Texts
 
