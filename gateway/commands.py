@@ -25,11 +25,11 @@ from gateway.telemetry import mask
 from gateway.twilio import WEBHOOK_OVERRIDES, PhoneNumber, TwilioFailed, TwilioSms, redact_query
 
 if TYPE_CHECKING:
+    from gateway.backfill import BackfillReport
     from gateway.doctor import Finding
-    from gateway.subscriber import Comparison
 
 LEVEL_STYLES = {"ok": "green", "warning": "yellow", "FAULT": "bold red"}
-SWEEP_DAYS = 1  # older texts without a final state never get one
+SYNC_DAYS = 1  # older texts without a final state never get one
 
 # What reconcile_sms says, for people.
 VERDICTS = {
@@ -227,7 +227,7 @@ async def settle_message(settings: Settings, message_id: int) -> None:
 
 
 async def backfill(settings: Settings, since: timedelta, phone_number: str | None) -> None:
-    """Compare numbers with Twilio's lists; what is stored already changes nothing."""
+    """Fetch what Twilio lists and nobody stored; what is stored already changes nothing."""
     began = datetime.now(UTC)
     async with _connect(settings) as (database, twilio):
         numbers = await database.list_sms_numbers()
@@ -235,11 +235,11 @@ async def backfill(settings: Settings, since: timedelta, phone_number: str | Non
         if not wanted:
             which = f"{phone_number} is not" if phone_number else "no number is"
             raise Impossible(f"{which} configured: sms-gateway number add")
-        found = await _compare_all(database, twilio, [_job(n, began - since) for n in wanted])
+        found = await _backfill_all(database, twilio, [_job(n, began - since) for n in wanted])
     rows = [
         (
             n.phone_number,
-            *(str(c) for c in (f.listed, f.stored, f.refused, f.swept)),
+            *(str(c) for c in (f.listed, f.stored, f.refused, f.synced)),
             f.skipped or "",
         )
         for n, f in zip(wanted, found, strict=True)
@@ -248,22 +248,22 @@ async def backfill(settings: Settings, since: timedelta, phone_number: str | Non
 
 
 def _job(number: Number, since: datetime) -> BackfillJob:
-    """At least since `since`: a comparison says afterwards that nothing before it is missing."""
+    """At least since `since`: a backfill says afterwards that nothing before it is missing."""
     known_until = datetime.fromisoformat(number.backfilled_until) - timedelta(minutes=10)
-    swept_since = max(since, datetime.now(UTC) - timedelta(days=SWEEP_DAYS))
+    sync_since = max(since, datetime.now(UTC) - timedelta(days=SYNC_DAYS))
     return BackfillJob(
         config_id=number.config_id,
         phone_number=number.phone_number,
         since=min(since, known_until).isoformat(),
-        sweep_since=swept_since.isoformat(),
+        sync_since=sync_since.isoformat(),
     )
 
 
-async def _compare_all(
+async def _backfill_all(
     database: Database, twilio: TwilioSms, jobs: list[BackfillJob]
-) -> list[Comparison]:
+) -> list[BackfillReport]:
     """One number after the other, with a line each on a terminal that says how far it is."""
-    from gateway.subscriber import compare
+    from gateway.backfill import backfill_number
 
     console = Console(stderr=True)
     columns = (BarColumn(20), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -272,11 +272,13 @@ async def _compare_all(
         for job in jobs:
             task = progress.add_task(job.phone_number, total=None)
 
-            def note(so_far: Comparison, task: Any = task, number: str = job.phone_number) -> None:
-                counts = f"{so_far.listed} listed, {so_far.stored} stored, {so_far.swept} states"
+            def note(
+                so_far: BackfillReport, task: Any = task, number: str = job.phone_number
+            ) -> None:
+                counts = f"{so_far.listed} listed, {so_far.stored} stored, {so_far.synced} states"
                 progress.update(task, description=f"{number}  {counts}")
 
-            found.append(await compare(database, twilio, job, note))
+            found.append(await backfill_number(database, twilio, job, note))
             progress.update(task, total=1, completed=1)
     return found
 

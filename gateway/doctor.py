@@ -402,17 +402,17 @@ class Doctor:
         """The Data API queues what its pool cannot take, and says PGRST003 when that lasts."""
         health, setup = await self._health, await self._setup
         workers, web = max(1, len(_alive(health))), self._settings.web_concurrency
-        lanes, limit = self._settings.sms_worker_lanes, setup["max_connections"]
-        at_once = workers * lanes + web * CALLS_OF_A_WEB_PROCESS
+        slots, limit = self._settings.sms_worker_concurrency, setup["max_connections"]
+        at_once = workers * slots + web * CALLS_OF_A_WEB_PROCESS
         detail = (
             f"up to {at_once} calls at once (web {web} x {CALLS_OF_A_WEB_PROCESS}, "
-            f"worker {workers} x {lanes}), Postgres takes {limit}"
+            f"worker {workers} x {slots}), Postgres takes {limit}"
         )
         if at_once > limit:
             yield warning(
                 "connections",
                 detail,
-                "fewer SMS_WORKER_LANES or WEB_CONCURRENCY, or a larger compute size",
+                "fewer SMS_WORKER_CONCURRENCY or WEB_CONCURRENCY, or a larger compute size",
             )
         else:
             yield ok("connections", detail)

@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-# A row in these states is not known to be at Twilio: it has no MessageSid.
-OpenStatus = Literal["queued", "sending", "unknown"]
-
 
 @dataclass(frozen=True, slots=True)
 class Media:
@@ -137,7 +134,7 @@ class SentSms:
     created_at: str | None = None  # ISO 8601
 
     def as_payload(self) -> dict[str, Any]:
-        """One element of reconcile_sms's p_found and record_sweep's p_messages."""
+        """One element of reconcile_sms's p_found and record_sms_statuses's p_messages."""
         return {
             "sid": self.sid,
             "status": self.status,
@@ -155,7 +152,6 @@ class SentSms:
 class ReplyJob:
     """Generate an answer to `message_id` (the newest text owed), then queue_sms_reply."""
 
-    lease_id: str
     conversation_id: str
     message_id: int
     prompt: Prompt
@@ -167,7 +163,6 @@ class ReplyJob:
 class FallbackJob:
     """The attempts are used up: queue_sms_reply with this text instead of the model's."""
 
-    lease_id: str
     conversation_id: str
     message_id: int
     text: str
@@ -179,7 +174,6 @@ class FallbackJob:
 class SendJob:
     """A queued text; its row is 'sending' already."""
 
-    lease_id: str
     conversation_id: str
     sms: OutgoingSms
 
@@ -192,7 +186,6 @@ class SendJob:
 class ReconcileJob:
     """Find out at Twilio what became of `sms`: list ours to that contact, then reconcile_sms."""
 
-    lease_id: str
     conversation_id: str
     sms: OutgoingSms
     sent_after: str  # ISO 8601: sending_at less two minutes

@@ -45,7 +45,7 @@ class Settings:
     openai_fallback_model: str = "gpt-6-luna"
     sms_webhook_secret: str | None = field(default=None, repr=False)
     sms_cors_origins: tuple[str, ...] = ()
-    sms_worker_lanes: int = 32
+    sms_worker_concurrency: int = 32
     sms_log_level: str = "info"
     sentry_dsn: str | None = field(default=None, repr=False)
     port: int = 8000
@@ -123,7 +123,10 @@ class Settings:
             openai_fallback_model=read.optional("OPENAI_FALLBACK_MODEL", _text) or "gpt-6-luna",
             sms_webhook_secret=read.optional("SMS_WEBHOOK_SECRET", _url_safe),
             sms_cors_origins=read.optional("SMS_CORS_ORIGINS", _comma_list) or (),
-            sms_worker_lanes=read.optional("SMS_WORKER_LANES", _between(1, 256)) or 32,
+            sms_worker_concurrency=read.optional(
+                "SMS_WORKER_CONCURRENCY", _between(1, 256), older=("SMS_WORKER_LANES",)
+            )
+            or 32,
             sms_log_level=read.log_level(),
             sentry_dsn=read.optional("SENTRY_DSN", _url),
             port=read.optional("PORT", _between(1, 65535)) or 8000,
@@ -155,8 +158,10 @@ class _Reader:
             return None  # type: ignore[return-value]  # from_environ raises before it is used
         return self._parse(name, value, parse, where)
 
-    def optional(self, name: str, parse: Callable[[str], T]) -> T | None:
-        value = self._first(name)
+    def optional(
+        self, name: str, parse: Callable[[str], T], older: tuple[str, ...] = ()
+    ) -> T | None:
+        value = self._first(name, *older)
         return None if value is None else self._parse(name, value, parse, "may be left out")
 
     def log_level(self) -> str:

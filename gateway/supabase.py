@@ -115,16 +115,16 @@ class QueuedReply:
 
 @dataclass(frozen=True, slots=True)
 class BackfillJob:
-    """A number to compare with Twilio's lists; times are ISO 8601.
+    """A number to backfill from Twilio's lists; times are ISO 8601.
 
-    Texts received from `since` on may be missing here; texts sent from `sweep_since` on lack a
+    Messages received from `since` on may be missing here; those sent from `sync_since` on lack a
     final state or a price (None: all have them).
     """
 
     config_id: str
     phone_number: str
     since: str
-    sweep_since: str | None
+    sync_since: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +301,7 @@ class Database:
             config_id=found["config_id"],
             phone_number=found["phone_number"],
             since=found["since"],
-            sweep_since=found["sweep_since"],
+            sync_since=found["sweep_since"],
         )
 
     async def missing_sms(self, sids: list[str]) -> list[str]:
@@ -496,7 +496,6 @@ def _job(found: dict[str, Any]) -> Job:
             return _reply_job(found)
         case "fallback":
             return FallbackJob(
-                lease_id=found["lease_id"],
                 conversation_id=found["conversation_id"],
                 message_id=found["message_id"],
                 text=found["content"],
@@ -504,10 +503,9 @@ def _job(found: dict[str, Any]) -> Job:
                 max_segments=found["max_segments"],
             )
         case "send":
-            return SendJob(found["lease_id"], found["conversation_id"], _outgoing(found))
+            return SendJob(found["conversation_id"], _outgoing(found))
         case "reconcile":
             return ReconcileJob(
-                lease_id=found["lease_id"],
                 conversation_id=found["conversation_id"],
                 sms=_outgoing(found),
                 sent_after=found["sent_after"],
@@ -528,7 +526,6 @@ def _reply_job(found: dict[str, Any]) -> ReplyJob:
         history=tuple(Turn(turn["role"], turn["content"]) for turn in found["history"]),
     )
     return ReplyJob(
-        lease_id=found["lease_id"],
         conversation_id=found["conversation_id"],
         message_id=found["message_id"],
         prompt=prompt,

@@ -65,8 +65,8 @@ def test_on_a_terminal_an_event_is_key_value() -> None:
 def test_a_plain_log_call_is_a_line_too() -> None:
     stream = io.StringIO()
     configure(settings(), stream)
-    logger.info("worker started lanes=%d", 32)
-    assert json_lines(stream)[0]["event"] == "worker started lanes=32"
+    logger.info("worker started slots=%d", 32)
+    assert json_lines(stream)[0]["event"] == "worker started slots=32"
 
 
 def test_only_our_own_logger_gets_the_level() -> None:

@@ -17,7 +17,7 @@ from tests.flow.world import World, eventually
 
 SECTION = "2 whole system"
 TWILIO_SECONDS = 0.15
-LANES = 32
+SLOTS = 32
 WORKING_CALLS = ("ingest_sms", "claim_sms_work", "queue_sms_reply", "finish_sms_send")
 
 BACKLOG = """
@@ -119,7 +119,7 @@ async def measure_drain(bench: Bench, report: Report) -> None:
     for (workers, model), runs in drains.items():
         least = None
         if workers == 1:
-            least = 100.0 if model == 0 else 0.8 * LANES / (model + TWILIO_SECONDS)
+            least = 100.0 if model == 0 else 0.8 * SLOTS / (model + TWILIO_SECONDS)
         what = f"backlog drained by {workers} worker, model {model:g} s"
         speeds = tuple(run.per_second for run in runs)
         report.add(Figure(SECTION, what, speeds, "answers/s", at_least=least))
@@ -165,11 +165,11 @@ async def measure_conversations(bench: Bench, report: Report) -> None:
     for _ in range(bench.size.rounds):
         stack = await bench.stack()
         set_speeds(stack, model=0.6)
-        async with processes(stack, SMS_WORKER_LANES="100"):
+        async with processes(stack, SMS_WORKER_CONCURRENCY="100"):
             world = await bench.number()
             runs.append(await converse(bench, world, bench.size.of(100, 10)))
         await forget(world)
-    what = "100 people in conversation, 100 lanes, model 0.6 s"
+    what = "100 people in conversation, 100 slots, model 0.6 s"
     report.add(Figure(SECTION, what, tuple(runs), "answers/s"))
 
 

@@ -52,7 +52,7 @@ async def measure(bench: Bench, report: Report) -> None:
 
 @asynccontextmanager
 async def side(bench: Bench, name: str) -> AsyncIterator[Side]:
-    """Ours runs with as many lanes as there are people: the other has no limit either."""
+    """Ours runs with as many slots as there are people: the other has no limit either."""
     world = await bench.number()
     await world.rows(
         "insert into usual_configs values (%s, 'You answer text messages.', 'gpt-4o-mini')",
@@ -70,9 +70,9 @@ async def side(bench: Bench, name: str) -> AsyncIterator[Side]:
 
 
 async def _start(running: Side) -> list[Child]:
-    stack, lanes = running.world.stack, {"SMS_WORKER_LANES": str(PEOPLE)}
+    stack, slots = running.world.stack, {"SMS_WORKER_CONCURRENCY": str(PEOPLE)}
     if running.name == "ours":
-        return [await start_web(stack), await start_worker(stack, lanes)]
+        return [await start_web(stack), await start_worker(stack, slots)]
     child, _ = await serve_app(
         "usual", "tests.bench.baseline.app:app()", stack.environ, stack.logs, running.port
     )

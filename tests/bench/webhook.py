@@ -118,7 +118,7 @@ def endless_posts() -> Iterator[Post]:
 
 
 async def measure_answers(bench: Bench, report: Report) -> None:
-    """On the stack with a worker; a slow model holds all lanes and must not show here."""
+    """On the stack with a worker; a slow model holds all slots and must not show here."""
     stack = await bench.stack()
     assert stack.openai
     stack.twilio.latency = 0.15

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import subscriber
+from gateway.backfill import BackfillReport, backfill_number
 from gateway.local.children import Child
 from gateway.local.front_door import FrontDoor, Head
 from gateway.local.openai import quote, serials
@@ -75,8 +75,8 @@ async def backfill(
         yield database, twilio, settings
 
 
-async def compare(world: World, **environ: str) -> subscriber.Comparison:
-    """One comparison of this world's number, as a worker makes it."""
+async def backfilled(world: World, **environ: str) -> BackfillReport:
+    """One backfill of this world's number, as a worker makes it."""
     await world.rows("update sms_configs set backfill_due_at = now() + interval '1 hour'")
     await world.rows(
         "update sms_configs set backfill_due_at = now() where id = %s", world.config_id
@@ -85,7 +85,7 @@ async def compare(world: World, **environ: str) -> subscriber.Comparison:
         job = await database.claim_sms_backfill()
         assert isinstance(job, BackfillJob)
         assert job.phone_number == world.number
-        return await subscriber.compare(database, twilio, job)
+        return await backfill_number(database, twilio, job)
 
 
 async def missed(world: World, contact: str, body: str, at: datetime | None = None) -> str:
@@ -128,7 +128,7 @@ async def test_fifty_texts_that_came_while_all_was_down_are_answered_once_in_ord
         f"texto #{serial}" for serial in range(50)
     ]
     assert all(told_to(world, contact) == wrote[contact] for contact in contacts)
-    assert (await compare(world)).stored == 0
+    assert (await backfilled(world)).stored == 0
 
 
 async def test_a_second_look_with_nothing_missing_costs_few_calls(
@@ -137,9 +137,9 @@ async def test_a_second_look_with_nothing_missing_costs_few_calls(
     contacts = [world.contact() for _ in range(50)]
     for contact in contacts:
         await missed(world, contact, "Hola")
-    first = await compare(world)
+    first = await backfilled(world)
     assert (first.listed, first.stored) == (50, 50)
-    worker = await start_worker(stack)  # answered and delivered: the sweep has something to do
+    worker = await start_worker(stack)  # answered and delivered: there are states to sync
     for contact in contacts:
         await world.answered(contact, seconds=60)
     await worker.stop()
@@ -149,7 +149,7 @@ async def test_a_second_look_with_nothing_missing_costs_few_calls(
     )
 
     async with counting(stack) as door:
-        second = await compare(world, SUPABASE_URL=door.url, TWILIO_BASE_URL=door.url)
+        second = await backfilled(world, SUPABASE_URL=door.url, TWILIO_BASE_URL=door.url)
     assert (second.listed, second.stored) == (50, 0)
     assert 0 < len([path for path in door.asked_for if path.startswith("/2010")]) <= 6
     assert 0 < len([path for path in door.asked_for if path.startswith("/rest")]) <= 6
@@ -166,7 +166,7 @@ async def test_a_text_that_the_database_refuses_holds_up_nothing(world: World) -
     await missed(world, contact, "antes")
     refused = await missed(world, contact, "x" * 70_000)
     await missed(world, contact, "después\x00")
-    found = await compare(world)
+    found = await backfilled(world)
     assert (found.stored, found.refused) == (2, 1)
     assert [row["message_content"] for row in await stored(world)] == [
         "antes",
@@ -178,7 +178,7 @@ async def test_a_text_that_the_database_refuses_holds_up_nothing(world: World) -
         "select outcome from sms_webhook_logs where message_sid = %s", refused
     )
     assert logged["outcome"] == "refused"
-    again = await compare(world)
+    again = await backfilled(world)
     assert (again.listed, again.stored, again.refused) == (3, 0, 0)
     [config] = await world.rows(
         "select backfilled_until > now() - interval '1 minute' as is_complete"
@@ -190,21 +190,21 @@ async def test_a_text_that_the_database_refuses_holds_up_nothing(world: World) -
 
 async def test_a_copy_that_is_not_the_numbers_webhook_fetches_nothing(world: World) -> None:
     await missed(world, world.contact(), "Hola")
-    found = await compare(world, PUBLIC_URL="https://copy.example.com")
+    found = await backfilled(world, PUBLIC_URL="https://copy.example.com")
     assert found.skipped
     assert await stored(world) == []
-    assert (await compare(world)).stored == 1
+    assert (await backfilled(world)).stored == 1
 
 
-async def test_what_could_not_be_compared_is_compared_the_next_time(world: World) -> None:
+async def test_what_could_not_be_backfilled_is_the_next_time(world: World) -> None:
     """The listing's start moves on only when every text was stored or refused."""
     await missed(world, world.contact(), "Hola")
     before = await _backfilled_until(world)
     world.stack.twilio.faults.add("error", on="list")
     with pytest.raises(TwilioFailed):
-        await compare(world)
+        await backfilled(world)
     assert await _backfilled_until(world) == before
-    assert (await compare(world)).stored == 1
+    assert (await backfilled(world)).stored == 1
     assert await _backfilled_until(world) > before
 
 
@@ -216,7 +216,7 @@ async def test_a_text_older_than_six_hours_is_stored_and_not_answered(world: Wor
     )
     contact = world.contact()
     await missed(world, contact, "¿Hola?", at=datetime.now(UTC) - timedelta(hours=7))
-    assert (await compare(world)).stored == 1
+    assert (await backfilled(world)).stored == 1
     owed = await world.rows(
         "select reply_due_at from sms_conversations where contact_number = %s", contact
     )
@@ -235,7 +235,7 @@ async def _backfilled_until(world: World) -> datetime:
 async def test_ten_times_the_texts_take_no_more_memory(
     world: World, stack: Stack, tmp_path: Path
 ) -> None:
-    """A comparison with nothing missing, in a process of its own."""
+    """A backfill with nothing missing, in a process of its own."""
     peaks = []
     for texts in (5_000, 50_000):
         now = datetime.now(UTC)
@@ -253,7 +253,7 @@ async def test_ten_times_the_texts_take_no_more_memory(
 
 SCRIPT = """
 import asyncio, os, pathlib, re
-from gateway import subscriber
+from gateway.backfill import BackfillReport, backfill_number
 from gateway.supabase import Database
 from gateway.settings import Settings
 from gateway.twilio import TwilioSms
@@ -262,7 +262,7 @@ async def main():
     settings = Settings.from_environ(os.environ)
     async with Database.connect(settings) as database, TwilioSms.connect(settings) as twilio:
         job = await database.claim_sms_backfill()
-        found = await subscriber.compare(database, twilio, job)
+        found = await backfill_number(database, twilio, job)
     assert found.stored == 0, found
     # Not ru_maxrss: exec hands on the parent's, which holds all of Twilio's texts.
     status = pathlib.Path("/proc/self/status").read_text()

@@ -19,7 +19,7 @@ NEVER = 3600.0
 async def working(stack: Stack, poll_seconds: float) -> AsyncIterator[None]:
     """A worker in this process, which looks by itself only every `poll_seconds`."""
     stop = asyncio.Event()
-    settings = Settings.from_environ({**stack.environ, "SMS_WORKER_LANES": "4"})
+    settings = Settings.from_environ({**stack.environ, "SMS_WORKER_CONCURRENCY": "4"})
     running = asyncio.create_task(serve(settings, stop, poll_seconds))
     try:
         yield

@@ -248,8 +248,8 @@ class SlowDoor(FrontDoor):
 
 
 GUARDS = (
-    "lease.seconds_left < CALL_SECONDS + SPARE_SECONDS",
-    "lease.seconds_left < SPARE_SECONDS",
+    "lease.seconds_left < CALL_SECONDS + MIN_LEASE_LEFT",
+    "lease.seconds_left < MIN_LEASE_LEFT",
 )
 
 
@@ -260,7 +260,12 @@ async def late_with_an_answer(world: World, contact: str, folder: Path) -> Async
     assert stack.openai
     door, openai = SlowDoor(world, contact), stack.openai
     await door.start(free_port())
-    environ = {**os.environ, **stack.environ, "SUPABASE_URL": door.url, "SMS_WORKER_LANES": "1"}
+    environ = {
+        **os.environ,
+        **stack.environ,
+        "SUPABASE_URL": door.url,
+        "SMS_WORKER_CONCURRENCY": "1",
+    }
     command = (sys.executable, "-m", "gateway", "worker")
     log = stack.logs / f"late.{contact}.log"
     worker = await spawn("worker", *command, log=log, folder=folder, environ=environ)
@@ -282,11 +287,11 @@ async def test_a_late_worker_does_not_send_what_is_another_ones_by_now(
     await world.shorten_waits(lease="15.5 seconds", reconcile_after="300 milliseconds")
     package = tmp_path / "gateway"
     shutil.copytree(REPOSITORY / "gateway", package, ignore=shutil.ignore_patterns("__pycache__"))
-    source = (package / "subscriber.py").read_text()
+    source = (package / "jobs.py").read_text()
     for guard in GUARDS:  # when it is decided to send, and before the last byte leaves
         assert source.count(guard) == 1
         source = source.replace(guard, "False")
-    (package / "subscriber.py").write_text(source)
+    (package / "jobs.py").write_text(source)
 
     guarded, unguarded = world.contact(), world.contact()
     async with (
@@ -296,7 +301,7 @@ async def test_a_late_worker_does_not_send_what_is_another_ones_by_now(
         heir = await start_worker(stack)
 
         async def both_have_gone_on() -> bool:
-            return "job released" in one.log.read_text() and "text sent" in other.log.read_text()
+            return "job released" in one.log.read_text() and "message sent" in other.log.read_text()
 
         await eventually(both_have_gone_on, 40)
         for contact in (guarded, unguarded):

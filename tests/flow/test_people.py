@@ -92,7 +92,7 @@ async def nothing_is_left_to_do(world: World, worker: Child, thinker: Thinker) -
     """Every answer of the model was sent or dropped, and nothing is owed or open."""
     lines = worker.log.read_text().splitlines()
     generated = sum("reply generated" in line for line in lines)
-    decided = sum("reply dropped" in line or "text sent" in line for line in lines)
+    decided = sum("reply dropped" in line or "message sent" in line for line in lines)
     left = await world.rows(
         "select lease_id, reply_due_at, send_due_at from sms_conversations where config_id = %s"
         " and (lease_id is not null or least(reply_due_at, send_due_at) is not null)",

@@ -93,10 +93,10 @@ async def test_an_incoming_text_travels_whole(api: DataApi, database: Database) 
 
 
 JOBS: list[tuple[dict[str, Any], Job]] = [
-    ({"kind": "send", **SEND}, SendJob(LEASE, CONVERSATION, OUTGOING)),
+    ({"kind": "send", **SEND}, SendJob(CONVERSATION, OUTGOING)),
     (
         {"kind": "reconcile", **SEND, "sent_after": "2026-11-22T10:00:00+00:00"},
-        ReconcileJob(LEASE, CONVERSATION, OUTGOING, "2026-11-22T10:00:00+00:00"),
+        ReconcileJob(CONVERSATION, OUTGOING, "2026-11-22T10:00:00+00:00"),
     ),
     (
         {
@@ -108,7 +108,7 @@ JOBS: list[tuple[dict[str, Any], Job]] = [
             "fold_accents": True,
             "max_segments": 2,
         },
-        FallbackJob(LEASE, CONVERSATION, 7, "Luego", True, 2),
+        FallbackJob(CONVERSATION, 7, "Luego", True, 2),
     ),
     (
         {
@@ -129,7 +129,6 @@ JOBS: list[tuple[dict[str, Any], Job]] = [
             "attempt": 1,
         },
         ReplyJob(
-            LEASE,
             CONVERSATION,
             7,
             Prompt(
@@ -264,9 +263,7 @@ async def test_a_function_that_returns_nothing_is_called_too(
     assert await database.release_sms_work(LEASE) is True
 
 
-async def test_a_number_to_compare_with_twilio_becomes_its_noun(
-    api: DataApi, database: Database
-) -> None:
+async def test_a_number_to_backfill_becomes_its_noun(api: DataApi, database: Database) -> None:
     since = "2026-11-22T10:00:00+00:00"
     found = {"config_id": "c", "phone_number": OURS, "messaging_service_sid": None}
     api.answer({**found, "since": since, "sweep_since": None})
@@ -275,7 +272,7 @@ async def test_a_number_to_compare_with_twilio_becomes_its_noun(
     assert await database.claim_sms_backfill() == Wait(30)
 
 
-async def test_what_a_comparison_found_is_reported(api: DataApi, database: Database) -> None:
+async def test_what_a_backfill_found_is_reported(api: DataApi, database: Database) -> None:
     api.answer(["SM2"])
     assert await database.missing_sms(["SM1", "SM2"]) == ["SM2"]
     api.answer(3)
