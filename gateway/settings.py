@@ -198,6 +198,8 @@ def _public_url(value: str) -> str:
     parts = urlsplit(_url(value))
     if "?" in value or "#" in value:
         raise ValueError("it must be an address alone, without ? or #")
+    if "_" in (parts.hostname or ""):
+        raise ValueError("its host must have no underscore: Twilio refuses such addresses")
     if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
         raise ValueError("it must start with https://; only this machine may be http://")
     return value.rstrip("/")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -36,27 +37,42 @@ WEBHOOK_OVERRIDES = "#rc=5&rp=all&ct=3000&rt=4000"
 
 Outcome = Literal["refused", "suspended", "failed", "unknown"]
 
-# What an error code of a create call means for the text, https://www.twilio.com/docs/api/errors.
-# A 5xx is "unknown" whatever its code; 401, 403 and 404 without a line here park; the rest fails.
-_OUTCOMES: dict[int, Outcome] = {
-    20429: "refused",  # too many requests: never processed, always safe to retry
-    21611: "refused",  # the sender's queue at Twilio is full
-    20003: "suspended",  # wrong credentials
-    20005: "suspended",  # account not active
-    21212: "suspended",  # From is not a number
-    21472: "suspended",  # account not active
-    21603: "suspended",  # no From
-    21606: "suspended",  # From cannot send texts
-    21659: "suspended",  # From is no number of Twilio's
-    21660: "suspended",  # From belongs to another account
-    21661: "suspended",  # From cannot send SMS
-    21701: "suspended",  # the messaging service does not exist
-    21703: "suspended",  # the messaging service has no numbers
-    21705: "suspended",  # the messaging service is not valid
-    21408: "failed",  # the contact's country is not enabled
-    21608: "failed",  # a trial account sends to verified numbers only
-    21610: "failed",  # the contact opted out
+# What Twilio's code for a refused create call means, https://www.twilio.com/docs/api/errors.
+# About this contact or this body: it can never be sent.
+_FAILS = frozenset(
+    {
+        *(21211, 21214, 21217, 21265, 21266, 21268, 21604, 21614, 21635),  # To: no phone, no mobile
+        *(21408, 21608, 21612, 21910),  # To: a country, trial or sender that does not reach it
+        21610,  # the contact opted out
+        *(21602, 21605, 21617, 21618, 21619, 21620),  # Body, media
+        *(63003, 63016, 63024),  # To, on a channel that is not SMS
+    }
+)
+# Not now: it may be sent again later.
+_REFUSES = frozenset({14107, 20429, 21611, 21730, 30001, 63018})
+# Account, number or deployment: nothing of this number can be sent until somebody does this. Codes
+# that stand nowhere here suspend as well: that loses no message, and says the code to people.
+_ACCOUNT = "check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN or TWILIO_API_KEY"
+_INACTIVE = "the account is not active: see the Twilio console"
+_SENDER = "check the number with sms-gateway doctor: it must be this account's and able to send SMS"
+_SERVICE = "check the number's messaging_service_sid and that service's senders at Twilio"
+_LIMIT = "the account's daily limit is reached: upgrade it, or wait; it is tried again by itself"
+_SUSPENDS = {
+    10001: _INACTIVE,
+    20003: _ACCOUNT,
+    20005: _INACTIVE,
+    20404: _ACCOUNT,
+    21472: _INACTIVE,
+    **dict.fromkeys((21212, 21267, 21601, 21603, 21606, 21607, 21659, 21660, 21661), _SENDER),
+    21609: "Twilio cannot use PUBLIC_URL for delivery states: set it to a public address of https",
+    **dict.fromkeys((21701, 21703, 21704, 21705, 21712), _SERVICE),
+    30454: _LIMIT,
+    63038: _LIMIT,
 }
+_NOT_TWILIO = (
+    "that is no answer of Twilio's API: look at what stands between, such as a proxy or firewall"
+    " (HTTPS_PROXY, TWILIO_BASE_URL)"
+)
 
 
 class TwilioFailed(Exception):
@@ -81,8 +97,9 @@ class TwilioFailed(Exception):
         self.retry_after = retry_after
 
 
-def redact_query(url: str) -> str:
-    return re.sub(r"\?[^#]*", "?…", url)
+def redact_query(text: str) -> str:
+    """Every URL in it without its query, which may hold our token."""
+    return re.sub(r"\?[^#\s]+", "?…", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +189,7 @@ class TwilioSms:
             )
             sent = _sent(message)
         except TwilioFailed as failure:
-            raise SendFailed(
-                _outcome(failure), str(failure), failure.code, failure.retry_after
-            ) from failure
+            raise _send_failed(failure) from failure
         except Exception as error:
             # Whatever went wrong after the request may have left, Twilio may have the text.
             raise SendFailed("unknown", f"unreadable answer: {type(error).__name__}") from error
@@ -273,14 +288,35 @@ class TwilioSms:
         )
 
 
+def _send_failed(failure: TwilioFailed) -> SendFailed:
+    """Its Retry-After is never shortened, and lengthened so that not all come back at once."""
+    outcome, reason = _outcome(failure), str(failure)
+    if outcome == "suspended":
+        reason = f"{reason}; {_advice(failure.code)}"
+    delay = failure.retry_after
+    if delay is not None:
+        delay *= random.uniform(1, 1.25)  # noqa: S311
+    return SendFailed(outcome, reason, failure.code, delay)
+
+
 def _outcome(failure: TwilioFailed) -> Outcome:
-    """What became of the text of a failed create call."""
-    if not failure.reached or failure.status == 429:
+    """What became of the message of a failed create call."""
+    if not failure.reached:
         return "refused"
     if failure.status is None or failure.status == 408 or not 400 <= failure.status < 500:
         return "unknown"
-    suspends = failure.status in (401, 403, 404)
-    return _OUTCOMES.get(failure.code or 0, "suspended" if suspends else "failed")
+    if failure.code in _FAILS:
+        return "failed"
+    if failure.code in _REFUSES or (failure.status == 429 and failure.code not in _SUSPENDS):
+        return "refused"
+    return "suspended"
+
+
+def _advice(code: int | None) -> str:
+    """What to do before anything of this number can be sent."""
+    if code is None:
+        return _NOT_TWILIO
+    return _SUSPENDS.get(code, f"see https://www.twilio.com/docs/api/errors/{code}")
 
 
 def _inbound(message: Any) -> InboundSms:
@@ -332,12 +368,6 @@ def _iso(moment: datetime | None) -> str | None:
 _is_too_late: ContextVar[Callable[[], bool]] = ContextVar("is_too_late", default=lambda: False)
 
 
-async def _stop_if_too_late(event: str, info: Mapping[str, Any]) -> None:
-    """httpcore's trace extension. Without its body no server takes a request for complete."""
-    if event == "http11.send_request_body.started" and _is_too_late.get()():
-        raise TwilioFailed("too late to send it: this worker stood still", reached=False)
-
-
 class _Wire:
     """The HTTP client we give to twilio.rest.
 
@@ -362,6 +392,19 @@ class _Wire:
         """Raises TwilioFailed for anything but a JSON object with a 2xx status."""
         import httpx2
 
+        has_left = False
+
+        async def trace(event: str, info: Mapping[str, Any]) -> None:
+            """httpcore's extension. Without its body no server takes a request for complete."""
+            nonlocal has_left
+            if not event.endswith(".send_request_body.started"):
+                return
+            if info["request"].method == b"CONNECT":  # to a proxy, which knows nothing of ours yet
+                return
+            if _is_too_late.get()():
+                raise TwilioFailed("too late to send it: this worker stood still", reached=False)
+            has_left = True
+
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 response = await self._http.request(
@@ -371,12 +414,14 @@ class _Wire:
                     data=data,
                     headers=headers,
                     auth=auth,
-                    extensions={"trace": _stop_if_too_late},
+                    extensions={"trace": trace},
                 )
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            raise TwilioFailed(f"no connection: {type(error).__name__}", reached=False) from error
-        except (httpx2.HTTPError, TimeoutError) as error:
-            raise TwilioFailed(f"no answer: {type(error).__name__}") from error
+        except httpx2.ProxyError as error:
+            reason = f"no connection: the proxy refused it: {error}"
+            raise TwilioFailed(reason, reached=has_left) from error
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            what = "answer" if has_left else "connection"
+            raise TwilioFailed(f"no {what}: {type(error).__name__}", reached=has_left) from error
         answer = _json_object(response.text)
         if not response.is_success or answer is None:
             raise _failure(response, answer or {})
@@ -388,7 +433,7 @@ def _failure(response: httpx2.Response, answer: dict[str, Any]) -> TwilioFailed:
     code = positive(str(answer.get("code")))
     reason = str(answer.get("message") or answer.get("title") or "not an answer of Twilio's API")
     return TwilioFailed(
-        f"HTTP {response.status_code}, code {code}: {mask_numbers(reason)[:200]}",
+        f"HTTP {response.status_code}, code {code}: {redact_query(mask_numbers(reason))[:200]}",
         status=response.status_code,
         code=code,
         retry_after=_retry_after(response.headers.get("retry-after")),

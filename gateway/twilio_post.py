@@ -106,12 +106,9 @@ def signature_is_valid(
     algorithm, secrets = _signing_secrets(settings, headers.get(SIGNATURE_SETTINGS_HEADER))
     if not signature:
         return False
-    try:
-        return any(
-            RequestValidator(secret).validate(url, form, signature, algorithm) for secret in secrets
-        )
-    except ValueError:  # lone surrogates cannot be signed
-        return False
+    return any(
+        RequestValidator(secret).validate(url, form, signature, algorithm) for secret in secrets
+    )
 
 
 def sign(settings: Settings, url: str, form: Mapping[str, str]) -> dict[str, str]:

@@ -64,6 +64,13 @@ def test_a_blank_variable_counts_as_missing() -> None:
     ]
 
 
+def test_an_address_that_twilio_refuses_is_named_before_it_does() -> None:
+    """21609 for the host of a status callback; a path may have one."""
+    (problem,) = problems(PUBLIC_URL="https://my_app.example.com")
+    assert "its host must have no underscore" in problem
+    Settings.from_environ({**COMPLETE, "PUBLIC_URL": "https://app.example.com/my_app"})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -77,6 +84,7 @@ def test_a_blank_variable_counts_as_missing() -> None:
         ("PUBLIC_URL", "https://sms.example.com/#rc=5"),
         ("PUBLIC_URL", "https://sms.example.com:99999"),
         ("PUBLIC_URL", "https://[::1"),
+        ("PUBLIC_URL", "https://my_app.example.com"),
         ("TWILIO_PHONE_NUMBER", "555-0100"),
         ("TWILIO_WEBHOOK_KEYS", "id-without-secret"),
         ("SMS_WEBHOOK_SECRET", "too short"),

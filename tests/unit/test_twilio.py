@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -113,19 +114,19 @@ async def test_calls_use_the_api_key_and_callbacks_the_token(twilio: Twilio) -> 
     assert parse_qs(urlsplit(callback).query) == {"token": ["a-secret-of-16-or-more"], "m": ["7"]}
 
 
+def refused(code: int, outcome: str) -> tuple[str, dict[str, Any], str, int | None]:
+    return ("refuse", {"code": code}, outcome, code)
+
+
 OUTCOMES: list[tuple[str, dict[str, Any], str, int | None]] = [
     ("rate_limited", {}, "refused", 20429),
-    ("refuse", {"code": 21611}, "refused", 21611),
-    ("refuse", {"code": 20003}, "suspended", 20003),
-    ("refuse", {"code": 20005}, "suspended", 20005),
-    ("refuse", {"code": 20404}, "suspended", 20404),
-    ("refuse", {"code": 21606}, "suspended", 21606),
-    ("refuse", {"code": 21660}, "suspended", 21660),
-    ("refuse", {"code": 21701}, "suspended", 21701),
-    ("refuse", {"code": 21610}, "failed", 21610),
-    ("refuse", {"code": 21408}, "failed", 21408),
-    ("refuse", {"code": 21614}, "failed", 21614),
-    ("refuse", {"code": 29999}, "failed", 29999),
+    refused(21611, "refused"),
+    *(refused(code, "suspended") for code in (20003, 20005, 20404)),
+    *(refused(code, "suspended") for code in (21601, 21606, 21607, 21659, 21660)),
+    *(refused(code, "suspended") for code in (21701, 21703, 21704, 21705, 21712)),
+    *(refused(code, "suspended") for code in (21609, 63038, 30454)),
+    *(refused(code, "failed") for code in (21211, 21408, 21610, 21612, 21614, 21617)),
+    *(refused(code, "suspended") for code in (29999, 1)),  # listed nowhere: nothing is lost
     ("error", {"status": 500}, "unknown", 20500),
     ("error", {"status": 503}, "unknown", 20503),
     ("error_after", {"status": 500}, "unknown", 20500),
@@ -152,7 +153,16 @@ async def test_every_failure_has_its_outcome(
 
 async def test_a_refusal_says_when_to_come_again(twilio: Twilio, sms: TwilioSms) -> None:
     twilio.faults.add("rate_limited", seconds=7)
-    assert (await failure(sms, text())).retry_after == 7
+    told = (await failure(sms, text())).retry_after
+    assert told is not None and 7 <= told <= 8.75
+
+
+async def test_not_all_come_again_at_the_same_moment(twilio: Twilio, sms: TwilioSms) -> None:
+    delays = set()
+    for _ in range(10):
+        twilio.faults.add("rate_limited", seconds=7)
+        delays.add((await failure(sms, text())).retry_after)
+    assert len(delays) == 10
 
 
 async def test_no_number_is_in_the_message_of_a_failure(twilio: Twilio, sms: TwilioSms) -> None:
@@ -216,41 +226,140 @@ async def test_every_call_ends_within_its_time(twilio: Twilio, sms: TwilioSms) -
     assert 7 < time.monotonic() - started < 10
 
 
-ODD_ANSWERS: list[tuple[Response, str, float | None]] = [
-    (JSONResponse({}, 201), "unknown", None),
-    (JSONResponse([], 201), "unknown", None),
-    (JSONResponse({"sid": "SM1", "date_created": 5}, 201), "unknown", None),
-    (Response("<html>moved</html>", 302), "unknown", None),
-    (Response("<html>timeout</html>", 408), "unknown", None),
-    (Response("<html>wall</html>", 403), "suspended", None),
-    (JSONResponse(["odd"], 429, {"Retry-After": "inf"}), "refused", None),
-    (JSONResponse({"code": "20429"}, 429, {"Retry-After": "1.5"}), "refused", 1.5),
-    (JSONResponse({"code": None, "message": None}, 400), "failed", None),
-    (
-        JSONResponse({"type": "t", "title": "Bad", "status": 400, "code": 21610}, 400),
-        "failed",
-        None,
-    ),
+HTML = "<html>No</html>"
+ODD_ANSWERS: list[tuple[Response, str]] = [
+    (JSONResponse({}, 201), "unknown"),
+    (JSONResponse([], 201), "unknown"),
+    (JSONResponse({"sid": "SM1", "date_created": 5}, 201), "unknown"),
+    (Response(HTML, 302), "unknown"),
+    (Response(HTML, 408), "unknown"),
+    (Response(HTML, 502), "unknown"),
+    *((Response(HTML, status), "suspended") for status in (400, 401, 403, 404, 405, 407, 413, 451)),
+    (JSONResponse({"error": "forbidden"}, 403), "suspended"),
+    (JSONResponse(["odd"], 429, {"Retry-After": "inf"}), "refused"),
+    (Response(HTML, 429), "refused"),
+    (JSONResponse({"code": "20429"}, 429), "refused"),
+    (JSONResponse({"code": 63038}, 429), "suspended"),
+    (JSONResponse({"code": None, "message": None}, 400), "suspended"),
+    (JSONResponse({"type": "t", "title": "Bad", "status": 400, "code": 21610}, 400), "failed"),
 ]
 
 
-@pytest.mark.parametrize(("answer", "outcome", "retry_after"), ODD_ANSWERS)
-async def test_an_answer_nobody_documented_has_an_outcome_too(
-    answer: Response, outcome: str, retry_after: float | None
-) -> None:
+@asynccontextmanager
+async def answering(answer: Response) -> AsyncIterator[TwilioSms]:
+    """A Twilio, or what stands between, that answers every post so."""
     app = Starlette(routes=[Route("/{p:path}", lambda request: answer, methods=["POST"])])
     async with serve(app) as url, TwilioSms.connect(settings(twilio_base_url=url)) as sms:
+        yield sms
+
+
+@pytest.mark.parametrize(("answer", "outcome"), ODD_ANSWERS)
+async def test_an_answer_nobody_documented_has_an_outcome_too(
+    answer: Response, outcome: str
+) -> None:
+    async with answering(answer) as sms:
         failed = await failure(sms, text())
-    assert (failed.outcome, failed.retry_after) == (outcome, retry_after)
+    assert (failed.outcome, failed.retry_after) == (outcome, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "advice"),
+    [
+        (JSONResponse({"code": 21609, "message": "m"}, 400), "PUBLIC_URL"),
+        (JSONResponse({"code": 20003, "message": "m"}, 401), "TWILIO_AUTH_TOKEN"),
+        (JSONResponse({"code": 21712, "message": "m"}, 400), "messaging_service_sid"),
+        (JSONResponse({"code": 21606, "message": "m"}, 400), "sms-gateway doctor"),
+        (JSONResponse({"code": 63038, "message": "m"}, 429), "upgrade it, or wait"),
+        (JSONResponse({"code": 29999, "message": "m"}, 400), "twilio.com/docs/api/errors/29999"),
+        (Response(HTML, 407), "HTTPS_PROXY"),
+    ],
+)
+async def test_what_suspends_a_number_says_what_to_do(answer: Response, advice: str) -> None:
+    async with answering(answer) as sms:
+        failed = await failure(sms, text())
+    assert failed.outcome == "suspended"
+    assert advice in str(failed)
+
+
+async def test_no_token_is_in_the_message_of_a_failure() -> None:
+    """Twilio quotes the address it does not like."""
+    url = f"{PUBLIC_URL}/webhook/sms/status?token=a-secret-of-16&m=7"
+    answer = JSONResponse({"code": 21609, "message": f"StatusCallback {url} is no URL"}, 400)
+    async with answering(answer) as sms:
+        failed = await failure(sms, text())
+    assert "a-secret-of-16" not in str(failed)
+    assert "/webhook/sms/status?… is no URL" in str(failed)
+
+
+@pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "403 Forbidden", "502 No"])
+async def test_a_connection_that_a_proxy_refuses_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    """Nothing of the message has left: the proxy knows no more than Twilio's name."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1") as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        async with TwilioSms.connect(settings(twilio_base_url="https://twilio.invalid")) as sms:
+            failed = await failure(sms, text())
+    assert (failed.outcome, failed.error_code) == ("refused", None)
+    assert str(failed) == f"no connection: the proxy refused it: {status}"
+
+
+async def test_what_a_proxy_does_with_a_message_that_has_left_is_not_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The twin: it let the connection through, took the message and went away."""
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r")[0]))
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1") as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
+        async with TwilioSms.connect(settings(twilio_base_url="http://twilio.invalid")) as sms:
+            failed = await failure(sms, text())
+    assert (failed.outcome, str(failed)) == ("unknown", "no answer: RemoteProtocolError")
+
+
+async def test_a_connection_that_never_stands_carried_nothing() -> None:
+    """TLS that the other side does not speak, and one that says nothing at all."""
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async def speak_another(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example ESMTP\r\n")
+        writer.close()
+
+    for serve_so in (silent, speak_another):
+        async with await asyncio.start_server(serve_so, "127.0.0.1") as server:
+            url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with TwilioSms.connect(settings(twilio_base_url=url)) as sms:
+                failed = await failure(sms, text())
+        assert failed.outcome == "refused"
+        assert str(failed).startswith("no connection: ")
+
+
+async def test_a_fraction_says_when_to_come_again_too() -> None:
+    async with answering(JSONResponse({}, 429, {"Retry-After": "1.5"})) as sms:
+        failed = await failure(sms, text())
+    assert failed.retry_after is not None and 1.5 <= failed.retry_after <= 1.875
 
 
 async def test_a_date_says_when_to_come_again_too() -> None:
     headers = {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=90), True)}
-    answer = JSONResponse({}, 429, headers)
-    app = Starlette(routes=[Route("/{p:path}", lambda request: answer, methods=["POST"])])
-    async with serve(app) as url, TwilioSms.connect(settings(twilio_base_url=url)) as sms:
+    async with answering(JSONResponse({}, 429, headers)) as sms:
         failed = await failure(sms, text())
-    assert failed.retry_after is not None and 80 < failed.retry_after <= 90
+    assert failed.retry_after is not None and 80 < failed.retry_after <= 112.5
 
 
 # Listings
