@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+Channel = Literal["sms", "mms", "rcs", "whatsapp"]
+
 
 @dataclass(frozen=True, slots=True)
 class Media:
@@ -17,9 +19,10 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class InboundSms:
-    """One text as Twilio posted or listed it; `form` is everything Twilio sent.
+    """One message as Twilio posted or listed it; `form` is everything Twilio sent.
 
-    https://www.twilio.com/docs/messaging/guides/webhook-request
+    `from_number` is the bare number whatever the channel; `recipients` are those of a group
+    message beside us. https://www.twilio.com/docs/messaging/guides/webhook-request
     """
 
     sid: str
@@ -29,6 +32,8 @@ class InboundSms:
     service_sid: str | None = None
     media: tuple[Media, ...] = ()
     opt_out_type: str | None = None
+    channel: Channel = "sms"
+    recipients: tuple[str, ...] = ()
     form: Mapping[str, str | list[str]] | None = None
 
     def as_payload(self) -> dict[str, Any]:
@@ -41,6 +46,8 @@ class InboundSms:
             "body": self.body,
             "media": [{"url": m.url, "content_type": m.content_type} for m in self.media],
             "opt_out_type": self.opt_out_type,
+            "channel": self.channel,
+            "recipients": list(self.recipients),
             "form": self.form,
         }
 

@@ -185,7 +185,22 @@ class Database:
     # Incoming posts
 
     async def ingest_sms(self, sms: InboundSms, occurred_at: str | None = None) -> dict[str, Any]:
-        """{"outcome", "message_id", "conversation_id"}; `occurred_at` ISO 8601, None: now."""
+        """{"outcome", "message_id", "conversation_id", "no_reply_reason"}.
+
+        `occurred_at` is ISO 8601; None: now. p_payload, see InboundSms.as_payload:
+        sid          text, Twilio's MessageSid, SM… or MM…
+        from         text, the contact: a bare number whatever the channel; whatsapp:+1… and the
+                     like, short codes and alphanumeric senders stay as Twilio sent them
+        to           text, our number, or an RCS sender's id as rcs:agent
+        service_sid  text or null: names the config when `to` is no number of ours
+        channel      'sms', 'mms', 'rcs' or 'whatsapp'
+        recipients   text[], the others in a group message; empty: none, or not known since
+                     Twilio's listings do not name them
+        body         text, "" when there is none
+        media        [{"url", "content_type"}]
+        opt_out_type 'STOP', 'START', 'HELP' or null: Twilio acted on it already
+        form         everything posted, {name: text or text[]}; null from a listing
+        """
         return await self._object(
             "ingest_sms", {"p_payload": sms.as_payload(), "p_occurred_at": occurred_at}
         )

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gateway.messages import InboundSms, Media, OutgoingSms, SendFailed, SentSms
 from gateway.settings import Settings
 from gateway.telemetry import mask_numbers
-from gateway.twilio_post import positive, sanitize
+from gateway.twilio_post import bare_number, channel_of, positive, sanitize
 
 if TYPE_CHECKING:
     import httpx2
@@ -320,13 +320,16 @@ def _advice(code: int | None) -> str:
 
 
 def _inbound(message: Any) -> InboundSms:
-    """A listed MessageInstance as our noun, without its media."""
+    """A listed MessageInstance as our noun, without its media. A listing names no recipients."""
+    sender, receiver = sanitize(message.from_ or ""), message.to or ""
+    has_media = bool(positive(message.num_media))
     return InboundSms(
         sid=message.sid,
-        from_number=sanitize(message.from_ or ""),
-        to_number=message.to or "",
+        from_number=bare_number(sender),
+        to_number=bare_number(receiver),
         body=sanitize(message.body or ""),
         service_sid=message.messaging_service_sid,
+        channel=channel_of(message.sid, sender, receiver, has_media),
     )
 
 

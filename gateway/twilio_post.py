@@ -20,7 +20,7 @@ from twilio.request_validator import (  # type: ignore[import-untyped]
     RequestValidator,
 )
 
-from gateway.messages import DeliveryStatus, InboundSms, Media
+from gateway.messages import Channel, DeliveryStatus, InboundSms, Media
 from gateway.settings import Settings
 
 MAX_FIELDS = 200
@@ -140,16 +140,20 @@ def _token_is_valid(settings: Settings, query: str) -> bool:
 
 
 def parse_inbound(form: Form) -> InboundSms:
-    """An incoming text; raises PostRefused. Nothing but SID, sender and receiver is needed."""
+    """An incoming message; raises PostRefused. Only SID, sender and receiver are needed."""
     form = _sanitized(form)
+    sid, sender, receiver = (form.required(name) for name in ("MessageSid", "From", "To"))
+    media = tuple(_media_in(form))
     return InboundSms(
-        sid=form.required("MessageSid"),
-        from_number=form.required("From"),
-        to_number=form.required("To"),
+        sid=sid,
+        from_number=bare_number(sender),
+        to_number=bare_number(receiver),
         body=form.first("Body") or "",
         service_sid=form.first("MessagingServiceSid"),
-        media=tuple(_media_in(form)),
+        media=media,
         opt_out_type=form.first("OptOutType"),
+        channel=channel_of(sid, sender, receiver, has_media=bool(media)),
+        recipients=tuple(bare_number(other) for other in _numbered(form, "OtherRecipients")),
         form=form.as_json(),
     )
 
@@ -160,7 +164,7 @@ def parse_status(form: Form, query: Mapping[str, str]) -> DeliveryStatus:
     return DeliveryStatus(
         sid=form.required("MessageSid"),
         status=form.required("MessageStatus"),
-        to_number=form.required("To"),
+        to_number=bare_number(form.required("To")),
         message_id=positive(query.get("m"), MAX_ID),
         error_code=positive(form.first("ErrorCode")),
         error_message=form.first("ErrorMessage"),
@@ -169,12 +173,37 @@ def parse_status(form: Form, query: Mapping[str, str]) -> DeliveryStatus:
 
 
 def _media_in(form: Form) -> Iterator[Media]:
-    for index in count():
-        url = form.first(f"MediaUrl{index}")
-        if url is None:
-            return
+    for index, url in enumerate(_numbered(form, "MediaUrl")):
         content_type = form.first(f"MediaContentType{index}")
         yield Media(url, content_type or "application/octet-stream")
+
+
+def _numbered(form: Form, name: str) -> Iterator[str]:
+    """The values of name0, name1 … up to the first that is missing."""
+    for index in count():
+        value = form.first(f"{name}{index}")
+        if value is None:
+            return
+        yield value
+
+
+def bare_number(address: str) -> str:
+    """rcs:+1… and tel:+1… are the phone number +1…, whatever it was sent with.
+
+    An RCS sender (rcs:agent) and the addresses of other channels stay as they are.
+    """
+    found = re.fullmatch(r"(?:rcs|tel):(\+[1-9][0-9]{6,14})", address, re.IGNORECASE)
+    return found[1] if found else address
+
+
+def channel_of(sid: str, sender: str, receiver: str, has_media: bool) -> Channel:
+    """How a message came. Twilio's SID of one with media, or to a group, starts with MM."""
+    prefixes = {address.partition(":")[0].lower() for address in (sender, receiver)}
+    if "rcs" in prefixes:
+        return "rcs"
+    if "whatsapp" in prefixes:
+        return "whatsapp"
+    return "mms" if has_media or sid.startswith("MM") else "sms"
 
 
 def _sanitized(form: Form) -> Form:

@@ -239,6 +239,25 @@ async def says(world: World, contact: str, reason: str) -> bool:
     return [row["reply_error"] for row in rows] == [reason]
 
 
+async def test_a_contact_is_one_contact_over_sms_and_rcs(
+    world: World, web: Child, worker: Child
+) -> None:
+    contact = world.contact()
+    await world.texts_from(contact, "hola")
+    await world.answered(contact)
+    await world.texts_from(f"rcs:{contact}", "¿Siguen ahí?")
+    await eventually(lambda: said_so_often(world, contact, 2))
+    await world.texts_from(f"rcs:{contact}", "STOP")
+    await world.texts_from(contact, "still there?")
+    await eventually(lambda: says(world, contact, "opted_out"))
+    assert len(world.sent_to(contact)) == 2
+    assert await world.messages(f"rcs:{contact}") == []
+
+
+async def said_so_often(world: World, contact: str, times: int) -> bool:
+    return len(world.sent_to(contact)) == times
+
+
 async def test_a_bot_says_so_without_asking_a_model(
     world: World, web: Child, worker: Child, stack: Stack
 ) -> None:

@@ -425,6 +425,18 @@ MESSAGE = {
 MEDIA = {"uri": "/2010-04-01/Accounts/AC/Messages/MM1/Media/ME1.json", "content_type": "image/png"}
 
 
+async def test_a_listed_message_is_from_the_bare_number_too() -> None:
+    """The backfill stores it in the conversation that the webhook would have."""
+    page = {
+        "messages": [{**MESSAGE, "body": "Hola", "from": f"rcs:{CONTACT}"}],
+        "next_page_uri": None,
+    }
+    app = Starlette(routes=[Route("/{p:path}", lambda request: JSONResponse(page))])
+    async with serve(app) as url, TwilioSms.connect(settings(twilio_base_url=url)) as sms:
+        (listed,) = [item async for item in sms.list_inbound(OURS, at(60))]
+    assert (listed.sms.from_number, listed.sms.channel) == (CONTACT, "rcs")
+
+
 @pytest.mark.parametrize("deleted", [False, True])
 async def test_a_listed_picture_text_is_as_good_as_a_posted_one(deleted: bool) -> None:
     async def respond(request: Request) -> Response:
@@ -440,6 +452,7 @@ async def test_a_listed_picture_text_is_as_good_as_a_posted_one(deleted: bool) -
         link = f"{url}/2010-04-01/Accounts/AC/Messages/MM1/Media/ME1"
     assert received.body == "a\ufffdb\ufffd"
     assert received.media == (() if deleted else (Media(link, "image/png"),))
+    assert received.channel == "mms"
     assert listed.occurred_at == "2026-11-22T10:00:00+00:00"
 
 

@@ -180,10 +180,60 @@ def test_an_empty_body_is_a_text_too() -> None:
     assert parse_inbound(Form(MessageSid=["SM1"], From=["1"], To=["2"], Body=[""])).body == ""
 
 
-@pytest.mark.parametrize("sender", ["whatsapp:+15557654321", "AMAZON", "32665", "+5215512345678"])
-def test_a_sender_is_kept_as_it_is(sender: str) -> None:
-    form = Form(MessageSid=["SM1"], From=[sender], To=[OURS], Body=["Hola"])
-    assert parse_inbound(form).from_number == sender
+AGENT = "rcs:brand_agent"
+
+
+@pytest.mark.parametrize(
+    ("sender", "receiver", "kept", "channel"),
+    [
+        (CONTACT, OURS, (CONTACT, OURS), "sms"),
+        ("+5215512345678", OURS, ("+5215512345678", OURS), "sms"),
+        (f"rcs:{CONTACT}", OURS, (CONTACT, OURS), "rcs"),
+        (f"RCS:{CONTACT}", OURS, (CONTACT, OURS), "rcs"),
+        (f"rcs:{CONTACT}", AGENT, (CONTACT, AGENT), "rcs"),
+        (CONTACT, AGENT, (CONTACT, AGENT), "rcs"),
+        (f"tel:{CONTACT}", f"tel:{OURS}", (CONTACT, OURS), "sms"),
+        ("rcs:somebody", OURS, ("rcs:somebody", OURS), "rcs"),
+        (f"rcs:{CONTACT}x", OURS, (f"rcs:{CONTACT}x", OURS), "rcs"),
+        (
+            f"whatsapp:{CONTACT}",
+            f"whatsapp:{OURS}",
+            (f"whatsapp:{CONTACT}", f"whatsapp:{OURS}"),
+            "whatsapp",
+        ),
+        ("messenger:12345", OURS, ("messenger:12345", OURS), "sms"),
+        ("AMAZON", OURS, ("AMAZON", OURS), "sms"),
+        ("32665", OURS, ("32665", OURS), "sms"),
+    ],
+)
+def test_a_contact_is_a_bare_number_whatever_the_channel(
+    sender: str, receiver: str, kept: tuple[str, str], channel: str
+) -> None:
+    sms = parse_inbound(Form(MessageSid=["SM1"], From=[sender], To=[receiver], Body=["Hola"]))
+    assert ((sms.from_number, sms.to_number), sms.channel) == (kept, channel)
+    payload = sms.as_payload()
+    assert (payload["from"], payload["to"], payload["channel"]) == (*kept, channel)
+    assert sms.form is not None and sms.form["From"] == sender  # what Twilio said is kept
+
+
+def test_a_group_message_names_who_else_got_it() -> None:
+    others = {"OtherRecipients0": ["+15550100002"], "OtherRecipients1": ["tel:+15550100003"]}
+    form = Form(MessageSid=["MM1"], From=[CONTACT], To=[OURS], Body=["lol"], **others)
+    sms = parse_inbound(form)
+    assert (sms.channel, sms.recipients) == ("mms", ("+15550100002", "+15550100003"))
+    assert sms.as_payload()["recipients"] == ["+15550100002", "+15550100003"]
+    alone = parse_inbound(Form(MessageSid=["MM1"], From=[CONTACT], To=[OURS], Body=["lol"]))
+    assert (alone.channel, alone.as_payload()["recipients"]) == ("mms", [])
+
+
+def test_a_message_with_pictures_is_an_mms_whatever_its_sid() -> None:
+    media = {"NumMedia": ["1"], "MediaUrl0": ["https://api.twilio.com/m/0"]}
+    assert parse_inbound(Form(MessageSid=["SM1"], From=["1"], To=["2"], **media)).channel == "mms"
+
+
+def test_a_state_names_the_bare_number_too() -> None:
+    form = Form(MessageSid=["SM1"], MessageStatus=["read"], To=[f"rcs:{CONTACT}"])
+    assert parse_status(form, {}).to_number == CONTACT
 
 
 @pytest.mark.parametrize("name", ["MessageSid", "From", "To"])
