@@ -239,7 +239,11 @@ async def test_counters_are_what_a_recount_finds(stack: Stack) -> None:
         assert seen["sms_daily_stats stored"][0]["last_seen"] == 5
         assert seen["sms_daily_stats stored"][0]["closed"] == 1
         # What happened stays counted when its conversation is erased.
-        assert await gateway.call("cleanup_old_sms_conversations", days=-1) == 1
+        await db.admin.rows(
+            "update public.sms_conversations"
+            " set last_message_at = last_message_at - interval '2 days'"
+        )
+        assert await gateway.call("cleanup_old_sms_conversations", days=1) == 1
         after = await counters(db)
         for table in ("sms_daily_stats", "sms_hourly_stats"):
             assert after[f"{table} stored"] == seen[f"{table} recounted"]

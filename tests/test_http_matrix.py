@@ -29,6 +29,7 @@ sms_delivery_events   - - - 1  - - - 1        - - - 1                   - - - 0
 sms_error_codes       1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_canned_replies       1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_hourly_stats      1 0 - 1  - - - 1        - - - 1                   - - - 0
+sms_export            1 0 - 1  55000 all       55000 all                  55000 all
 sms_inbox             1 0 - 1  55000 all       55000 all                  55000 all
 sms_keyword_replies   1 0 - 1  1 23503 - 23502   1 0 - 1                   0 0 - 0
 sms_messages          1 0 - 1  1 PT404 - 1    - - - 1                   - - - 0
@@ -220,6 +221,7 @@ async def furnish(
             {**shard, "hour": "2026-01-01T00:00:00Z"},
             {"last_seen": 1},
         ),
+        "sms_export": ({"conversation_id": conversation}, {"id": 1}, {"status": "sent"}),
         "sms_inbox": ({"id": conversation}, {"id": conversation}, {"auto_reply": True}),
         "sms_keyword_replies": (
             {"keyword": "horario"},

@@ -32,6 +32,11 @@ create table sms.policy (
   unknown_for interval not null default '24 hours',
   fallback_every interval not null default '1 hour',
   logs_kept interval not null default '30 days',
+  human_messages_per_day integer not null default 1000,
+  keyword_replies_ceiling integer not null default 1000,
+  max_tokens_ceiling integer not null default 4096,
+  history_limit_ceiling integer not null default 100,
+  number_replies_per_day_ceiling integer not null default 100000,
   conversations_kept interval,
   constraint policy_pkey primary key (only_row),
   constraint policy_only_row_check check (only_row)
@@ -70,6 +75,16 @@ comment on column sms.policy.logs_kept is
 comment on column sms.policy.conversations_kept is
   'maintain_sms erases closed conversations older than this; null: never.';
 
+comment on column sms.policy.human_messages_per_day is
+  'Messages that humans of one account may write in a UTC day.';
+comment on column sms.policy.keyword_replies_ceiling is 'Keyword replies a number may have.';
+comment on column sms.policy.max_tokens_ceiling is
+  'The most tokens an owner may let a reply have (sms_configs.max_tokens).';
+comment on column sms.policy.history_limit_ceiling is
+  'The most messages an owner may show the model (sms_configs.history_limit).';
+comment on column sms.policy.number_replies_per_day_ceiling is
+  'The most AI replies a day an owner may allow a number.';
+
 insert into sms.policy default values;
 
 -- The one row of sms.policy.
@@ -92,7 +107,8 @@ create table public.sms_configs (
   user_id uuid not null,
   phone_number text not null,
   messaging_service_sid text,
-  system_prompt text not null default 'You answer text messages for a small business. Be friendly and helpful. If you do not know something, say so and offer that a human will get back.',
+  addresses text[] not null default '{}',
+  system_prompt text not null default 'You answer text messages for a small business. Be friendly and helpful. If you do not know something, say so and offer that a person will get back.',
   openai_model text not null default 'gpt-4o-mini',
   max_tokens integer not null default 150,
   temperature numeric(3, 2) default 0.7,
@@ -100,6 +116,7 @@ create table public.sms_configs (
   max_segments smallint not null default 2,
   fold_accents boolean not null default true,
   auto_reply boolean not null default true,
+  answer_groups boolean not null default false,
   reply_delay interval not null default '1 second',
   takeover_pause interval not null default '12 hours',
   answer_within interval not null default '6 hours',
@@ -107,7 +124,7 @@ create table public.sms_configs (
   replies_per_day integer not null default 30,
   number_replies_per_day integer not null default 1000,
   first_reply_notice text,
-  fallback_reply text not null default 'Thanks for your message. We cannot answer automatically right now; a human will get back to you. / Gracias por tu mensaje. Ahora no podemos responder; una persona te contestara.',
+  fallback_reply text not null default 'Thanks for your message. We cannot answer automatically right now; a person will get back to you. / Gracias por tu mensaje. Ahora no podemos responder; una persona te contestara.',
   opt_out_reply text,
   handoff_reply text,
   bot_reply text,
@@ -128,7 +145,10 @@ create table public.sms_configs (
   constraint sms_configs_phone_number_check check (phone_number ~ '^\+?[1-9][0-9]{2,14}$'),
   constraint sms_configs_messaging_service_sid_check
     check (messaging_service_sid ~ '^MG[0-9a-f]{32}$'),
-  constraint sms_configs_openai_model_check check (openai_model <> ''),
+  constraint sms_configs_addresses_check
+    check (cardinality(addresses) <= 10 and length(addresses::text) <= 1000),
+  constraint sms_configs_system_prompt_check check (length(system_prompt) between 1 and 20000),
+  constraint sms_configs_openai_model_check check (length(openai_model) between 1 and 100),
   constraint sms_configs_max_tokens_check check (max_tokens between 16 and 4096),
   constraint sms_configs_temperature_check check (temperature between 0 and 2),
   constraint sms_configs_history_limit_check check (history_limit between 1 and 100),
@@ -149,6 +169,42 @@ create table public.sms_configs (
   ),
   constraint sms_configs_quiet_check check ((quiet_from is null) = (quiet_until is null))
 );
+-- What whoever breaks a check is told: the comment of a check is its sentence (sms.refuse_invalid).
+comment on constraint sms_configs_phone_number_check on public.sms_configs is
+  'phone_number is E.164, such as +15550001111, or a short code.';
+comment on constraint sms_configs_messaging_service_sid_check on public.sms_configs is
+  'messaging_service_sid is MG and 32 hexadecimal digits, as in the Twilio console.';
+comment on constraint sms_configs_addresses_check on public.sms_configs is
+  'addresses holds at most 10 sender ids and 1,000 characters.';
+comment on constraint sms_configs_system_prompt_check on public.sms_configs is
+  'system_prompt has 1 to 20,000 characters.';
+comment on constraint sms_configs_openai_model_check on public.sms_configs is
+  'openai_model has 1 to 100 characters.';
+comment on constraint sms_configs_max_tokens_check on public.sms_configs is
+  'max_tokens is 16 to 4,096.';
+comment on constraint sms_configs_temperature_check on public.sms_configs is
+  'temperature is 0 to 2, or null to leave it to the model.';
+comment on constraint sms_configs_history_limit_check on public.sms_configs is
+  'history_limit is 1 to 100 messages.';
+comment on constraint sms_configs_max_segments_check on public.sms_configs is
+  'max_segments is 1 to 10.';
+comment on constraint sms_configs_reply_delay_check on public.sms_configs is
+  'reply_delay is 0 to 1 minute.';
+comment on constraint sms_configs_takeover_pause_check on public.sms_configs is
+  'takeover_pause is 0 to 30 days.';
+comment on constraint sms_configs_answer_within_check on public.sms_configs is
+  'answer_within is 1 minute to 7 days.';
+comment on constraint sms_configs_rate_limits_check on public.sms_configs is
+  'replies_per_hour, replies_per_day and number_replies_per_day are 0 or more.';
+comment on constraint sms_configs_fallback_reply_check on public.sms_configs is
+  'fallback_reply has 1 to 640 characters.';
+comment on constraint sms_configs_first_reply_notice_check on public.sms_configs is
+  'first_reply_notice has at most 320 characters.';
+comment on constraint sms_configs_canned_replies_check on public.sms_configs is
+  'opt_out_reply, handoff_reply, bot_reply and rate_limit_reply have 1 to 640 characters each; '
+  'null takes the words of sms_canned_replies.';
+comment on constraint sms_configs_quiet_check on public.sms_configs is
+  'quiet_from and quiet_until are both set or both null.';
 create index sms_configs_user_id_idx on public.sms_configs (user_id);
 
 comment on table public.sms_configs is
@@ -157,6 +213,10 @@ comment on table public.sms_configs is
   'so phone_number, user_id and messaging_service_sid are the service role''s alone.';
 comment on column public.sms_configs.phone_number is
   'E.164 (+15550001111) or a short code; texts to it arrive here, answers leave from it.';
+comment on column public.sms_configs.addresses is
+  'Other addresses that mean this number, such as the sender id of an RCS agent (rcs:my_agent).';
+comment on column public.sms_configs.answer_groups is
+  'Also answer group messages (MMS with further recipients); the reply goes to the sender alone.';
 comment on column public.sms_configs.temperature is 'Null: not sent to the model.';
 comment on column public.sms_configs.history_limit is
   'How many of the last texts the model is shown.';
@@ -194,6 +254,64 @@ comment on column public.sms_configs.backfill_due_at is
   'When a worker next compares this number with Twilio; it moves this forward to hold the number '
   'meanwhile.';
 
+-- Refuses a row that breaks a check of its table with the sentence that is the check's comment: a
+-- client reads PT422 and what to do, not the name of a constraint. Rows of settings alone: each
+-- check is evaluated once more here.
+create function sms.refuse_invalid()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_check record;
+  v_is_broken boolean;
+begin
+  for v_check in
+    select k.conname, pg_get_expr(k.conbin, k.conrelid) as expression,
+      obj_description(k.oid, 'pg_constraint') as sentence
+    from pg_catalog.pg_constraint as k
+    where k.conrelid = tg_relid and k.contype = 'c'
+    order by k.conname
+  loop
+    execute format('select (%s) is false from (select ($1).*) as row', v_check.expression)
+      into v_is_broken using new;
+    if v_is_broken then
+      raise exception using errcode = 'PT422', message = v_check.sentence,
+        detail = 'constraint ' || v_check.conname,
+        hint = 'Change the value and send it again; nothing was stored.';
+    end if;
+  end loop;
+  return new;
+end;
+$$;
+
+create trigger sms_configs_refuse_invalid
+  before insert or update on public.sms_configs
+  for each row execute function sms.refuse_invalid();
+
+-- Refuses what goes beyond the operator's ceilings, which no owner may raise.
+create function sms.check_ceilings()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_policy sms.policy := sms.policy();
+begin
+  if new.max_tokens > v_policy.max_tokens_ceiling
+    or new.history_limit > v_policy.history_limit_ceiling
+    or new.number_replies_per_day > v_policy.number_replies_per_day_ceiling then
+    raise exception using errcode = 'PT422',
+      message = format(
+        'At most %s max_tokens, %s history_limit and %s number_replies_per_day are allowed here.',
+        v_policy.max_tokens_ceiling, v_policy.history_limit_ceiling,
+        v_policy.number_replies_per_day_ceiling
+      ),
+      hint = 'Ask the operator to raise the ceiling in sms.policy.';
+  end if;
+  return new;
+end;
+$$;
+
+create trigger sms_configs_check_ceilings
+  before insert or update of max_tokens, history_limit, number_replies_per_day
+  on public.sms_configs
+  for each row execute function sms.check_ceilings();
+
 -- Refuses an unknown time zone when it is configured, not at night when it is needed.
 create function sms.check_time_zone()
 returns trigger language plpgsql security definer set search_path = '' as $$
@@ -201,7 +319,7 @@ begin
   if not exists (select from pg_catalog.pg_timezone_names as z where z.name = new.time_zone) then
     raise exception using
       errcode = 'PT422',
-      message = format('time_zone "%s" is not known', new.time_zone),
+      message = format('time_zone "%s" is not known', left(new.time_zone, 64)),
       hint = 'Use an IANA name such as America/Mexico_City or Europe/Madrid.';
   end if;
   return new;
@@ -360,6 +478,9 @@ create table public.sms_messages (
   delivered_at timestamptz,
   price numeric(12, 5),
   price_unit text,
+  channel text not null default 'sms',
+  recipients text[],
+  no_reply_reason text,
   occurred_at timestamptz not null default now(),
   created_at timestamptz not null default now(),
   is_open boolean not null generated always as (status in ('queued', 'sending', 'unknown')) stored,
@@ -404,7 +525,24 @@ create table public.sms_messages (
     'keyword' -- the owner's answer to a keyword
   )),
   constraint sms_messages_message_content_check check (length(message_content) <= 65536),
-  constraint sms_messages_encoding_check check (encoding in ('GSM-7', 'UCS-2'))
+  constraint sms_messages_encoding_check check (encoding in ('GSM-7', 'UCS-2')),
+  constraint sms_messages_channel_check check (channel in ('sms', 'mms', 'rcs', 'whatsapp')),
+  constraint sms_messages_recipients_check check (cardinality(recipients) <= 50),
+  constraint sms_messages_no_reply_reason_check check (no_reply_reason in (
+    'opt_word',    -- STOP, START, HELP and their like
+    'sender',      -- short codes, names, hidden numbers, other channels: nobody reads a reply
+    'old',         -- older than answer_within, or than the number here
+    'closed',      -- arrived for a conversation that a human had closed, or closed meanwhile
+    'human_wrote', -- a human answered
+    'reaction',    -- a phone's reaction to a message
+    'auto_reply',  -- another machine
+    'group',       -- a group message, unless the number has answer_groups
+    'opted_out',   -- the contact may not be texted
+    'paused',      -- the AI is silent in this conversation or for this number
+    'rate_limit',  -- the replies of the hour or day are used up
+    'loop',        -- the same message again and again, each answered
+    'failed'       -- no usable reply; sms_conversations.reply_error says more
+  ))
 ) with (fillfactor = 85);
 create unique index sms_messages_in_reply_to_idx on public.sms_messages (in_reply_to)
   where in_reply_to is not null;
@@ -449,6 +587,12 @@ comment on column public.sms_messages.listed_empty_at is
   'Unknown rows: when a complete listing at Twilio first lacked it.';
 comment on column public.sms_messages.resent_at is
   'When it was last sent again because two listings lacked it.';
+comment on column public.sms_messages.channel is
+  'How it came: sms, mms, rcs or whatsapp. contact_number is the bare number on each of them.';
+comment on column public.sms_messages.recipients is
+  'The other recipients of a group message; null: there are none.';
+comment on column public.sms_messages.no_reply_reason is
+  'Incoming: why no reply was given, when none is due or the one that was due was withheld.';
 comment on column public.sms_messages.price is 'As Twilio reports it, negative, in price_unit.';
 comment on column public.sms_messages.occurred_at is
   'When it happened at Twilio; for posted texts the time of arrival.';
@@ -555,6 +699,45 @@ begin
       where m.conversation_id = p_conversation_id and m.is_open and m.status <> 'queued'
     )
   );
+end;
+$$;
+
+-- Is there nothing to see in this text? Spaces of all kinds and characters without width count as
+-- nothing.
+create function sms.is_blank(p_text text)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  return p_text is null or p_text !~ '[^[:space:]\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]';
+end;
+$$;
+
+-- Stores with the messages that wait for a reply why they get none, before the conversation forgets
+-- that they wait.
+create function sms.record_no_reply(p_conversation_id uuid, p_reason text)
+returns void language plpgsql set search_path = '' as $$
+declare
+  v_since timestamptz := (
+    select c.waiting_since from public.sms_conversations as c where c.id = p_conversation_id
+  );
+begin
+  if v_since is null then
+    return;
+  end if;
+  update public.sms_messages as m
+  set no_reply_reason = case
+    when p_reason in (
+      'human_wrote', 'closed', 'opted_out', 'paused', 'rate_limit', 'loop', 'auto_reply'
+    ) then p_reason
+    else 'failed' end
+  where m.conversation_id = p_conversation_id and m.direction = 'incoming'
+    and m.created_at > v_since - interval '1 second' -- stored a moment before its reply was due
+    and m.no_reply_reason is null
+    and m.id > coalesce((
+      select o.in_reply_to from public.sms_messages as o
+      where o.conversation_id = p_conversation_id and o.in_reply_to is not null
+      order by o.id desc
+      limit 1
+    ), 0);
 end;
 $$;
 
@@ -677,8 +860,8 @@ declare
   v_occurred_at timestamptz := coalesce(p_occurred_at, clock_timestamp());
   v_reason text;
 begin
-  select f.* into v_config from public.sms_configs as f where f.phone_number = p_payload ->> 'to';
-  if not found then
+  v_config := sms.config_of(p_payload);
+  if v_config.id is null then
     return sms.log_post(p_payload, jsonb_build_object('outcome', 'unconfigured'));
   elsif exists (
     select from public.sms_messages as m where m.message_sid = p_payload ->> 'sid'
@@ -706,9 +889,35 @@ end;
 $$;
 comment on function public.ingest_sms(jsonb, timestamptz) is
   'Stores one incoming text and owes its conversation an answer, once, however often it is posted. '
-  'p_payload: {sid, from, to, service_sid, body, media, opt_out_type, form}; p_occurred_at: when '
-  'it happened at Twilio, null from the webhook. Returns {outcome: stored | duplicate | '
+  'p_payload: {sid, from, to, service_sid, channel, recipients, body, media, opt_out_type, form}; '
+  'p_occurred_at: when it happened at Twilio, null from the webhook. Returns {outcome: stored | duplicate | '
   'unconfigured, message_id, conversation_id, no_reply_reason: null when the model answers}.';
+
+-- The number that was written to: by its phone number, by another address of it (an RCS agent), or
+-- by the messaging service when one number alone has it. All null: nobody has it.
+create function sms.config_of(p_payload jsonb)
+returns public.sms_configs language plpgsql stable set search_path = '' as $$
+declare
+  v_config public.sms_configs;
+begin
+  select f.* into v_config from public.sms_configs as f where f.phone_number = p_payload ->> 'to';
+  if not found and p_payload ->> 'to' !~ '^\+?[0-9]+$' then
+    select f.* into v_config from public.sms_configs as f
+    where f.addresses @> array[p_payload ->> 'to']
+    order by f.created_at
+    limit 1;
+  end if;
+  if v_config.id is null and p_payload ->> 'channel' = 'rcs' then
+    select f.* into v_config from public.sms_configs as f
+    where f.messaging_service_sid = p_payload ->> 'service_sid'
+      and not exists (
+        select from public.sms_configs as o
+        where o.messaging_service_sid = f.messaging_service_sid and o.id <> f.id
+      );
+  end if;
+  return v_config;
+end;
+$$;
 
 -- Logs the post and passes its result on.
 create function sms.log_post(p_payload jsonb, p_result jsonb)
@@ -786,14 +995,30 @@ declare
   v_id bigint;
 begin
   insert into public.sms_messages as m (
-    conversation_id, direction, author, status, message_content, message_sid, media, occurred_at
+    conversation_id, direction, author, status, message_content, message_sid, media, channel,
+    recipients, occurred_at
   ) values (
     p_conversation_id, 'incoming', 'contact', 'received', coalesce(p_payload ->> 'body', ''),
-    p_payload ->> 'sid', coalesce(p_payload -> 'media', '[]'), p_occurred_at
+    p_payload ->> 'sid', coalesce(p_payload -> 'media', '[]'),
+    coalesce(p_payload ->> 'channel', 'sms'), sms.recipients_of(p_payload), p_occurred_at
   )
   on conflict (message_sid) do nothing
   returning m.id into v_id;
   return v_id;
+end;
+$$;
+
+-- The further recipients of a group message; null: it is none.
+create function sms.recipients_of(p_payload jsonb)
+returns text[] language plpgsql immutable set search_path = '' as $$
+begin
+  if jsonb_typeof(p_payload -> 'recipients') <> 'array' then
+    return null;
+  end if;
+  return nullif(array(
+    select left(r.value, 255) from jsonb_array_elements_text(p_payload -> 'recipients') as r
+    limit 50
+  ), '{}');
 end;
 $$;
 
@@ -831,6 +1056,8 @@ begin
       case when p_conversation.waiting_since is null then p_message_id end,
       sms.quiet_until(p_config, v_now)
     );
+  elsif v_reason is not null then
+    update public.sms_messages as m set no_reply_reason = v_reason where m.id = p_message_id;
   end if;
   return v_reason;
 end;
@@ -845,7 +1072,9 @@ returns text language plpgsql stable set search_path = '' as $$
 begin
   return case
     when p_meaning in ('stop', 'start', 'help') then 'opt_word'
-    when p_conversation.contact_number !~ '^\+[1-9][0-9]{6,14}$' then 'sender'
+    when not sms.can_be_answered(p_conversation.contact_number) then 'sender'
+    when jsonb_array_length(coalesce(nullif(p_payload -> 'recipients', 'null'), '[]')) > 0
+      and not p_config.answer_groups then 'group'
     when p_occurred_at < p_now - p_config.answer_within
       or p_occurred_at < p_config.created_at then 'old'
     when p_conversation.status = 'closed' then 'closed'
@@ -854,6 +1083,19 @@ begin
     when sms.is_reaction(p_payload ->> 'body') then 'reaction'
     when sms.is_auto_reply(p_payload ->> 'body') then 'auto_reply'
   end;
+end;
+$$;
+
+-- Is this the number of somebody who can read a reply? Not a short code, a name or another
+-- channel's address, nor what Twilio puts for a hidden sender: ANONYMOUS, RESTRICTED, BLOCKED and
+-- UNAVAILABLE on a telephone's keys, and the country code 990, which no country has
+-- (https://www.twilio.com/docs/voice/api/call-resource, "hidden caller id").
+create function sms.can_be_answered(p_contact_number text)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  return p_contact_number ~ '^\+[1-9][0-9]{6,14}$'
+    and p_contact_number not in ('+266696687', '+7378742833', '+2562533', '+86282452253')
+    and p_contact_number !~ '^\+(464$|990)';
 end;
 $$;
 
@@ -1610,14 +1852,13 @@ create table public.sms_keyword_replies (
   constraint sms_keyword_replies_pkey primary key (id),
   constraint sms_keyword_replies_config_id_fkey foreign key (config_id, user_id)
     references public.sms_configs (id, user_id) on delete cascade,
-  constraint sms_keyword_replies_keyword_key unique (config_id, normalized),
+  -- With user_id: else a refusal would tell whether another user's number has the keyword.
+  constraint sms_keyword_replies_keyword_key unique (config_id, user_id, normalized),
   constraint sms_keyword_replies_keyword_check
     check (length(keyword) <= 100 and normalized <> ''),
   constraint sms_keyword_replies_answer_check
     check (btrim(answer) <> '' and length(answer) <= 1600)
 );
-create index sms_keyword_replies_config_id_idx
-  on public.sms_keyword_replies (config_id, user_id);
 create index sms_keyword_replies_user_id_idx on public.sms_keyword_replies (user_id);
 
 comment on table public.sms_keyword_replies is
@@ -1625,6 +1866,40 @@ comment on table public.sms_keyword_replies is
   'without a model; case, accents and punctuation do not count. Opt words and what Twilio answers '
   'itself (HELP, INFO) come first.';
 comment on column public.sms_keyword_replies.normalized is 'The keyword as it is compared.';
+comment on constraint sms_keyword_replies_keyword_check on public.sms_keyword_replies is
+  'keyword has at most 100 characters, and a letter or digit among them.';
+comment on constraint sms_keyword_replies_answer_check on public.sms_keyword_replies is
+  'answer has 1 to 1,600 characters.';
+
+create trigger sms_keyword_replies_refuse_invalid
+  before insert or update on public.sms_keyword_replies
+  for each row execute function sms.refuse_invalid();
+
+-- A number has so many keywords at most; its row is locked, so that two sessions count one after
+-- the other.
+create function sms.count_keyword_replies()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_ceiling integer := (sms.policy()).keyword_replies_ceiling;
+begin
+  perform from public.sms_configs as f
+  where f.id = new.config_id and f.user_id = new.user_id
+  for no key update;
+  if (
+    select count(*) from public.sms_keyword_replies as k
+    where k.config_id = new.config_id and k.user_id = new.user_id
+  ) >= v_ceiling then
+    raise exception using errcode = 'PT422',
+      message = format('A number has at most %s keyword replies', v_ceiling),
+      hint = 'Delete some, or let the model answer.';
+  end if;
+  return new;
+end;
+$$;
+
+create trigger sms_keyword_replies_count
+  before insert on public.sms_keyword_replies
+  for each row execute function sms.count_keyword_replies();
 
 -- The answer that needs no model, {name, content}; null: the model answers, or at claim the gate
 -- says why nobody does. A keyword behind texts that wait for an answer is one of them.
@@ -2485,6 +2760,7 @@ $$;
 create function sms.withhold_reply(p_conversation_id uuid, p_reason text)
 returns void language plpgsql set search_path = '' as $$
 begin
+  perform sms.record_no_reply(p_conversation_id, p_reason);
   update public.sms_conversations as c
   set reply_due_at = null, waiting_since = null, reply_attempts = 0, superseded = 0,
     reply_error = p_reason
@@ -3050,7 +3326,15 @@ $$;
 --
 -- Lock order everywhere: conversation, messages, opt-outs, counters last.
 
--- Refuses a person's text that can never be sent.
+-- How many messages the humans of an account wrote on the day they last wrote one.
+create table sms.human_messages (
+  user_id uuid not null,
+  day date not null,
+  messages integer not null,
+  constraint human_messages_pkey primary key (user_id)
+) with (fillfactor = 50);
+
+-- Refuses a human's message that can never be sent.
 create function sms.admit_human_message(
   p_message public.sms_messages, p_conversation public.sms_conversations
 )
@@ -3059,15 +3343,30 @@ begin
   if p_conversation.status = 'closed' then
     raise exception using errcode = 'PT409', message = 'The conversation is closed',
       hint = 'The contact''s next text opens a new one.';
-  elsif btrim(p_message.message_content) = '' or length(p_message.message_content) > 1600 then
-    raise exception using errcode = 'PT422', message = 'The text is empty or too long',
-      hint = 'A text has 1 to 1,600 characters.';
-  elsif (
-    select sum(s.human_replies) from public.sms_daily_stats as s
-    where s.user_id = p_message.user_id and s.day = (p_message.created_at at time zone 'UTC')::date
-  ) >= 1000 then
-    raise exception using errcode = 'PT429', message = 'Too many texts today',
-      hint = 'At most 1,000 texts written by people per user and UTC day.';
+  elsif sms.is_blank(p_message.message_content) or length(p_message.message_content) > 1600 then
+    raise exception using errcode = 'PT422', message = 'The message is empty or too long',
+      hint = 'A message has 1 to 1,600 characters, one of them visible.';
+  end if;
+  perform sms.count_human_message(p_message.user_id, p_message.created_at);
+end;
+$$;
+
+-- Counts a human's message in the account's own row, which stays locked until the commit: so the
+-- bound holds for one statement of many rows and for many sessions at once.
+create function sms.count_human_message(p_user_id uuid, p_now timestamptz)
+returns void language plpgsql set search_path = '' as $$
+declare
+  v_limit integer := (sms.policy()).human_messages_per_day;
+  v_count integer;
+begin
+  insert into sms.human_messages as h (user_id, day, messages)
+  values (p_user_id, (p_now at time zone 'UTC')::date, 1)
+  on conflict (user_id) do update set day = excluded.day,
+    messages = case when h.day = excluded.day then h.messages else 0 end + 1
+  returning h.messages into v_count;
+  if v_count > v_limit then
+    raise exception using errcode = 'PT429', message = 'Too many messages today',
+      hint = format('At most %s messages written by humans per account and UTC day.', v_limit);
   end if;
 end;
 $$;
@@ -3078,6 +3377,7 @@ returns trigger language plpgsql security definer set search_path = '' as $$
 declare
   v_keeps_lease boolean := sms.has_sending(new.conversation_id);
 begin
+  perform sms.record_no_reply(new.conversation_id, 'human_wrote');
   update public.sms_conversations as c
   set last_message_at = greatest(c.last_message_at, new.created_at),
     paused_until = new.created_at + f.takeover_pause,
@@ -3120,6 +3420,7 @@ begin
     raise exception using errcode = 'PT409', message = 'A closed conversation stays closed',
       hint = 'The contact''s next text opens a new one.';
   end if;
+  perform sms.record_no_reply(new.id, 'closed');
   new.closed_at := clock_timestamp();
   new.reply_due_at := null;
   new.waiting_since := null;
@@ -3157,13 +3458,14 @@ create trigger sms_conversations_after_close
   for each row when (old.status is distinct from new.status)
   execute function sms.after_close();
 
--- Nothing is owed any more in a locked conversation, and whoever is generating an answer has lost
--- its lease; a text being handed to Twilio is finished.
+-- The contact opted out: no reply is pending any more in a locked conversation, and whoever is
+-- generating one has lost its lease; a message being handed to Twilio is finished.
 create function sms.cancel_pending_reply(p_conversation_id uuid)
 returns void language plpgsql set search_path = '' as $$
 declare
   v_keeps_lease boolean := sms.has_sending(p_conversation_id);
 begin
+  perform sms.record_no_reply(p_conversation_id, 'opted_out');
   update public.sms_conversations as c
   set reply_due_at = null,
     waiting_since = null,
@@ -3181,6 +3483,13 @@ $$;
 -- What React calls: supabase.from(...) and supabase.rpc(...), under row level security. The service
 -- role sees all users. Errors are PT404, PT409, PT422 and PT429, which the Data API turns into
 -- HTTP 404, 409, 422 and 429; what belongs to somebody else looks like what does not exist.
+
+-- Text that no spreadsheet evaluates (https://owasp.org/www-community/attacks/CSV_Injection).
+create function sms.disarm(p_text text)
+returns text language sql immutable set search_path = '' as $$
+  select case when p_text ~ '^[[:space:]\u00a0\u200b-\u200f\ufeff]*[-=+@|%\uff0b\uff0d\uff1d\uff20\t\r]'
+    then '''' || p_text else p_text end;
+$$;
 
 -- The inbox.
 create view public.sms_inbox with (security_invoker = true) as
@@ -3224,6 +3533,33 @@ comment on view public.sms_inbox is
   'One row per conversation with its newest message. Order by last_message_at descending and take '
   'a page; the next page is last_message_at < the last one''s. Read only: change '
   'sms_conversations.';
+-- What a spreadsheet may open. Contacts write what they like, also =HYPERLINK("http://…"): a cell that
+-- a spreadsheet would evaluate begins with an apostrophe here.
+create view public.sms_export with (security_invoker = true) as
+select
+  m.id,
+  m.conversation_id,
+  m.config_id,
+  m.created_at,
+  sms.disarm(m.contact_number) as contact_number,
+  m.direction,
+  m.author,
+  m.status,
+  sms.disarm(m.message_content) as message_content,
+  m.segments,
+  m.price,
+  m.price_unit,
+  m.error_code
+from (
+  select o.*, c.contact_number, c.config_id
+  from public.sms_messages as o
+  join public.sms_conversations as c on c.id = o.conversation_id and c.user_id = o.user_id
+) as m;
+
+comment on view public.sms_export is
+  'Messages for a spreadsheet: select with Accept: text/csv and filter by created_at. A cell that a '
+  'spreadsheet would take for a formula begins with an apostrophe.';
+
 comment on column public.sms_inbox.unread_count is
   'Texts of the contact after read_up_to_id; 100 means 100 or more.';
 
@@ -3301,6 +3637,10 @@ create function public.get_sms_conversation_history(
 )
 returns setof public.sms_messages language plpgsql stable set search_path = '' as $$
 begin
+  if p_limit < 1 then
+    raise exception using errcode = 'PT422', message = 'p_limit is less than 1',
+      hint = 'Ask for 1 or more; null is 50.';
+  end if;
   if not exists (select from public.sms_conversations as c where c.id = p_conversation_id) then
     raise exception using errcode = 'PT404', message = 'There is no such conversation',
       hint = 'It may have been erased, or it belongs to somebody else.';
@@ -3310,12 +3650,13 @@ begin
     where m.conversation_id = p_conversation_id
       and m.id < coalesce(p_before_id, 9223372036854775807)
     order by m.id desc
-    limit least(greatest(coalesce(p_limit, 50), 1), 200);
+    limit least(coalesce(p_limit, 50), 200);
 end;
 $$;
 comment on function public.get_sms_conversation_history(uuid, integer, bigint) is
   'One page of a conversation, newest first; the next page is asked for with the last id as '
-  'p_before_id. p_limit 1 to 200. PT404: no such conversation.';
+  'p_before_id. p_limit 1 to 200; more is 200. PT404: no such conversation. PT422: p_limit is less '
+  'than 1.';
 
 -- 41_search.sql ===================================================================================
 
@@ -3376,7 +3717,7 @@ create function public.search_sms(
 returns setof public.sms_messages language plpgsql stable security definer set search_path = '' as $$
 declare
   v_user_id uuid := auth.uid();
-  v_limit integer := least(greatest(coalesce(p_limit, 20), 1), 100);
+  v_limit integer := least(coalesce(p_limit, 20), 100);
   v_before_id bigint := coalesce(p_before_id, 9223372036854775807);
   v_words text[] := array(
     select split_part(entry, '.', 2)
@@ -3386,6 +3727,10 @@ declare
   v_digits text := regexp_replace(p_query, '[-+(). ]', '', 'g');
   v_ids bigint[] := array[]::bigint[];
 begin
+  if p_limit < 1 then
+    raise exception using errcode = 'PT422', message = 'p_limit is less than 1',
+      hint = 'Ask for 1 or more; null is 20.';
+  end if;
   if v_user_id is null then
     raise exception using errcode = 'PT422', message = 'search_sms searches the texts of a user',
       hint = 'Call it with the session of a signed-in user.';
@@ -4625,6 +4970,7 @@ begin
   );
   get diagnostics v_events = row_count;
   delete from public.sms_workers as w where w.seen_at < now() - interval '7 days';
+  delete from sms.human_messages as h where h.day < (now() at time zone 'UTC')::date - 1;
   return v_posts + v_events;
 end;
 $$;
@@ -4661,6 +5007,10 @@ returns integer language plpgsql set search_path = '' as $$
 declare
   v_erased integer;
 begin
+  if coalesce(p_days, 0) < 1 then
+    raise exception using errcode = 'PT422', message = 'p_days is not a number of days',
+      hint = 'Say how many days a closed conversation is kept: 1 or more.';
+  end if;
   with old as materialized (
     select o.id, o.user_id
     from (select distinct f.user_id from public.sms_configs as f) as u
@@ -4816,6 +5166,7 @@ alter table public.sms_daily_stats enable row level security;
 alter table public.sms_hourly_stats enable row level security;
 alter table sms.contact_digits enable row level security;
 alter table sms.maintenance enable row level security;
+alter table sms.human_messages enable row level security;
 
 revoke all on table
   sms.policy,
@@ -4835,7 +5186,9 @@ revoke all on table
   public.sms_hourly_stats,
   public.sms_inbox,
   sms.contact_digits,
-  sms.maintenance
+  sms.maintenance,
+  sms.human_messages,
+  public.sms_export
   from public, anon, authenticated, service_role;
 revoke all on sequence
   public.sms_messages_id_seq,
@@ -4847,7 +5200,7 @@ grant select on table sms.policy to service_role;
 grant select on table public.sms_configs to authenticated;
 grant update (
   system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
-  auto_reply, reply_delay, takeover_pause, answer_within, replies_per_hour, replies_per_day,
+  auto_reply, answer_groups, reply_delay, takeover_pause, answer_within, replies_per_hour, replies_per_day,
   number_replies_per_day, first_reply_notice, fallback_reply, opt_out_reply, handoff_reply,
   bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone
 ) on table public.sms_configs to authenticated;
@@ -4876,7 +5229,8 @@ grant select, insert, update, delete on table public.sms_keyword_replies to serv
 grant select on table public.sms_daily_stats, public.sms_hourly_stats to authenticated;
 grant select, insert, update, delete on table public.sms_daily_stats, public.sms_hourly_stats
   to service_role;
-grant select on table public.sms_inbox to authenticated, service_role;
+grant select on table public.sms_inbox, public.sms_export to authenticated, service_role;
+grant select, delete on table sms.human_messages to service_role;
 grant select, update on table sms.maintenance to service_role;
 
 -- Rows.
@@ -4925,6 +5279,8 @@ create policy "Users join their own topic" on realtime.messages
     realtime.messages.extension = 'broadcast'
     and (select realtime.topic()) = 'sms:user:' || (select auth.uid())::text
   );
+create policy "The gateway clears it" on sms.human_messages
+  for all to service_role using (true);
 create policy "The gateway uses it" on sms.maintenance
   for all to service_role using (true) with check (true);
 
@@ -4934,7 +5290,11 @@ create policy "The gateway uses it" on sms.maintenance
 revoke all on all functions in schema sms from public, anon, authenticated, service_role;
 grant execute on all functions in schema sms to service_role;
 revoke execute on function
+  sms.refuse_invalid(),
+  sms.check_ceilings(),
   sms.check_time_zone(),
+  sms.count_keyword_replies(),
+  sms.count_human_message(uuid, timestamptz),
   sms.no_counts(uuid, uuid, timestamptz),
   sms.add_hour(uuid, uuid, timestamptz, integer, integer, integer),
   sms.counts(public.sms_messages, uuid),
@@ -4960,8 +5320,12 @@ revoke execute on function
   sms.announce_message(),
   sms.announce_conversation()
   from service_role;
--- A generated column and an index expression are computed as whoever inserts the row.
-grant execute on function sms.normalize(text), sms.search_words(uuid, bigint, text) to authenticated;
+-- A generated column, an index expression and a view are computed as whoever inserts or reads.
+grant execute on function
+  sms.normalize(text),
+  sms.search_words(uuid, bigint, text),
+  sms.disarm(text)
+  to authenticated;
 
 -- Functions of the Data API.
 

@@ -26,6 +26,11 @@ create table sms.policy (
   unknown_for interval not null default '24 hours',
   fallback_every interval not null default '1 hour',
   logs_kept interval not null default '30 days',
+  human_messages_per_day integer not null default 1000,
+  keyword_replies_ceiling integer not null default 1000,
+  max_tokens_ceiling integer not null default 4096,
+  history_limit_ceiling integer not null default 100,
+  number_replies_per_day_ceiling integer not null default 100000,
   conversations_kept interval,
   constraint policy_pkey primary key (only_row),
   constraint policy_only_row_check check (only_row)
@@ -63,6 +68,16 @@ comment on column sms.policy.logs_kept is
   'sms_webhook_logs and sms_delivery_events are kept this long.';
 comment on column sms.policy.conversations_kept is
   'maintain_sms erases closed conversations older than this; null: never.';
+
+comment on column sms.policy.human_messages_per_day is
+  'Messages that humans of one account may write in a UTC day.';
+comment on column sms.policy.keyword_replies_ceiling is 'Keyword replies a number may have.';
+comment on column sms.policy.max_tokens_ceiling is
+  'The most tokens an owner may let a reply have (sms_configs.max_tokens).';
+comment on column sms.policy.history_limit_ceiling is
+  'The most messages an owner may show the model (sms_configs.history_limit).';
+comment on column sms.policy.number_replies_per_day_ceiling is
+  'The most AI replies a day an owner may allow a number.';
 
 insert into sms.policy default values;
 

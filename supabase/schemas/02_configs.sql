@@ -5,7 +5,8 @@ create table public.sms_configs (
   user_id uuid not null,
   phone_number text not null,
   messaging_service_sid text,
-  system_prompt text not null default 'You answer text messages for a small business. Be friendly and helpful. If you do not know something, say so and offer that a human will get back.',
+  addresses text[] not null default '{}',
+  system_prompt text not null default 'You answer text messages for a small business. Be friendly and helpful. If you do not know something, say so and offer that a person will get back.',
   openai_model text not null default 'gpt-4o-mini',
   max_tokens integer not null default 150,
   temperature numeric(3, 2) default 0.7,
@@ -13,6 +14,7 @@ create table public.sms_configs (
   max_segments smallint not null default 2,
   fold_accents boolean not null default true,
   auto_reply boolean not null default true,
+  answer_groups boolean not null default false,
   reply_delay interval not null default '1 second',
   takeover_pause interval not null default '12 hours',
   answer_within interval not null default '6 hours',
@@ -20,7 +22,7 @@ create table public.sms_configs (
   replies_per_day integer not null default 30,
   number_replies_per_day integer not null default 1000,
   first_reply_notice text,
-  fallback_reply text not null default 'Thanks for your message. We cannot answer automatically right now; a human will get back to you. / Gracias por tu mensaje. Ahora no podemos responder; una persona te contestara.',
+  fallback_reply text not null default 'Thanks for your message. We cannot answer automatically right now; a person will get back to you. / Gracias por tu mensaje. Ahora no podemos responder; una persona te contestara.',
   opt_out_reply text,
   handoff_reply text,
   bot_reply text,
@@ -41,7 +43,10 @@ create table public.sms_configs (
   constraint sms_configs_phone_number_check check (phone_number ~ '^\+?[1-9][0-9]{2,14}$'),
   constraint sms_configs_messaging_service_sid_check
     check (messaging_service_sid ~ '^MG[0-9a-f]{32}$'),
-  constraint sms_configs_openai_model_check check (openai_model <> ''),
+  constraint sms_configs_addresses_check
+    check (cardinality(addresses) <= 10 and length(addresses::text) <= 1000),
+  constraint sms_configs_system_prompt_check check (length(system_prompt) between 1 and 20000),
+  constraint sms_configs_openai_model_check check (length(openai_model) between 1 and 100),
   constraint sms_configs_max_tokens_check check (max_tokens between 16 and 4096),
   constraint sms_configs_temperature_check check (temperature between 0 and 2),
   constraint sms_configs_history_limit_check check (history_limit between 1 and 100),
@@ -62,6 +67,42 @@ create table public.sms_configs (
   ),
   constraint sms_configs_quiet_check check ((quiet_from is null) = (quiet_until is null))
 );
+-- What whoever breaks a check is told: the comment of a check is its sentence (sms.refuse_invalid).
+comment on constraint sms_configs_phone_number_check on public.sms_configs is
+  'phone_number is E.164, such as +15550001111, or a short code.';
+comment on constraint sms_configs_messaging_service_sid_check on public.sms_configs is
+  'messaging_service_sid is MG and 32 hexadecimal digits, as in the Twilio console.';
+comment on constraint sms_configs_addresses_check on public.sms_configs is
+  'addresses holds at most 10 sender ids and 1,000 characters.';
+comment on constraint sms_configs_system_prompt_check on public.sms_configs is
+  'system_prompt has 1 to 20,000 characters.';
+comment on constraint sms_configs_openai_model_check on public.sms_configs is
+  'openai_model has 1 to 100 characters.';
+comment on constraint sms_configs_max_tokens_check on public.sms_configs is
+  'max_tokens is 16 to 4,096.';
+comment on constraint sms_configs_temperature_check on public.sms_configs is
+  'temperature is 0 to 2, or null to leave it to the model.';
+comment on constraint sms_configs_history_limit_check on public.sms_configs is
+  'history_limit is 1 to 100 messages.';
+comment on constraint sms_configs_max_segments_check on public.sms_configs is
+  'max_segments is 1 to 10.';
+comment on constraint sms_configs_reply_delay_check on public.sms_configs is
+  'reply_delay is 0 to 1 minute.';
+comment on constraint sms_configs_takeover_pause_check on public.sms_configs is
+  'takeover_pause is 0 to 30 days.';
+comment on constraint sms_configs_answer_within_check on public.sms_configs is
+  'answer_within is 1 minute to 7 days.';
+comment on constraint sms_configs_rate_limits_check on public.sms_configs is
+  'replies_per_hour, replies_per_day and number_replies_per_day are 0 or more.';
+comment on constraint sms_configs_fallback_reply_check on public.sms_configs is
+  'fallback_reply has 1 to 640 characters.';
+comment on constraint sms_configs_first_reply_notice_check on public.sms_configs is
+  'first_reply_notice has at most 320 characters.';
+comment on constraint sms_configs_canned_replies_check on public.sms_configs is
+  'opt_out_reply, handoff_reply, bot_reply and rate_limit_reply have 1 to 640 characters each; '
+  'null takes the words of sms_canned_replies.';
+comment on constraint sms_configs_quiet_check on public.sms_configs is
+  'quiet_from and quiet_until are both set or both null.';
 create index sms_configs_user_id_idx on public.sms_configs (user_id);
 
 comment on table public.sms_configs is
@@ -70,6 +111,10 @@ comment on table public.sms_configs is
   'so phone_number, user_id and messaging_service_sid are the service role''s alone.';
 comment on column public.sms_configs.phone_number is
   'E.164 (+15550001111) or a short code; texts to it arrive here, answers leave from it.';
+comment on column public.sms_configs.addresses is
+  'Other addresses that mean this number, such as the sender id of an RCS agent (rcs:my_agent).';
+comment on column public.sms_configs.answer_groups is
+  'Also answer group messages (MMS with further recipients); the reply goes to the sender alone.';
 comment on column public.sms_configs.temperature is 'Null: not sent to the model.';
 comment on column public.sms_configs.history_limit is
   'How many of the last texts the model is shown.';
@@ -107,6 +152,64 @@ comment on column public.sms_configs.backfill_due_at is
   'When a worker next compares this number with Twilio; it moves this forward to hold the number '
   'meanwhile.';
 
+-- Refuses a row that breaks a check of its table with the sentence that is the check's comment: a
+-- client reads PT422 and what to do, not the name of a constraint. Rows of settings alone: each
+-- check is evaluated once more here.
+create function sms.refuse_invalid()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_check record;
+  v_is_broken boolean;
+begin
+  for v_check in
+    select k.conname, pg_get_expr(k.conbin, k.conrelid) as expression,
+      obj_description(k.oid, 'pg_constraint') as sentence
+    from pg_catalog.pg_constraint as k
+    where k.conrelid = tg_relid and k.contype = 'c'
+    order by k.conname
+  loop
+    execute format('select (%s) is false from (select ($1).*) as row', v_check.expression)
+      into v_is_broken using new;
+    if v_is_broken then
+      raise exception using errcode = 'PT422', message = v_check.sentence,
+        detail = 'constraint ' || v_check.conname,
+        hint = 'Change the value and send it again; nothing was stored.';
+    end if;
+  end loop;
+  return new;
+end;
+$$;
+
+create trigger sms_configs_refuse_invalid
+  before insert or update on public.sms_configs
+  for each row execute function sms.refuse_invalid();
+
+-- Refuses what goes beyond the operator's ceilings, which no owner may raise.
+create function sms.check_ceilings()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_policy sms.policy := sms.policy();
+begin
+  if new.max_tokens > v_policy.max_tokens_ceiling
+    or new.history_limit > v_policy.history_limit_ceiling
+    or new.number_replies_per_day > v_policy.number_replies_per_day_ceiling then
+    raise exception using errcode = 'PT422',
+      message = format(
+        'At most %s max_tokens, %s history_limit and %s number_replies_per_day are allowed here.',
+        v_policy.max_tokens_ceiling, v_policy.history_limit_ceiling,
+        v_policy.number_replies_per_day_ceiling
+      ),
+      hint = 'Ask the operator to raise the ceiling in sms.policy.';
+  end if;
+  return new;
+end;
+$$;
+
+create trigger sms_configs_check_ceilings
+  before insert or update of max_tokens, history_limit, number_replies_per_day
+  on public.sms_configs
+  for each row execute function sms.check_ceilings();
+
 -- Refuses an unknown time zone when it is configured, not at night when it is needed.
 create function sms.check_time_zone()
 returns trigger language plpgsql security definer set search_path = '' as $$
@@ -114,7 +217,7 @@ begin
   if not exists (select from pg_catalog.pg_timezone_names as z where z.name = new.time_zone) then
     raise exception using
       errcode = 'PT422',
-      message = format('time_zone "%s" is not known', new.time_zone),
+      message = format('time_zone "%s" is not known', left(new.time_zone, 64)),
       hint = 'Use an IANA name such as America/Mexico_City or Europe/Madrid.';
   end if;
   return new;

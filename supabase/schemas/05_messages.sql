@@ -31,6 +31,9 @@ create table public.sms_messages (
   delivered_at timestamptz,
   price numeric(12, 5),
   price_unit text,
+  channel text not null default 'sms',
+  recipients text[],
+  no_reply_reason text,
   occurred_at timestamptz not null default now(),
   created_at timestamptz not null default now(),
   is_open boolean not null generated always as (status in ('queued', 'sending', 'unknown')) stored,
@@ -75,7 +78,24 @@ create table public.sms_messages (
     'keyword' -- the owner's answer to a keyword
   )),
   constraint sms_messages_message_content_check check (length(message_content) <= 65536),
-  constraint sms_messages_encoding_check check (encoding in ('GSM-7', 'UCS-2'))
+  constraint sms_messages_encoding_check check (encoding in ('GSM-7', 'UCS-2')),
+  constraint sms_messages_channel_check check (channel in ('sms', 'mms', 'rcs', 'whatsapp')),
+  constraint sms_messages_recipients_check check (cardinality(recipients) <= 50),
+  constraint sms_messages_no_reply_reason_check check (no_reply_reason in (
+    'opt_word',    -- STOP, START, HELP and their like
+    'sender',      -- short codes, names, hidden numbers, other channels: nobody reads a reply
+    'old',         -- older than answer_within, or than the number here
+    'closed',      -- arrived for a conversation that a human had closed, or closed meanwhile
+    'human_wrote', -- a human answered
+    'reaction',    -- a phone's reaction to a message
+    'auto_reply',  -- another machine
+    'group',       -- a group message, unless the number has answer_groups
+    'opted_out',   -- the contact may not be texted
+    'paused',      -- the AI is silent in this conversation or for this number
+    'rate_limit',  -- the replies of the hour or day are used up
+    'loop',        -- the same message again and again, each answered
+    'failed'       -- no usable reply; sms_conversations.reply_error says more
+  ))
 ) with (fillfactor = 85);
 create unique index sms_messages_in_reply_to_idx on public.sms_messages (in_reply_to)
   where in_reply_to is not null;
@@ -120,6 +140,12 @@ comment on column public.sms_messages.listed_empty_at is
   'Unknown rows: when a complete listing at Twilio first lacked it.';
 comment on column public.sms_messages.resent_at is
   'When it was last sent again because two listings lacked it.';
+comment on column public.sms_messages.channel is
+  'How it came: sms, mms, rcs or whatsapp. contact_number is the bare number on each of them.';
+comment on column public.sms_messages.recipients is
+  'The other recipients of a group message; null: there are none.';
+comment on column public.sms_messages.no_reply_reason is
+  'Incoming: why no reply was given, when none is due or the one that was due was withheld.';
 comment on column public.sms_messages.price is 'As Twilio reports it, negative, in price_unit.';
 comment on column public.sms_messages.occurred_at is
   'When it happened at Twilio; for posted texts the time of arrival.';
@@ -226,5 +252,44 @@ begin
       where m.conversation_id = p_conversation_id and m.is_open and m.status <> 'queued'
     )
   );
+end;
+$$;
+
+-- Is there nothing to see in this text? Spaces of all kinds and characters without width count as
+-- nothing.
+create function sms.is_blank(p_text text)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  return p_text is null or p_text !~ '[^[:space:]\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]';
+end;
+$$;
+
+-- Stores with the messages that wait for a reply why they get none, before the conversation forgets
+-- that they wait.
+create function sms.record_no_reply(p_conversation_id uuid, p_reason text)
+returns void language plpgsql set search_path = '' as $$
+declare
+  v_since timestamptz := (
+    select c.waiting_since from public.sms_conversations as c where c.id = p_conversation_id
+  );
+begin
+  if v_since is null then
+    return;
+  end if;
+  update public.sms_messages as m
+  set no_reply_reason = case
+    when p_reason in (
+      'human_wrote', 'closed', 'opted_out', 'paused', 'rate_limit', 'loop', 'auto_reply'
+    ) then p_reason
+    else 'failed' end
+  where m.conversation_id = p_conversation_id and m.direction = 'incoming'
+    and m.created_at > v_since - interval '1 second' -- stored a moment before its reply was due
+    and m.no_reply_reason is null
+    and m.id > coalesce((
+      select o.in_reply_to from public.sms_messages as o
+      where o.conversation_id = p_conversation_id and o.in_reply_to is not null
+      order by o.id desc
+      limit 1
+    ), 0);
 end;
 $$;

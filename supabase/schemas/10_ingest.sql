@@ -9,8 +9,8 @@ declare
   v_occurred_at timestamptz := coalesce(p_occurred_at, clock_timestamp());
   v_reason text;
 begin
-  select f.* into v_config from public.sms_configs as f where f.phone_number = p_payload ->> 'to';
-  if not found then
+  v_config := sms.config_of(p_payload);
+  if v_config.id is null then
     return sms.log_post(p_payload, jsonb_build_object('outcome', 'unconfigured'));
   elsif exists (
     select from public.sms_messages as m where m.message_sid = p_payload ->> 'sid'
@@ -38,9 +38,35 @@ end;
 $$;
 comment on function public.ingest_sms(jsonb, timestamptz) is
   'Stores one incoming text and owes its conversation an answer, once, however often it is posted. '
-  'p_payload: {sid, from, to, service_sid, body, media, opt_out_type, form}; p_occurred_at: when '
-  'it happened at Twilio, null from the webhook. Returns {outcome: stored | duplicate | '
+  'p_payload: {sid, from, to, service_sid, channel, recipients, body, media, opt_out_type, form}; '
+  'p_occurred_at: when it happened at Twilio, null from the webhook. Returns {outcome: stored | duplicate | '
   'unconfigured, message_id, conversation_id, no_reply_reason: null when the model answers}.';
+
+-- The number that was written to: by its phone number, by another address of it (an RCS agent), or
+-- by the messaging service when one number alone has it. All null: nobody has it.
+create function sms.config_of(p_payload jsonb)
+returns public.sms_configs language plpgsql stable set search_path = '' as $$
+declare
+  v_config public.sms_configs;
+begin
+  select f.* into v_config from public.sms_configs as f where f.phone_number = p_payload ->> 'to';
+  if not found and p_payload ->> 'to' !~ '^\+?[0-9]+$' then
+    select f.* into v_config from public.sms_configs as f
+    where f.addresses @> array[p_payload ->> 'to']
+    order by f.created_at
+    limit 1;
+  end if;
+  if v_config.id is null and p_payload ->> 'channel' = 'rcs' then
+    select f.* into v_config from public.sms_configs as f
+    where f.messaging_service_sid = p_payload ->> 'service_sid'
+      and not exists (
+        select from public.sms_configs as o
+        where o.messaging_service_sid = f.messaging_service_sid and o.id <> f.id
+      );
+  end if;
+  return v_config;
+end;
+$$;
 
 -- Logs the post and passes its result on.
 create function sms.log_post(p_payload jsonb, p_result jsonb)
@@ -118,14 +144,30 @@ declare
   v_id bigint;
 begin
   insert into public.sms_messages as m (
-    conversation_id, direction, author, status, message_content, message_sid, media, occurred_at
+    conversation_id, direction, author, status, message_content, message_sid, media, channel,
+    recipients, occurred_at
   ) values (
     p_conversation_id, 'incoming', 'contact', 'received', coalesce(p_payload ->> 'body', ''),
-    p_payload ->> 'sid', coalesce(p_payload -> 'media', '[]'), p_occurred_at
+    p_payload ->> 'sid', coalesce(p_payload -> 'media', '[]'),
+    coalesce(p_payload ->> 'channel', 'sms'), sms.recipients_of(p_payload), p_occurred_at
   )
   on conflict (message_sid) do nothing
   returning m.id into v_id;
   return v_id;
+end;
+$$;
+
+-- The further recipients of a group message; null: it is none.
+create function sms.recipients_of(p_payload jsonb)
+returns text[] language plpgsql immutable set search_path = '' as $$
+begin
+  if jsonb_typeof(p_payload -> 'recipients') <> 'array' then
+    return null;
+  end if;
+  return nullif(array(
+    select left(r.value, 255) from jsonb_array_elements_text(p_payload -> 'recipients') as r
+    limit 50
+  ), '{}');
 end;
 $$;
 
@@ -163,6 +205,8 @@ begin
       case when p_conversation.waiting_since is null then p_message_id end,
       sms.quiet_until(p_config, v_now)
     );
+  elsif v_reason is not null then
+    update public.sms_messages as m set no_reply_reason = v_reason where m.id = p_message_id;
   end if;
   return v_reason;
 end;
@@ -177,7 +221,9 @@ returns text language plpgsql stable set search_path = '' as $$
 begin
   return case
     when p_meaning in ('stop', 'start', 'help') then 'opt_word'
-    when p_conversation.contact_number !~ '^\+[1-9][0-9]{6,14}$' then 'sender'
+    when not sms.can_be_answered(p_conversation.contact_number) then 'sender'
+    when jsonb_array_length(coalesce(nullif(p_payload -> 'recipients', 'null'), '[]')) > 0
+      and not p_config.answer_groups then 'group'
     when p_occurred_at < p_now - p_config.answer_within
       or p_occurred_at < p_config.created_at then 'old'
     when p_conversation.status = 'closed' then 'closed'
@@ -186,6 +232,19 @@ begin
     when sms.is_reaction(p_payload ->> 'body') then 'reaction'
     when sms.is_auto_reply(p_payload ->> 'body') then 'auto_reply'
   end;
+end;
+$$;
+
+-- Is this the number of somebody who can read a reply? Not a short code, a name or another
+-- channel's address, nor what Twilio puts for a hidden sender: ANONYMOUS, RESTRICTED, BLOCKED and
+-- UNAVAILABLE on a telephone's keys, and the country code 990, which no country has
+-- (https://www.twilio.com/docs/voice/api/call-resource, "hidden caller id").
+create function sms.can_be_answered(p_contact_number text)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  return p_contact_number ~ '^\+[1-9][0-9]{6,14}$'
+    and p_contact_number not in ('+266696687', '+7378742833', '+2562533', '+86282452253')
+    and p_contact_number !~ '^\+(464$|990)';
 end;
 $$;
 

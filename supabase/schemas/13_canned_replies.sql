@@ -45,14 +45,13 @@ create table public.sms_keyword_replies (
   constraint sms_keyword_replies_pkey primary key (id),
   constraint sms_keyword_replies_config_id_fkey foreign key (config_id, user_id)
     references public.sms_configs (id, user_id) on delete cascade,
-  constraint sms_keyword_replies_keyword_key unique (config_id, normalized),
+  -- With user_id: else a refusal would tell whether another user's number has the keyword.
+  constraint sms_keyword_replies_keyword_key unique (config_id, user_id, normalized),
   constraint sms_keyword_replies_keyword_check
     check (length(keyword) <= 100 and normalized <> ''),
   constraint sms_keyword_replies_answer_check
     check (btrim(answer) <> '' and length(answer) <= 1600)
 );
-create index sms_keyword_replies_config_id_idx
-  on public.sms_keyword_replies (config_id, user_id);
 create index sms_keyword_replies_user_id_idx on public.sms_keyword_replies (user_id);
 
 comment on table public.sms_keyword_replies is
@@ -60,6 +59,40 @@ comment on table public.sms_keyword_replies is
   'without a model; case, accents and punctuation do not count. Opt words and what Twilio answers '
   'itself (HELP, INFO) come first.';
 comment on column public.sms_keyword_replies.normalized is 'The keyword as it is compared.';
+comment on constraint sms_keyword_replies_keyword_check on public.sms_keyword_replies is
+  'keyword has at most 100 characters, and a letter or digit among them.';
+comment on constraint sms_keyword_replies_answer_check on public.sms_keyword_replies is
+  'answer has 1 to 1,600 characters.';
+
+create trigger sms_keyword_replies_refuse_invalid
+  before insert or update on public.sms_keyword_replies
+  for each row execute function sms.refuse_invalid();
+
+-- A number has so many keywords at most; its row is locked, so that two sessions count one after
+-- the other.
+create function sms.count_keyword_replies()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_ceiling integer := (sms.policy()).keyword_replies_ceiling;
+begin
+  perform from public.sms_configs as f
+  where f.id = new.config_id and f.user_id = new.user_id
+  for no key update;
+  if (
+    select count(*) from public.sms_keyword_replies as k
+    where k.config_id = new.config_id and k.user_id = new.user_id
+  ) >= v_ceiling then
+    raise exception using errcode = 'PT422',
+      message = format('A number has at most %s keyword replies', v_ceiling),
+      hint = 'Delete some, or let the model answer.';
+  end if;
+  return new;
+end;
+$$;
+
+create trigger sms_keyword_replies_count
+  before insert on public.sms_keyword_replies
+  for each row execute function sms.count_keyword_replies();
 
 -- The answer that needs no model, {name, content}; null: the model answers, or at claim the gate
 -- says why nobody does. A keyword behind texts that wait for an answer is one of them.

@@ -174,6 +174,7 @@ $$;
 create function sms.withhold_reply(p_conversation_id uuid, p_reason text)
 returns void language plpgsql set search_path = '' as $$
 begin
+  perform sms.record_no_reply(p_conversation_id, p_reason);
   update public.sms_conversations as c
   set reply_due_at = null, waiting_since = null, reply_attempts = 0, superseded = 0,
     reply_error = p_reason

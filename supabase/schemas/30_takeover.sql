@@ -3,7 +3,15 @@
 --
 -- Lock order everywhere: conversation, messages, opt-outs, counters last.
 
--- Refuses a person's text that can never be sent.
+-- How many messages the humans of an account wrote on the day they last wrote one.
+create table sms.human_messages (
+  user_id uuid not null,
+  day date not null,
+  messages integer not null,
+  constraint human_messages_pkey primary key (user_id)
+) with (fillfactor = 50);
+
+-- Refuses a human's message that can never be sent.
 create function sms.admit_human_message(
   p_message public.sms_messages, p_conversation public.sms_conversations
 )
@@ -12,15 +20,30 @@ begin
   if p_conversation.status = 'closed' then
     raise exception using errcode = 'PT409', message = 'The conversation is closed',
       hint = 'The contact''s next text opens a new one.';
-  elsif btrim(p_message.message_content) = '' or length(p_message.message_content) > 1600 then
-    raise exception using errcode = 'PT422', message = 'The text is empty or too long',
-      hint = 'A text has 1 to 1,600 characters.';
-  elsif (
-    select sum(s.human_replies) from public.sms_daily_stats as s
-    where s.user_id = p_message.user_id and s.day = (p_message.created_at at time zone 'UTC')::date
-  ) >= 1000 then
-    raise exception using errcode = 'PT429', message = 'Too many texts today',
-      hint = 'At most 1,000 texts written by people per user and UTC day.';
+  elsif sms.is_blank(p_message.message_content) or length(p_message.message_content) > 1600 then
+    raise exception using errcode = 'PT422', message = 'The message is empty or too long',
+      hint = 'A message has 1 to 1,600 characters, one of them visible.';
+  end if;
+  perform sms.count_human_message(p_message.user_id, p_message.created_at);
+end;
+$$;
+
+-- Counts a human's message in the account's own row, which stays locked until the commit: so the
+-- bound holds for one statement of many rows and for many sessions at once.
+create function sms.count_human_message(p_user_id uuid, p_now timestamptz)
+returns void language plpgsql set search_path = '' as $$
+declare
+  v_limit integer := (sms.policy()).human_messages_per_day;
+  v_count integer;
+begin
+  insert into sms.human_messages as h (user_id, day, messages)
+  values (p_user_id, (p_now at time zone 'UTC')::date, 1)
+  on conflict (user_id) do update set day = excluded.day,
+    messages = case when h.day = excluded.day then h.messages else 0 end + 1
+  returning h.messages into v_count;
+  if v_count > v_limit then
+    raise exception using errcode = 'PT429', message = 'Too many messages today',
+      hint = format('At most %s messages written by humans per account and UTC day.', v_limit);
   end if;
 end;
 $$;
@@ -31,6 +54,7 @@ returns trigger language plpgsql security definer set search_path = '' as $$
 declare
   v_keeps_lease boolean := sms.has_sending(new.conversation_id);
 begin
+  perform sms.record_no_reply(new.conversation_id, 'human_wrote');
   update public.sms_conversations as c
   set last_message_at = greatest(c.last_message_at, new.created_at),
     paused_until = new.created_at + f.takeover_pause,
@@ -73,6 +97,7 @@ begin
     raise exception using errcode = 'PT409', message = 'A closed conversation stays closed',
       hint = 'The contact''s next text opens a new one.';
   end if;
+  perform sms.record_no_reply(new.id, 'closed');
   new.closed_at := clock_timestamp();
   new.reply_due_at := null;
   new.waiting_since := null;
@@ -110,13 +135,14 @@ create trigger sms_conversations_after_close
   for each row when (old.status is distinct from new.status)
   execute function sms.after_close();
 
--- Nothing is owed any more in a locked conversation, and whoever is generating an answer has lost
--- its lease; a text being handed to Twilio is finished.
+-- The contact opted out: no reply is pending any more in a locked conversation, and whoever is
+-- generating one has lost its lease; a message being handed to Twilio is finished.
 create function sms.cancel_pending_reply(p_conversation_id uuid)
 returns void language plpgsql set search_path = '' as $$
 declare
   v_keeps_lease boolean := sms.has_sending(p_conversation_id);
 begin
+  perform sms.record_no_reply(p_conversation_id, 'opted_out');
   update public.sms_conversations as c
   set reply_due_at = null,
     waiting_since = null,

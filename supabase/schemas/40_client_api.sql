@@ -2,6 +2,13 @@
 -- role sees all users. Errors are PT404, PT409, PT422 and PT429, which the Data API turns into
 -- HTTP 404, 409, 422 and 429; what belongs to somebody else looks like what does not exist.
 
+-- Text that no spreadsheet evaluates (https://owasp.org/www-community/attacks/CSV_Injection).
+create function sms.disarm(p_text text)
+returns text language sql immutable set search_path = '' as $$
+  select case when p_text ~ '^[[:space:]\u00a0\u200b-\u200f\ufeff]*[-=+@|%\uff0b\uff0d\uff1d\uff20\t\r]'
+    then '''' || p_text else p_text end;
+$$;
+
 -- The inbox.
 create view public.sms_inbox with (security_invoker = true) as
 select
@@ -44,6 +51,33 @@ comment on view public.sms_inbox is
   'One row per conversation with its newest message. Order by last_message_at descending and take '
   'a page; the next page is last_message_at < the last one''s. Read only: change '
   'sms_conversations.';
+-- What a spreadsheet may open. Contacts write what they like, also =HYPERLINK("http://…"): a cell that
+-- a spreadsheet would evaluate begins with an apostrophe here.
+create view public.sms_export with (security_invoker = true) as
+select
+  m.id,
+  m.conversation_id,
+  m.config_id,
+  m.created_at,
+  sms.disarm(m.contact_number) as contact_number,
+  m.direction,
+  m.author,
+  m.status,
+  sms.disarm(m.message_content) as message_content,
+  m.segments,
+  m.price,
+  m.price_unit,
+  m.error_code
+from (
+  select o.*, c.contact_number, c.config_id
+  from public.sms_messages as o
+  join public.sms_conversations as c on c.id = o.conversation_id and c.user_id = o.user_id
+) as m;
+
+comment on view public.sms_export is
+  'Messages for a spreadsheet: select with Accept: text/csv and filter by created_at. A cell that a '
+  'spreadsheet would take for a formula begins with an apostrophe.';
+
 comment on column public.sms_inbox.unread_count is
   'Texts of the contact after read_up_to_id; 100 means 100 or more.';
 
@@ -121,6 +155,10 @@ create function public.get_sms_conversation_history(
 )
 returns setof public.sms_messages language plpgsql stable set search_path = '' as $$
 begin
+  if p_limit < 1 then
+    raise exception using errcode = 'PT422', message = 'p_limit is less than 1',
+      hint = 'Ask for 1 or more; null is 50.';
+  end if;
   if not exists (select from public.sms_conversations as c where c.id = p_conversation_id) then
     raise exception using errcode = 'PT404', message = 'There is no such conversation',
       hint = 'It may have been erased, or it belongs to somebody else.';
@@ -130,9 +168,10 @@ begin
     where m.conversation_id = p_conversation_id
       and m.id < coalesce(p_before_id, 9223372036854775807)
     order by m.id desc
-    limit least(greatest(coalesce(p_limit, 50), 1), 200);
+    limit least(coalesce(p_limit, 50), 200);
 end;
 $$;
 comment on function public.get_sms_conversation_history(uuid, integer, bigint) is
   'One page of a conversation, newest first; the next page is asked for with the last id as '
-  'p_before_id. p_limit 1 to 200. PT404: no such conversation.';
+  'p_before_id. p_limit 1 to 200; more is 200. PT404: no such conversation. PT422: p_limit is less '
+  'than 1.';

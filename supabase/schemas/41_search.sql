@@ -55,7 +55,7 @@ create function public.search_sms(
 returns setof public.sms_messages language plpgsql stable security definer set search_path = '' as $$
 declare
   v_user_id uuid := auth.uid();
-  v_limit integer := least(greatest(coalesce(p_limit, 20), 1), 100);
+  v_limit integer := least(coalesce(p_limit, 20), 100);
   v_before_id bigint := coalesce(p_before_id, 9223372036854775807);
   v_words text[] := array(
     select split_part(entry, '.', 2)
@@ -65,6 +65,10 @@ declare
   v_digits text := regexp_replace(p_query, '[-+(). ]', '', 'g');
   v_ids bigint[] := array[]::bigint[];
 begin
+  if p_limit < 1 then
+    raise exception using errcode = 'PT422', message = 'p_limit is less than 1',
+      hint = 'Ask for 1 or more; null is 20.';
+  end if;
   if v_user_id is null then
     raise exception using errcode = 'PT422', message = 'search_sms searches the texts of a user',
       hint = 'Call it with the session of a signed-in user.';

@@ -253,6 +253,7 @@ begin
   );
   get diagnostics v_events = row_count;
   delete from public.sms_workers as w where w.seen_at < now() - interval '7 days';
+  delete from sms.human_messages as h where h.day < (now() at time zone 'UTC')::date - 1;
   return v_posts + v_events;
 end;
 $$;
@@ -289,6 +290,10 @@ returns integer language plpgsql set search_path = '' as $$
 declare
   v_erased integer;
 begin
+  if coalesce(p_days, 0) < 1 then
+    raise exception using errcode = 'PT422', message = 'p_days is not a number of days',
+      hint = 'Say how many days a closed conversation is kept: 1 or more.';
+  end if;
   with old as materialized (
     select o.id, o.user_id
     from (select distinct f.user_id from public.sms_configs as f) as u

@@ -25,6 +25,7 @@ alter table public.sms_daily_stats enable row level security;
 alter table public.sms_hourly_stats enable row level security;
 alter table sms.contact_digits enable row level security;
 alter table sms.maintenance enable row level security;
+alter table sms.human_messages enable row level security;
 
 revoke all on table
   sms.policy,
@@ -44,7 +45,9 @@ revoke all on table
   public.sms_hourly_stats,
   public.sms_inbox,
   sms.contact_digits,
-  sms.maintenance
+  sms.maintenance,
+  sms.human_messages,
+  public.sms_export
   from public, anon, authenticated, service_role;
 revoke all on sequence
   public.sms_messages_id_seq,
@@ -56,7 +59,7 @@ grant select on table sms.policy to service_role;
 grant select on table public.sms_configs to authenticated;
 grant update (
   system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
-  auto_reply, reply_delay, takeover_pause, answer_within, replies_per_hour, replies_per_day,
+  auto_reply, answer_groups, reply_delay, takeover_pause, answer_within, replies_per_hour, replies_per_day,
   number_replies_per_day, first_reply_notice, fallback_reply, opt_out_reply, handoff_reply,
   bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone
 ) on table public.sms_configs to authenticated;
@@ -85,7 +88,8 @@ grant select, insert, update, delete on table public.sms_keyword_replies to serv
 grant select on table public.sms_daily_stats, public.sms_hourly_stats to authenticated;
 grant select, insert, update, delete on table public.sms_daily_stats, public.sms_hourly_stats
   to service_role;
-grant select on table public.sms_inbox to authenticated, service_role;
+grant select on table public.sms_inbox, public.sms_export to authenticated, service_role;
+grant select, delete on table sms.human_messages to service_role;
 grant select, update on table sms.maintenance to service_role;
 
 -- Rows.
@@ -134,6 +138,8 @@ create policy "Users join their own topic" on realtime.messages
     realtime.messages.extension = 'broadcast'
     and (select realtime.topic()) = 'sms:user:' || (select auth.uid())::text
   );
+create policy "The gateway clears it" on sms.human_messages
+  for all to service_role using (true);
 create policy "The gateway uses it" on sms.maintenance
   for all to service_role using (true) with check (true);
 
@@ -143,7 +149,11 @@ create policy "The gateway uses it" on sms.maintenance
 revoke all on all functions in schema sms from public, anon, authenticated, service_role;
 grant execute on all functions in schema sms to service_role;
 revoke execute on function
+  sms.refuse_invalid(),
+  sms.check_ceilings(),
   sms.check_time_zone(),
+  sms.count_keyword_replies(),
+  sms.count_human_message(uuid, timestamptz),
   sms.no_counts(uuid, uuid, timestamptz),
   sms.add_hour(uuid, uuid, timestamptz, integer, integer, integer),
   sms.counts(public.sms_messages, uuid),
@@ -169,8 +179,12 @@ revoke execute on function
   sms.announce_message(),
   sms.announce_conversation()
   from service_role;
--- A generated column and an index expression are computed as whoever inserts the row.
-grant execute on function sms.normalize(text), sms.search_words(uuid, bigint, text) to authenticated;
+-- A generated column, an index expression and a view are computed as whoever inserts or reads.
+grant execute on function
+  sms.normalize(text),
+  sms.search_words(uuid, bigint, text),
+  sms.disarm(text)
+  to authenticated;
 
 -- Functions of the Data API.
 

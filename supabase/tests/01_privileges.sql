@@ -22,6 +22,7 @@ select set_eq(
   'select name, role, commands from held',
   $$values
     ('sms.policy', 'service_role', 'select'),
+    ('sms.human_messages', 'service_role', 'delete select'),
     ('sms.maintenance', 'service_role', 'select update'),
     ('public.sms_configs', 'authenticated', 'select'),
     ('public.sms_configs', 'service_role', 'delete insert select update'),
@@ -36,6 +37,8 @@ select set_eq(
     ('public.sms_canned_replies', 'service_role', 'delete insert select update'),
     ('public.sms_hourly_stats', 'authenticated', 'select'),
     ('public.sms_hourly_stats', 'service_role', 'delete insert select update'),
+    ('public.sms_export', 'authenticated', 'select'),
+    ('public.sms_export', 'service_role', 'select'),
     ('public.sms_inbox', 'authenticated', 'select'),
     ('public.sms_inbox', 'service_role', 'select'),
     ('public.sms_keyword_replies', 'authenticated', 'delete select'),
@@ -61,6 +64,7 @@ select set_eq(
   $$values
     ('sms.contact_digits', 'r'),
     ('sms.policy', 'r'),
+    ('sms.human_messages', 'r'),
     ('sms.maintenance', 'r'),
     ('public.sms_configs', 'r'),
     ('public.sms_conversations', 'r'),
@@ -70,6 +74,7 @@ select set_eq(
     ('public.sms_error_codes', 'r'),
     ('public.sms_canned_replies', 'r'),
     ('public.sms_hourly_stats', 'r'),
+    ('public.sms_export', 'v'),
     ('public.sms_inbox', 'v'),
     ('public.sms_keyword_replies', 'r'),
     ('public.sms_messages', 'r'),
@@ -108,7 +113,8 @@ select set_eq(
     from (values
       ('sms_configs', 'update', array[
         'system_prompt', 'openai_model', 'max_tokens', 'temperature', 'history_limit',
-        'max_segments', 'fold_accents', 'auto_reply', 'reply_delay', 'takeover_pause',
+        'max_segments', 'fold_accents', 'auto_reply', 'answer_groups', 'reply_delay',
+        'takeover_pause',
         'answer_within', 'replies_per_hour', 'replies_per_day', 'number_replies_per_day',
         'first_reply_notice', 'fallback_reply', 'opt_out_reply', 'handoff_reply', 'bot_reply',
         'rate_limit_reply', 'quiet_from', 'quiet_until', 'time_zone'
@@ -187,7 +193,7 @@ select is_empty(
 
 select set_eq(
   $$select name, role from callable where schema = 'sms' and role <> 'service_role'$$,
-  $$values ('normalize', 'authenticated'), ('search_words', 'authenticated')$$,
+  $$values ('normalize', 'authenticated'), ('search_words', 'authenticated'), ('disarm', 'authenticated')$$,
   'private functions: a client runs only those that compute a column or an index'
 );
 

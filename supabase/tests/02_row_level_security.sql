@@ -3,7 +3,7 @@
 -- them gets: how many rows, or the error (42501: not allowed at all).
 
 begin;
-select plan(4 * 57 + 1);
+select plan(4 * 58 + 1);
 
 insert into auth.users (id, email) values
   ('aaaaaaaa-0000-4000-8000-00000000000a', 'ada@example.com'),
@@ -72,6 +72,7 @@ insert into play values
 
   ('select from public.sms_conversations', '1', '0', '42501', '1'),
   ('select from public.sms_inbox', '1', '0', '42501', '1'),
+  ('select from public.sms_export', '1', '0', '42501', '1'),
   ('insert into public.sms_conversations (user_id, config_id, contact_number) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''cccccccc-0000-4000-8000-00000000000a'', ''+15557770009'')', '42501', '42501', '42501', '1'),
   ('update public.sms_conversations set auto_reply = false where true', '1', '0', '42501', '1'),
   ('update public.sms_conversations set paused_until = now() where true', '1', '0', '42501', '1'),

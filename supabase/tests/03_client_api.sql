@@ -102,9 +102,9 @@ select results_eq(
       (select id from ines), 50, (select last_incoming_id from ines))$$,
   $$values ('Hola, soy Inés')$$, 'the next page is older'
 );
-select is(
-  (select count(*)::int from public.get_sms_conversation_history((select id from ines), 0)), 1,
-  'a page has one message at least'
+select throws_ok(
+  $$select public.get_sms_conversation_history((select id from ines), 0)$$,
+  'PT422', 'p_limit is less than 1', 'a page has one message at least'
 );
 select is(
   (select count(*)::int from public.get_sms_conversation_history((select id from ines), null, null)),

@@ -21,14 +21,14 @@ export type Database = {
                   ]
                 },"sms_configs": {
                   Row: {
-                    "answer_within": string,"auto_reply": boolean,"backfill_due_at": string,"backfilled_until": string,"bot_reply": string | null,"created_at": string,"fallback_reply": string,"first_reply_notice": string | null,"fold_accents": boolean,"handoff_reply": string | null,"history_limit": number,"id": string,"max_segments": number,"max_tokens": number,"messaging_service_sid": string | null,"number_replies_per_day": number,"openai_model": string,"opt_out_reply": string | null,"phone_number": string,"quiet_from": string | null,"quiet_until": string | null,"rate_limit_reply": string | null,"replies_per_day": number,"replies_per_hour": number,"reply_delay": string,"suspended_reason": string | null,"suspended_until": string | null,"system_prompt": string,"takeover_pause": string,"temperature": number | null,"time_zone": string,"user_id": string
+                    "addresses": (string)[],"answer_groups": boolean,"answer_within": string,"auto_reply": boolean,"backfill_due_at": string,"backfilled_until": string,"bot_reply": string | null,"created_at": string,"fallback_reply": string,"first_reply_notice": string | null,"fold_accents": boolean,"handoff_reply": string | null,"history_limit": number,"id": string,"max_segments": number,"max_tokens": number,"messaging_service_sid": string | null,"number_replies_per_day": number,"openai_model": string,"opt_out_reply": string | null,"phone_number": string,"quiet_from": string | null,"quiet_until": string | null,"rate_limit_reply": string | null,"replies_per_day": number,"replies_per_hour": number,"reply_delay": string,"suspended_reason": string | null,"suspended_until": string | null,"system_prompt": string,"takeover_pause": string,"temperature": number | null,"time_zone": string,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"phone_number": string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id": string
+                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"phone_number": string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id": string
                   }
                   Update: {
-                    "answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"phone_number"?: string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id"?: string
+                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"phone_number"?: string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id"?: string
                   }
                   Relationships: [
                     
@@ -86,6 +86,12 @@ isOneToOne: false
                   }
                   Relationships: [
                     {
+      foreignKeyName: "sms_delivery_events_message_id_fkey"
+      columns: ["message_id"]
+isOneToOne: false
+      referencedRelation: "sms_export"
+      referencedColumns: ["id"]
+    },{
       foreignKeyName: "sms_delivery_events_message_id_fkey"
       columns: ["message_id"]
 isOneToOne: false
@@ -155,14 +161,14 @@ isOneToOne: false
                   ]
                 },"sms_messages": {
                   Row: {
-                    "attempts": number,"author": string,"canned_reply": string | null,"client_ref": string | null,"completion_tokens": number | null,"conversation_id": string,"created_at": string,"delivered_at": string | null,"direction": string,"encoding": string | null,"error_code": number | null,"error_message": string | null,"generation_ms": number | null,"id": number,"in_reply_to": number | null,"is_open": boolean,"listed_empty_at": string | null,"media": NonNullable<Json>,"message_content": string,"message_sid": string | null,"model": string | null,"occurred_at": string,"price": number | null,"price_unit": string | null,"prompt_tokens": number | null,"resent_at": string | null,"response_seconds": number | null,"segments": number | null,"send_at": string | null,"sending_at": string | null,"status": string,"user_id": string
+                    "attempts": number,"author": string,"canned_reply": string | null,"channel": string,"client_ref": string | null,"completion_tokens": number | null,"conversation_id": string,"created_at": string,"delivered_at": string | null,"direction": string,"encoding": string | null,"error_code": number | null,"error_message": string | null,"generation_ms": number | null,"id": number,"in_reply_to": number | null,"is_open": boolean,"listed_empty_at": string | null,"media": NonNullable<Json>,"message_content": string,"message_sid": string | null,"model": string | null,"no_reply_reason": string | null,"occurred_at": string,"price": number | null,"price_unit": string | null,"prompt_tokens": number | null,"recipients": (string)[] | null,"resent_at": string | null,"response_seconds": number | null,"segments": number | null,"send_at": string | null,"sending_at": string | null,"status": string,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"client_ref"?: string | null,"completion_tokens"?: number | null,"conversation_id": string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content": string,"message_sid"?: string | null,"model"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"status"?: string,"user_id"?: string
+                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"conversation_id": string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content": string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"status"?: string,"user_id"?: string
                   }
                   Update: {
-                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"client_ref"?: string | null,"completion_tokens"?: number | null,"conversation_id"?: string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content"?: string,"message_sid"?: string | null,"model"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"status"?: string,"user_id"?: string
+                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"conversation_id"?: string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content"?: string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"status"?: string,"user_id"?: string
                   }
                   Relationships: [
                     {
@@ -252,7 +258,15 @@ isOneToOne: false
                 }
           }
           Views: {
-            "sms_inbox": {
+            "sms_export": {
+                  Row: {
+                    "author": string,"config_id": string,"contact_number": string | null,"conversation_id": string,"created_at": string,"direction": string,"error_code": number | null,"id": number,"message_content": string | null,"price": number | null,"price_unit": string | null,"segments": number | null,"status": string
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"sms_inbox": {
                   Row: {
                     "auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_message_at": string,"message_author": string | null,"message_content": string | null,"message_created_at": string | null,"message_direction": string | null,"message_id": number | null,"message_status": string | null,"paused_until": string | null,"read_up_to_id": number,"status": string,"unread_count": number | null,"user_id": string,"wants_human": boolean
                   }
@@ -335,6 +349,7 @@ isOneToOne: false
               "attempts": number,
 "author": string,
 "canned_reply": string | null,
+"channel": string,
 "client_ref": string | null,
 "completion_tokens": number | null,
 "conversation_id": string,
@@ -353,10 +368,12 @@ isOneToOne: false
 "message_content": string,
 "message_sid": string | null,
 "model": string | null,
+"no_reply_reason": string | null,
 "occurred_at": string,
 "price": number | null,
 "price_unit": string | null,
 "prompt_tokens": number | null,
+"recipients": (string)[] | null,
 "resent_at": string | null,
 "response_seconds": number | null,
 "segments": number | null,
@@ -439,6 +456,7 @@ isOneToOne: false
               "attempts": number,
 "author": string,
 "canned_reply": string | null,
+"channel": string,
 "client_ref": string | null,
 "completion_tokens": number | null,
 "conversation_id": string,
@@ -457,10 +475,12 @@ isOneToOne: false
 "message_content": string,
 "message_sid": string | null,
 "model": string | null,
+"no_reply_reason": string | null,
 "occurred_at": string,
 "price": number | null,
 "price_unit": string | null,
 "prompt_tokens": number | null,
+"recipients": (string)[] | null,
 "resent_at": string | null,
 "response_seconds": number | null,
 "segments": number | null,
@@ -480,6 +500,7 @@ isOneToOne: false
               "attempts": number,
 "author": string,
 "canned_reply": string | null,
+"channel": string,
 "client_ref": string | null,
 "completion_tokens": number | null,
 "conversation_id": string,
@@ -498,10 +519,12 @@ isOneToOne: false
 "message_content": string,
 "message_sid": string | null,
 "model": string | null,
+"no_reply_reason": string | null,
 "occurred_at": string,
 "price": number | null,
 "price_unit": string | null,
 "prompt_tokens": number | null,
+"recipients": (string)[] | null,
 "resent_at": string | null,
 "response_seconds": number | null,
 "segments": number | null,
