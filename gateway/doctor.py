@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import httpx
 
-from gateway import __version__, realtime, replies, schema
-from gateway.replies import Replies
+from gateway import __version__, realtime, schema
+from gateway.openai import FAILURES, Replies, failure_of
 from gateway.settings import Settings
 from gateway.supabase import Database, Number, Refused, Unavailable
 from gateway.twilio import WEBHOOK_OVERRIDES, PhoneNumber, TwilioFailed, TwilioSms, redact_query
@@ -366,8 +366,8 @@ class Doctor:
     async def check_models(self) -> Findings:
         try:
             models = await self._model.models()
-        except replies.FAILURES as error:
-            what, _, cure = str(replies.failure_of(error, "")).partition(": ")
+        except FAILURES as error:
+            what, _, cure = str(failure_of(error, "")).partition(": ")
             yield fault("openai key", what, cure)
             return
         yield ok("openai key", f"it may use {len(models)} models")

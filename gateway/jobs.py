@@ -21,7 +21,7 @@ from gateway.messages import (
     SendFailed,
     SendJob,
 )
-from gateway.replies import Replies
+from gateway.openai import Replies
 from gateway.segments import Segments
 from gateway.supabase import Database
 from gateway.telemetry import log_event

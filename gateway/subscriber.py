@@ -19,7 +19,7 @@ from gateway.backfill import backfill_number
 from gateway.claims import POLL_SECONDS, ClaimedJob, Claims
 from gateway.jobs import Jobs
 from gateway.messages import Wait
-from gateway.replies import Replies
+from gateway.openai import Replies
 from gateway.settings import Settings
 from gateway.supabase import Database
 from gateway.telemetry import log_event

@@ -15,9 +15,8 @@ PACKAGE = Path(__file__).parent.parent / "gateway"
 # Each column may use those left of it; modules of one column never know each other.
 COLUMNS = [
     {"settings", "messages", "segments", "telemetry", "schema"},
-    {"markdown"},
-    {"prompt", "twilio_post"},
-    {"supabase", "realtime", "twilio", "replies", "openai"},
+    {"markdown", "prompt", "twilio_post"},
+    {"supabase", "realtime", "twilio", "openai"},
     {"claims", "backfill", "events", "webhooks", "api"},
     {"jobs"},
     {"web", "subscriber", "doctor"},

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.segments import GSM_7, MAX_CHARACTERS, count, fit, fold, room, whole_sentences
 
-VECTORS = json.loads((Path(__file__).parent / "data" / "sms_vectors.json").read_text())
+VECTORS = json.loads((Path(__file__).parent.parent / "data" / "sms_vectors.json").read_text())
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
 FLAG_OF_PERU = "\U0001f1f5\U0001f1ea"

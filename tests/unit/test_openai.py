@@ -1,4 +1,4 @@
-"""Replies against a scripted server on a real socket: what OpenAI says, and what becomes of it."""
+"""A scripted OpenAI on a real socket: what it says, and what becomes of it."""
 
 import asyncio
 import json
@@ -11,8 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
@@ -21,10 +19,11 @@ from starlette.routing import Route
 from gateway.local.openai import CLASSIC, MODELS, O_SERIES, Model, OpenAI, create_openai
 from gateway.local.serving import drop, hang, serve
 from gateway.messages import Prompt, Reply, ReplyFailed, Turn
-from gateway.replies import Replies, build_messages, plain_text
+from gateway.openai import Replies
+from gateway.prompt import build_messages
 from gateway.settings import Settings
 
-KEY = "sk-test-of-replies"
+KEY = "sk-test-of-openai"
 FALLBACK = "gpt-6-luna"
 PROMPT = Prompt(
     config_id="c1",
@@ -166,46 +165,6 @@ def openai(server: ScriptedOpenAI) -> ScriptedOpenAI:
     """One server for all tests, without memory of the test before."""
     server.reset()
     return server
-
-
-# The prompt
-
-
-def test_the_history_goes_as_real_turns_after_one_system_message() -> None:
-    system, *turns = build_messages(PROMPT)
-
-    assert system["role"] == "system"
-    assert system["content"].startswith("You work for a bakery.\n\nYou answer text messages")
-    assert turns == [
-        {"role": "user", "content": "Hi"},
-        {"role": "assistant", "content": "Hello!"},
-        {"role": "user", "content": "When do you open?"},
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "segments", "characters"),
-    [
-        ("When do you open?", 1, 160),
-        ("¿Cuándo abren? 😀", 2, 306),
-        ("Когда вы открываетесь?", 2, 134),
-        ("何時に開きますか", 1, 70),
-        ("", 1, 160),
-        ("When?", 99, 1600),
-    ],
-)
-def test_the_model_is_told_what_the_segments_hold(
-    text: str, segments: int, characters: int
-) -> None:
-    prompt = replace(PROMPT, history=(Turn("user", text),), max_segments=segments)
-
-    assert f"at most {characters} characters" in build_messages(prompt)[0]["content"]
-
-
-def test_an_empty_system_prompt_leaves_our_rule_alone() -> None:
-    system = build_messages(replace(PROMPT, system_prompt=" "))[0]["content"]
-
-    assert system.startswith("You answer text messages")
 
 
 # The request
@@ -673,60 +632,3 @@ async def test_neither_key_nor_text_nor_number_is_in_an_error_or_the_log(
     told = "".join([*logged, *traceback.format_exception(failed)])
     for secret in (KEY, "open?", PROMPT.contact_number, "bakery"):
         assert secret not in told
-
-
-# Markdown
-
-
-@pytest.mark.parametrize(
-    ("markdown", "plain"),
-    [
-        ("**Open** from __nine__ to *five*, _daily_.", "Open from nine to five, daily."),
-        ("***Really*** **open *now* too**", "Really open now too"),
-        ("# Hours\n\n\n\n## Weekdays\nNine.", "Hours\n\nWeekdays\nNine."),
-        ("* one\n+ two\n\u2022 three\n- four\n  * five", "- one\n- two\n- three\n- four\n  - five"),
-        ("1. one\n2. **two**", "1. one\n2. two"),
-        ("See [our site](https://a.example/b_c_d).", "See our site https://a.example/b_c_d."),
-        ("[a.example](https://a.example)", "https://a.example"),
-        ("[Wiki](https://a.example/Pan_(food))", "Wiki https://a.example/Pan_(food)"),
-        ("Call [+1 555](tel:+1555) or <https://a.example>", "Call +1 555 or https://a.example"),
-        ("![Logo](https://a.example/l.png 'x')", "Logo https://a.example/l.png"),
-        ("Type `help`:\n```sh\nls *.py\n```", "Type help:\nls *.py"),
-        ("> quoted\n---\nafter", "quoted\nafter"),
-        ("这是**重点**内容", "这是重点内容"),
-    ],
-)
-def test_markdown_becomes_what_a_person_would_type(markdown: str, plain: str) -> None:
-    assert plain_text(markdown) == plain
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2 * 3 * 4, 2*3*4, 2**3 and 4**5",
-        "snake_case_name and 5_000_",
-        "https://a.example/_next_/x?b=_c_&d=*e*",
-        "#1 in town, dial *67*5551212 or *21*1#",
-        "Rates: 5% [see below] (daily) < 7",
-        "- one\n- two\n\n:-) ^_^ ¯\\_(ツ)_/¯",
-    ],
-)
-def test_plain_text_stays_as_it_is(text: str) -> None:
-    assert plain_text(text) == text
-
-
-@given(st.text(st.sampled_from("ab1 \n*_`#[]()<>!-+.~=\u2022")))
-def test_no_letter_is_lost_with_the_markdown(text: str) -> None:
-    kept = [letter for letter in plain_text(text) if letter in "ab"]
-
-    if "[" not in text and "`" not in text:
-        assert kept == [letter for letter in text if letter in "ab"]
-
-
-@pytest.mark.parametrize("unit", ["*", "**a ", "_", "`", "[", "[a](", "<https://", " ", "\n", "> "])
-def test_a_hundred_kilobytes_of_markdown_take_no_longer_than_their_share(unit: str) -> None:
-    started = time.process_time()
-
-    plain_text(unit * (100_000 // len(unit)))
-
-    assert time.process_time() - started < 3  # seconds; quadratic would be minutes
