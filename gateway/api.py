@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway import __version__
-from gateway.supabase import Databases, Refused, Unavailable
+from gateway.supabase import Databases, Health, Refused, Unavailable
 from gateway.telemetry import log_event
 
 READY_SECONDS = 1.0
@@ -118,7 +118,7 @@ async def answer_api_error(request: Request, error: Exception) -> Response:
     return JSONResponse(content, error.status_code)
 
 
-def _warnings(health: dict[str, Any]) -> list[str]:
+def _warnings(health: Health) -> list[str]:
     """Why messages that are stored may not be answered, for whoever may read a public page."""
     warnings = []
     seen = [worker["seen_seconds_ago"] for worker in health.get("workers", [])]

@@ -7,7 +7,7 @@ another part is away is a warning; the fault is that part's own line.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal
@@ -17,7 +17,15 @@ import httpx
 from gateway import __version__, realtime, schema
 from gateway.openai import FAILURES, Replies, failure_of
 from gateway.settings import Settings
-from gateway.supabase import Database, Number, Refused, Unavailable
+from gateway.supabase import (
+    Database,
+    Health,
+    Number,
+    NumberHealth,
+    Refused,
+    Unavailable,
+    WorkerHealth,
+)
 from gateway.twilio import WEBHOOK_OVERRIDES, PhoneNumber, TwilioFailed, TwilioSms, redact_query
 from gateway.twilio_post import sign
 
@@ -491,11 +499,11 @@ def _seen_of_model(name: str, model: str, models: dict[str, date | None], choose
     return warning(name, f"OpenAI shuts it down on {ends}", choose)
 
 
-def _alive(health: dict[str, Any]) -> list[dict[str, Any]]:
+def _alive(health: Health) -> list[WorkerHealth]:
     return [worker for worker in health["workers"] if worker["seen_seconds_ago"] < LATE_SECONDS]
 
 
-def _seen_of_workers(workers: list[dict[str, Any]]) -> list[Finding]:
+def _seen_of_workers(workers: list[WorkerHealth]) -> list[Finding]:
     if not workers:
         return [
             fault(
@@ -522,7 +530,7 @@ def _seen_of_workers(workers: list[dict[str, Any]]) -> list[Finding]:
     return findings
 
 
-def _seen_of_backlog(health: dict[str, Any]) -> Finding:
+def _seen_of_backlog(health: Health) -> Finding:
     late = health["oldest_due_seconds"] or 0
     if late > LATE_SECONDS:
         return fault(
@@ -533,7 +541,7 @@ def _seen_of_backlog(health: dict[str, Any]) -> Finding:
     return ok("backlog", f"{health['owed']} conversations in work, none is late")
 
 
-def _seen_of_parking(numbers: list[dict[str, Any]]) -> list[Finding]:
+def _seen_of_parking(numbers: list[NumberHealth]) -> list[Finding]:
     suspended = [number for number in numbers if number["suspended_until"]]
     return [
         fault(
@@ -545,7 +553,7 @@ def _seen_of_parking(numbers: list[dict[str, Any]]) -> list[Finding]:
     ] or [ok("suspended", "no number rests")]
 
 
-def _seen_of_backfill(numbers: list[dict[str, Any]]) -> list[Finding]:
+def _seen_of_backfill(numbers: list[NumberHealth]) -> list[Finding]:
     return [
         warning(
             "backfill",
@@ -558,7 +566,7 @@ def _seen_of_backfill(numbers: list[dict[str, Any]]) -> list[Finding]:
     ]
 
 
-def _seen_of_texts(health: dict[str, Any]) -> list[Finding]:
+def _seen_of_texts(health: Mapping[str, object]) -> list[Finding]:
     return [
         warning("texts", f"{health[count]} {words}", cure)
         for count, words, cure in TEXTS

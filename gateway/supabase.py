@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, cast
 
 import aiohttp
 import httpx
@@ -137,6 +137,55 @@ class Number:
     messaging_service_sid: str | None
     openai_model: str
     backfilled_until: str  # ISO 8601
+
+
+class WorkerHealth(TypedDict):
+    """One that was seen within ten minutes; `notices` are {"subject": "reason"}."""
+
+    name: str
+    version: str
+    seen_seconds_ago: float
+    realtime_ready_at: str | None  # ISO 8601
+    notices: dict[str, str]
+
+
+class NumberHealth(TypedDict):
+    """`number` is its last four digits; suspended_until is ISO 8601 and None when it is not."""
+
+    config_id: str
+    number: str
+    suspended_until: str | None
+    suspended_reason: str | None
+    backfill_seconds_ago: float
+
+
+class Health(TypedDict):
+    """get_sms_health: counts are of conversations (pending, overdue) and of messages."""
+
+    owed: int
+    overdue: int
+    oldest_due_seconds: float | None
+    unknown: int
+    failed_24h: int
+    doubled: int
+    unconfigured_24h: int
+    refused_24h: int
+    capped_24h: int
+    repaired: int
+    oldest_transaction_seconds: float | None
+    numbers: list[NumberHealth]
+    workers: list[WorkerHealth]
+
+
+class Setup(TypedDict):
+    """get_sms_setup: what the database is and what the key may not do there."""
+
+    schema_version: str
+    postgres_version: str
+    max_connections: int
+    missing_grants: list[str]
+    realtime: bool
+    unregistered_24h: int
 
 
 class Database:
@@ -363,11 +412,11 @@ class Database:
     async def maintain_sms(self) -> dict[str, Any]:
         return await self._object("maintain_sms", {})
 
-    async def get_sms_health(self) -> dict[str, Any]:
-        return await self._object("get_sms_health", {})
+    async def get_sms_health(self) -> Health:
+        return cast(Health, await self._object("get_sms_health", {}))
 
-    async def get_sms_setup(self) -> dict[str, Any]:
-        return await self._object("get_sms_setup", {})
+    async def get_sms_setup(self) -> Setup:
+        return cast(Setup, await self._object("get_sms_setup", {}))
 
     # The operator
 

@@ -230,7 +230,7 @@ async def test_every_report_calls_the_function_of_its_name(
     assert await database.reconcile_sms(7, [sent], LEASE) == "recorded"
     assert await database.record_sms_delivery(DeliveryStatus("SM1", "sent", CONTACT)) == "recorded"
     assert await database.maintain_sms() == {"outcome": "recorded"}
-    assert await database.get_sms_setup() == {"outcome": "recorded"}
+    assert dict(await database.get_sms_setup()) == {"outcome": "recorded"}
     assert api.calls[0].params.keys() == {
         "p_lease_id",
         "p_message_id",
