@@ -824,13 +824,34 @@ comment on table public.sms_error_codes is
   'Twilio''s error codes with what to do (https://www.twilio.com/docs/api/errors).';
 
 insert into public.sms_error_codes (code, meaning, action, hint) values
+  (10001, 'The Twilio account is not active', 'operator', 'See the Twilio console.'),
+  (20003, 'Twilio refuses the account or its key', 'operator', 'Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN or TWILIO_API_KEY.'),
+  (20005, 'The Twilio account is not active', 'operator', 'See the Twilio console.'),
+  (20404, 'Twilio does not know the account', 'operator', 'Check TWILIO_ACCOUNT_SID.'),
   (21211, 'The contact''s number is not valid', 'unreachable', 'Check the number.'),
+  (21212, 'The sender is no number', 'operator', 'sms-gateway doctor looks the number up.'),
+  (21267, 'The sender may not be a name on a trial account', 'operator', 'Use a number.'),
   (21408, 'The account may not text this country', 'operator', 'Allow it under Messaging > Geo permissions.'),
+  (21472, 'The Twilio account is not active', 'operator', 'See the Twilio console.'),
+  (21601, 'The sender cannot send SMS', 'operator', 'sms-gateway doctor looks the number up.'),
+  (21603, 'The sender is missing', 'operator', 'sms-gateway doctor looks the number up.'),
+  (21606, 'The sender cannot send SMS', 'operator', 'sms-gateway doctor looks the number up.'),
+  (21607, 'The sender is not allowed on a trial account', 'operator', 'Use a number of the account.'),
+  (21608, 'A trial account texts verified numbers only', 'operator', 'Verify the contact, or upgrade the account.'),
+  (21609, 'Twilio cannot use PUBLIC_URL for delivery states', 'operator', 'Set it to a public address of https.'),
   (21610, 'The contact opted out with STOP', 'blocked', 'Nothing is sent until they text START.'),
   (21611, 'The number''s queue is full', 'retry_later', 'It is sending more than carriers take; wait.'),
   (21612, 'This number cannot reach that one', 'unreachable', 'Use another sender for this country.'),
   (21614, 'The contact''s number is not a mobile', 'unreachable', 'Landlines cannot get texts.'),
   (21617, 'The text is longer than 1,600 characters', 'operator', 'Send it in parts.'),
+  (21659, 'The sender is no number of Twilio''s', 'operator', 'sms-gateway doctor looks the number up.'),
+  (21660, 'The sender is another account''s', 'operator', 'sms-gateway doctor looks the number up.'),
+  (21661, 'The sender cannot send SMS', 'operator', 'sms-gateway doctor looks the number up.'),
+  (21701, 'The messaging service does not exist', 'operator', 'Check the number''s messaging_service_sid.'),
+  (21703, 'The messaging service has no number', 'operator', 'Add the number to its senders at Twilio.'),
+  (21704, 'The messaging service has no number', 'operator', 'Add the number to its senders at Twilio.'),
+  (21705, 'The messaging service is not valid', 'operator', 'Check the number''s messaging_service_sid.'),
+  (21712, 'The sender is not in the messaging service', 'operator', 'Add the number to its senders at Twilio.'),
   (30001, 'Twilio''s queue overflowed', 'retry_later', 'Wait, then send again.'),
   (30002, 'The Twilio account is suspended', 'operator', 'See the Twilio console.'),
   (30003, 'The phone is off or out of reach', 'unreachable', 'Try again later.'),
@@ -845,7 +866,9 @@ insert into public.sms_error_codes (code, meaning, action, hint) values
   (30034, 'The US number is not registered', 'register', 'Register it for A2P 10DLC.'),
   (30036, 'It could not be delivered in time', 'retry_later', 'Send again if it still matters.'),
   (30410, 'The carrier did not answer in time', 'retry_later', 'Try again later.'),
-  (30500, 'Twilio''s own fault', 'retry_later', 'Try again later.');
+  (30454, 'The daily limit of a trial account is reached', 'operator', 'Upgrade the account, or wait.'),
+  (30500, 'Twilio''s own fault', 'retry_later', 'Try again later.'),
+  (63038, 'The account''s daily limit is reached', 'operator', 'Upgrade the account, or wait.');
 
 -- 10_ingest.sql ===================================================================================
 
@@ -2973,7 +2996,8 @@ begin
     or v_message.status <> 'sending' then
     return jsonb_build_object('outcome', v_message.status); -- decided by whoever came after
   end if;
-  if p_outcome = 'refused' and v_now > v_message.created_at + v_timing.retry_for then
+  if p_outcome = 'refused' and v_now > v_message.created_at + v_timing.retry_for
+    or p_outcome = 'suspended' and sms.is_message_at_fault(v_message, p_error_code) then
     v_outcome := 'failed';
   end if;
   perform sms.reopen(
@@ -2996,6 +3020,26 @@ comment on function public.fail_sms_send(uuid, bigint, text, text, integer, nume
   'Twilio did not accept the text. p_outcome: refused (never taken, tried again after '
   'p_retry_after seconds), suspended (the number rests), failed (for good) or unknown (it may have '
   'it: looked up later, never sent blindly).';
+
+-- A code that nobody listed suspends the number, since no message is lost by that. But when the
+-- number has sent others since it last rested, and this one meets the same code again, the code is
+-- about this one: else one contact could keep a number silent for ever.
+create function sms.is_message_at_fault(p_message public.sms_messages, p_error_code integer)
+returns boolean language sql stable set search_path = '' as $$
+  select coalesce(p_message.error_code = p_error_code, false)
+    and not exists (
+      select from public.sms_error_codes as e where e.code = p_error_code and e.action = 'operator'
+    )
+    and exists (
+      select from public.sms_conversations as mine
+      join public.sms_configs as f on f.id = mine.config_id
+      join public.sms_conversations as c on c.config_id = f.id and c.user_id = f.user_id
+        and c.last_message_at > f.suspended_until
+      join public.sms_messages as m on m.conversation_id = c.id and m.direction = 'outgoing'
+        and m.sending_at > f.suspended_until and m.message_sid is not null
+      where mine.id = p_message.conversation_id
+    );
+$$;
 
 -- What a refusal says beyond its text: the number is suspended, or the contact has opted out of it.
 create function sms.record_refusal(p_message public.sms_messages, p_error_code integer, p_error_message text, p_outcome text)

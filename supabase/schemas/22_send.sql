@@ -82,7 +82,8 @@ begin
     or v_message.status <> 'sending' then
     return jsonb_build_object('outcome', v_message.status); -- decided by whoever came after
   end if;
-  if p_outcome = 'refused' and v_now > v_message.created_at + v_timing.retry_for then
+  if p_outcome = 'refused' and v_now > v_message.created_at + v_timing.retry_for
+    or p_outcome = 'suspended' and sms.is_message_at_fault(v_message, p_error_code) then
     v_outcome := 'failed';
   end if;
   perform sms.reopen(
@@ -105,6 +106,26 @@ comment on function public.fail_sms_send(uuid, bigint, text, text, integer, nume
   'Twilio did not accept the text. p_outcome: refused (never taken, tried again after '
   'p_retry_after seconds), suspended (the number rests), failed (for good) or unknown (it may have '
   'it: looked up later, never sent blindly).';
+
+-- A code that nobody listed suspends the number, since no message is lost by that. But when the
+-- number has sent others since it last rested, and this one meets the same code again, the code is
+-- about this one: else one contact could keep a number silent for ever.
+create function sms.is_message_at_fault(p_message public.sms_messages, p_error_code integer)
+returns boolean language sql stable set search_path = '' as $$
+  select coalesce(p_message.error_code = p_error_code, false)
+    and not exists (
+      select from public.sms_error_codes as e where e.code = p_error_code and e.action = 'operator'
+    )
+    and exists (
+      select from public.sms_conversations as mine
+      join public.sms_configs as f on f.id = mine.config_id
+      join public.sms_conversations as c on c.config_id = f.id and c.user_id = f.user_id
+        and c.last_message_at > f.suspended_until
+      join public.sms_messages as m on m.conversation_id = c.id and m.direction = 'outgoing'
+        and m.sending_at > f.suspended_until and m.message_sid is not null
+      where mine.id = p_message.conversation_id
+    );
+$$;
 
 -- What a refusal says beyond its text: the number is suspended, or the contact has opted out of it.
 create function sms.record_refusal(p_message public.sms_messages, p_error_code integer, p_error_message text, p_outcome text)
