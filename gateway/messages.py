@@ -54,7 +54,7 @@ class InboundSms:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
-    """One status callback of Twilio for a text of ours.
+    """One status callback of Twilio for a message of ours.
 
     `message_id` is our row's id, which twilio.py put into the callback URL.
     https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
@@ -83,7 +83,7 @@ class DeliveryStatus:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One text of the history, as the model sees it."""
+    """One message of the history, as the model sees it."""
 
     role: Literal["user", "assistant"]
     content: str
@@ -117,7 +117,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingSms:
-    """One text to hand to Twilio. `message_id` is our row's id."""
+    """One message to hand to Twilio. `message_id` is our row's id."""
 
     message_id: int
     from_number: str
@@ -179,7 +179,7 @@ class FallbackJob:
 
 @dataclass(frozen=True, slots=True)
 class SendJob:
-    """A queued text; its row is 'sending' already."""
+    """A queued message; its row is 'sending' already."""
 
     conversation_id: str
     sms: OutgoingSms
@@ -226,7 +226,7 @@ class SendFailed(Exception):
 
     outcome: 'refused' never reached Twilio or was turned away, may be sent again later;
     'suspended' the account or number is at fault, nothing of this number can be sent;
-    'failed' this text can never be sent; 'unknown' Twilio may have it.
+    'failed' this message can never be sent; 'unknown' Twilio may have it.
     """
 
     def __init__(

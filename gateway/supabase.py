@@ -277,7 +277,7 @@ class Database:
         segments: int,
         reply: Reply | None = None,
     ) -> QueuedReply:
-        """Store the answer to `message_id` and move it to 'sending'; no `reply`: the fallback."""
+        """Store the reply to `message_id` and move it to 'sending'; no `reply`: the fallback."""
         found = await self._object(
             "queue_sms_reply",
             {
@@ -377,7 +377,7 @@ class Database:
         await self._call("note_sms_refused", {"p_sid": sid, "p_reason": reason})
 
     async def finish_sms_backfill(self, config_id: str, until: str | None) -> None:
-        """All texts up to `until` (ISO 8601) are stored or refused; None: no progress."""
+        """All messages up to `until` (ISO 8601) are stored or refused; None: no progress."""
         await self._call("finish_sms_backfill", {"p_config_id": config_id, "p_until": until})
 
     async def record_sms_statuses(self, page: list[SentSms]) -> int:
@@ -386,7 +386,7 @@ class Database:
         return int(await self._call("record_sms_statuses", {"p_messages": messages}))
 
     async def drop_sms_backlog(self) -> int:
-        """Answer and send nothing that is owed, queued or missed now; number of conversations."""
+        """Answer and send nothing that waits or was missed by now; number of conversations."""
         return int(await self._call("drop_sms_backlog", {}))
 
     # Upkeep

@@ -57,7 +57,7 @@ _INACTIVE = "the account is not active: see the Twilio console"
 _SENDER = "check the number with sms-gateway doctor: it must be this account's and able to send SMS"
 _SERVICE = "check the number's messaging_service_sid and that service's senders at Twilio"
 _LIMIT = "the account's daily limit is reached: upgrade it, or wait; it is tried again by itself"
-_SUSPENDS = {
+SUSPENDS = {
     10001: _INACTIVE,
     20003: _ACCOUNT,
     20005: _INACTIVE,
@@ -104,7 +104,7 @@ def redact_query(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ListedSms:
-    """A text received, as a listing has it: when (ISO 8601), and its pictures not yet looked up."""
+    """A message received, as listed: when (ISO 8601), and its pictures not yet looked up."""
 
     sms: InboundSms
     occurred_at: str
@@ -113,7 +113,7 @@ class ListedSms:
 
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:
-    """A number of the account and where its incoming texts go."""
+    """A number of the account and where its incoming messages go."""
 
     sid: str
     phone_number: str
@@ -191,7 +191,7 @@ class TwilioSms:
         except TwilioFailed as failure:
             raise _send_failed(failure) from failure
         except Exception as error:
-            # Whatever went wrong after the request may have left, Twilio may have the text.
+            # Whatever went wrong after the request may have left, Twilio may have the message.
             raise SendFailed("unknown", f"unreadable answer: {type(error).__name__}") from error
         finally:
             _is_too_late.reset(asked)
@@ -200,10 +200,10 @@ class TwilioSms:
         return sent
 
     async def list_sent(self, from_number: str, to_number: str, sent_after: str) -> list[SentSms]:
-        """All our texts to a contact created since `sent_after` (ISO 8601), newest first.
+        """All our messages to a contact created since `sent_after` (ISO 8601), newest first.
 
         Texts without a sender are included: one that waits in a messaging service has none yet.
-        Twilio's filter is not used, it compares date_sent, which a waiting text lacks as well.
+        Twilio's filter is not used, it compares date_sent, which a waiting one lacks as well.
         """
         since = _moment(sent_after)
         found = []
@@ -229,7 +229,7 @@ class TwilioSms:
                 )
 
     async def with_media(self, listed: ListedSms) -> InboundSms:
-        """The text with its pictures, which a listing only counts: a request of its own."""
+        """The message with its pictures, which a listing only counts: a request of its own."""
         if not listed.has_media:
             return listed.sms
         return replace(listed.sms, media=await self._media_of(listed.sms.sid))
@@ -248,7 +248,7 @@ class TwilioSms:
         return next((_number(n) for n in found if n.phone_number == phone_number), None)
 
     async def point_number(self, number: PhoneNumber) -> PhoneNumber:
-        """Send the number's incoming texts to our webhook from now on."""
+        """Send the number's incoming messages to our webhook from now on."""
         updated = await self._client.incoming_phone_numbers(number.sid).update_async(
             sms_url=self._settings.webhook_url + WEBHOOK_OVERRIDES,
             sms_method="POST",
@@ -257,7 +257,7 @@ class TwilioSms:
         return _number(updated)
 
     def points_here(self, number: PhoneNumber) -> bool:
-        """Whether the number's incoming texts go to our webhook, with whatever overrides."""
+        """Whether the number's incoming messages go to our webhook, with whatever overrides."""
         url = number.sms_url.partition("#")[0]
         return url == self._settings.webhook_url and not number.sms_application_sid
 
@@ -279,7 +279,7 @@ class TwilioSms:
         try:
             found = await self._client.messages(sid).media.list_async()
         except TwilioFailed as failure:
-            if failure.status == 404:  # deleted meanwhile; the text itself still counts
+            if failure.status == 404:  # deleted meanwhile; the message itself still counts
                 return ()
             raise
         base = self._client.api.base_url
@@ -307,7 +307,7 @@ def _outcome(failure: TwilioFailed) -> Outcome:
         return "unknown"
     if failure.code in _FAILS:
         return "failed"
-    if failure.code in _REFUSES or (failure.status == 429 and failure.code not in _SUSPENDS):
+    if failure.code in _REFUSES or (failure.status == 429 and failure.code not in SUSPENDS):
         return "refused"
     return "suspended"
 
@@ -316,7 +316,7 @@ def _advice(code: int | None) -> str:
     """What to do before anything of this number can be sent."""
     if code is None:
         return _NOT_TWILIO
-    return _SUSPENDS.get(code, f"see https://www.twilio.com/docs/api/errors/{code}")
+    return SUSPENDS.get(code, f"see https://www.twilio.com/docs/api/errors/{code}")
 
 
 def _inbound(message: Any) -> InboundSms:
@@ -367,7 +367,7 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
-# Of the text that is being sent by the current task: twilio.rest passes nothing of ours on.
+# Of the message that is being sent by the current task: twilio.rest passes nothing of ours on.
 _is_too_late: ContextVar[Callable[[], bool]] = ContextVar("is_too_late", default=lambda: False)
 
 

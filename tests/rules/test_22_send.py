@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.twilio import _SUSPENDS
+from gateway.twilio import SUSPENDS
 from tests.sql import Db, Job, Number, Session, new_contact
 
 UNLISTED = 29999
@@ -61,4 +61,4 @@ async def test_every_code_that_suspends_tells_people_what_to_do(db: Db) -> None:
     told = await db.admin.rows(
         "select code from public.sms_error_codes where action = 'operator' and hint <> ''"
     )
-    assert _SUSPENDS.keys() <= {row["code"] for row in told}
+    assert SUSPENDS.keys() <= {row["code"] for row in told}
