@@ -31,7 +31,9 @@ GROUND = """
 create schema extensions;
 create schema auth;
 grant usage on schema extensions, auth, public to postgres, anon, authenticated, service_role;
-create table auth.users (id uuid primary key default gen_random_uuid(), email text unique);
+create table auth.users (
+  id uuid primary key default gen_random_uuid(), email text unique, email_confirmed_at timestamptz
+);
 grant all on auth.users to postgres;
 create function auth.uid() returns uuid language sql stable as $$
   select (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid

@@ -31,7 +31,10 @@ sms_canned_replies       1 1 - 1  - - - 1        - - - 1                   - - -
 sms_hourly_stats      1 0 - 1  - - - 1        - - - 1                   - - - 0
 sms_export            1 0 - 1  55000 all       55000 all                  55000 all
 sms_inbox             1 0 - 1  55000 all       55000 all                  55000 all
-sms_keyword_replies   1 0 - 1  1 23503 - 23502   1 0 - 1                   0 0 - 0
+sms_keyword_replies   1 0 - 1  1 PT404 - 1   1 0 - 1                   0 0 - 0
+sms_config_versions   1 0 - 1  - - - 1        - - - 1                   - - - 0
+sms_invitations       1 0 - 1  - - - 1        - - - 1                   0 0 - 0
+sms_members           1 0 - 1  - - - 1        1 0 - 1                   - - - 0
 sms_messages          1 0 - 1  1 PT404 - 1    - - - 1                   - - - 0
 sms_synonyms  1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_phrases     1 1 - 1  - - - 1        - - - 1                   - - - 0
@@ -42,7 +45,9 @@ sms_workers           - - - 1  - - - 1        - - - 1                   - - - 0
 
 # yes: it runs, or refuses its arguments.
 FUNCTIONS = """
+accept_sms_invitation          yes yes -   -
 add_sms_number                 -   -   -   yes
+assign_sms_conversation        yes yes -   yes
 claim_sms_backfill             -   -   -   yes
 claim_sms_work                 -   -   -   yes
 cleanup_old_sms_conversations  -   -   -   yes
@@ -53,14 +58,18 @@ fail_sms_send                      -   -   -   yes
 finish_sms_send                    -   -   -   yes
 finish_sms_backfill            -   -   -   yes
 forget_sms_contact             -   -   -   yes
+get_sms_accounts               yes yes -   yes
 get_sms_conversation_history   yes yes -   yes
 get_sms_engagement_metrics     yes yes -   yes
 get_sms_health                 -   -   -   yes
 get_sms_message                -   -   -   yes
 get_sms_setup                  -   -   -   yes
 get_sms_stats                  yes yes -   yes
+get_sms_team                   yes yes -   yes
 get_user_sms_stats             yes yes -   yes
 ingest_sms                     -   -   -   yes
+invite_sms_member              yes yes -   yes
+leave_sms_account              yes yes -   -
 list_sms_numbers               -   -   -   yes
 mark_sms_read                  yes yes -   yes
 missing_sms                    -   -   -   yes
@@ -70,7 +79,9 @@ queue_sms_reply                    -   -   -   yes
 record_sms_delivery                -   -   -   yes
 record_sms_statuses               -   -   -   yes
 release_sms_work               -   -   -   yes
+remove_sms_member              yes yes -   yes
 resend_sms                     -   -   -   yes
+restore_sms_config_version     yes yes -   yes
 search_sms                     yes yes -   yes
 send_sms                       yes yes -   yes
 set_sms_opt_out                -   -   -   yes
@@ -133,7 +144,7 @@ async def play(stack: Stack) -> AsyncIterator[Play]:
     headers = {"nobody": {"apikey": publishable}, "gateway": {"apikey": secret}}
     ids = {}
     async with httpx.AsyncClient(headers=headers["nobody"]) as client:
-        for who in ("Ada", "Bob"):
+        for who in ("Ada", "Bob", "Eve", "Fay"):
             email = f"{who}.{uuid.uuid4().hex}@example.com"
             answer = await client.post(
                 f"{stack.door.url}/auth/v1/signup",
@@ -143,7 +154,7 @@ async def play(stack: Stack) -> AsyncIterator[Play]:
             ids[who] = session["user"]["id"]
             bearer = f"Bearer {session['access_token']}"
             headers[who] = {"apikey": publishable, "authorization": bearer}
-    bodies = await furnish(stack, ids["Ada"])
+    bodies = await furnish(stack, ids["Ada"], [ids["Eve"], ids["Fay"]])
     yield Play(f"{stack.door.url}/rest/v1", headers, bodies)
     async with stack.postgres.connect() as database:
         await database.execute("delete from auth.users where id = any(%s)", (list(ids.values()),))
@@ -155,7 +166,7 @@ async def play(stack: Stack) -> AsyncIterator[Play]:
 
 
 async def furnish(
-    stack: Stack, ada: str
+    stack: Stack, ada: str, members: list[str]
 ) -> dict[str, tuple[dict[str, object], dict[str, object], dict[str, object]]]:
     """Give Ada one row of each table; what names it, another one, and a change."""
     phone, contact, sid = new_contact(), new_contact(), new_sid()
@@ -179,6 +190,11 @@ async def furnish(
             (
                 "sms_keyword_replies (user_id, config_id, keyword, answer)",
                 (ada, config, "horario", "9 a 18"),
+            ),
+            ("sms_members (user_id, member_id, email)", (ada, members[0], "eve@example.com")),
+            (
+                "sms_invitations (user_id, email, invited_by)",
+                (ada, "matrix@example.com", ada),
             ),
             ("sms_webhook_logs (message_sid, payload, outcome)", (sid, "{}", "stored")),
             ("sms_delivery_events (message_sid, status)", (sid, "sent")),
@@ -228,6 +244,21 @@ async def furnish(
             {"config_id": config, "keyword": WHOSE, "answer": "10"},
             {"answer": "10 a 18"},
         ),
+        "sms_config_versions": (
+            {"config_id": config, "version": 1},
+            {"config_id": config, "user_id": ada, "version": 9, "settings": {}},
+            {"version": 1},
+        ),
+        "sms_invitations": (
+            {"email": "matrix@example.com"},
+            {"user_id": ada, "email": "matrix.2@example.com", "invited_by": ada},
+            {"role": "admin"},
+        ),
+        "sms_members": (
+            {"member_id": members[0]},
+            {"user_id": ada, "member_id": members[1], "email": "fay@example.com"},
+            {"role": "admin"},
+        ),
         "sms_messages": (
             {"message_sid": sid},
             {"conversation_id": conversation, "message_content": "Hi"},
@@ -262,6 +293,13 @@ async def furnish(
 
 
 ARGUMENTS: dict[str, dict[str, object]] = {
+    "accept_sms_invitation": {"p_invitation_id": NOBODYS},
+    "assign_sms_conversation": {"p_conversation_id": NOBODYS, "p_member_id": NOBODYS},
+    "get_sms_team": {"p_user_id": NOBODYS},
+    "invite_sms_member": {"p_email": "x", "p_role": "agent", "p_user_id": NOBODYS},
+    "leave_sms_account": {"p_user_id": NOBODYS},
+    "remove_sms_member": {"p_member_id": NOBODYS, "p_user_id": NOBODYS},
+    "restore_sms_config_version": {"p_config_id": NOBODYS, "p_version": 1},
     "add_sms_number": {"p_owner": "nobody@example.com", "p_phone_number": "+15550000000"},
     "claim_sms_backfill": {"p_lease": "1 second"},
     "claim_sms_work": {"p_worker": "matrix", "p_lease_id": NOBODYS, "p_lease": "1 second"},

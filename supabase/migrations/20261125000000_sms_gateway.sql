@@ -136,6 +136,7 @@ create table public.sms_configs (
   suspended_reason text,
   backfilled_until timestamptz not null default now(),
   backfill_due_at timestamptz not null default now(),
+  version integer not null default 1,
   created_at timestamptz not null default now(),
   constraint sms_configs_pkey primary key (id),
   constraint sms_configs_id_user_id_key unique (id, user_id),
@@ -217,6 +218,8 @@ comment on column public.sms_configs.addresses is
   'Other addresses that mean this number, such as the sender id of an RCS agent (rcs:my_agent).';
 comment on column public.sms_configs.answer_groups is
   'Also answer group messages (MMS with further recipients); the reply goes to the sender alone.';
+comment on column public.sms_configs.version is
+  'Counts the changes of behaviour; sms_config_versions holds each.';
 comment on column public.sms_configs.temperature is 'Null: not sent to the model.';
 comment on column public.sms_configs.history_limit is
   'How many of the last texts the model is shown.';
@@ -355,6 +358,101 @@ begin
 end;
 $$;
 
+-- Each behaviour that a number has had.
+
+create table public.sms_config_versions (
+  config_id uuid not null,
+  user_id uuid not null,
+  version integer not null,
+  settings jsonb not null,
+  changed_by uuid,
+  created_at timestamptz not null default now(),
+  constraint sms_config_versions_pkey primary key (config_id, version),
+  constraint sms_config_versions_config_id_fkey foreign key (config_id, user_id)
+    references public.sms_configs (id, user_id) on delete cascade
+);
+create index sms_config_versions_user_id_idx
+  on public.sms_config_versions (user_id, config_id, version desc);
+
+comment on table public.sms_config_versions is
+  'What a number''s settings were after each change, the newest 200: sms_messages.config_version '
+  'says which of them a reply was made with. restore_sms_config_version brings one back.';
+comment on column public.sms_config_versions.settings is
+  'The columns of sms_configs that say how it behaves.';
+comment on column public.sms_config_versions.changed_by is
+  'The owner or member who changed it; null: a program with the secret key.';
+
+-- What of a number's row is behaviour, and not whose it is or how it fares.
+create function sms.behaviour(p_config public.sms_configs)
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  return to_jsonb(p_config) - array[
+    'id', 'user_id', 'phone_number', 'messaging_service_sid', 'addresses', 'version',
+    'suspended_until', 'suspended_reason', 'backfilled_until', 'backfill_due_at', 'created_at'
+  ];
+end;
+$$;
+
+-- A change of behaviour is another version.
+create function sms.count_config_version()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  new.version := old.version + (sms.behaviour(new) <> sms.behaviour(old))::int;
+  return new;
+end;
+$$;
+
+create trigger sms_configs_count_version
+  before update on public.sms_configs
+  for each row execute function sms.count_config_version();
+
+-- Keeps the version that a change made.
+create function sms.keep_config_version()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  insert into public.sms_config_versions (config_id, user_id, version, settings, changed_by)
+  values (new.id, new.user_id, new.version, sms.behaviour(new), auth.uid());
+  delete from public.sms_config_versions as v
+  where v.config_id = new.id and v.version <= new.version - 200;
+  return null;
+end;
+$$;
+
+create trigger sms_configs_keep_first_version
+  after insert on public.sms_configs
+  for each row execute function sms.keep_config_version();
+
+create trigger sms_configs_keep_version
+  after update on public.sms_configs
+  for each row when (old.version <> new.version) execute function sms.keep_config_version();
+
+create function public.restore_sms_config_version(p_config_id uuid, p_version integer)
+returns setof public.sms_configs language plpgsql security definer set search_path = '' as $$
+declare
+  v_version public.sms_config_versions;
+  v_columns text;
+begin
+  select v.* into v_version from public.sms_config_versions as v
+  where v.config_id = p_config_id and v.version = p_version
+    and (auth.uid() is null or v.user_id in (select sms.account_ids('agent')));
+  if not found then
+    raise exception using errcode = 'PT404', message = 'There is no such version',
+      hint = 'sms_config_versions lists the versions of your numbers.';
+  end if;
+  perform sms.require_role(v_version.user_id, 'admin');
+  select string_agg(format('%I', k.name), ', ') into v_columns
+  from jsonb_object_keys(v_version.settings) as k (name);
+  return query execute format(
+    'update public.sms_configs as f set (%s) = (
+       select %s from jsonb_populate_record(f, $1)
+     ) where f.id = $2 returning f.*', v_columns, v_columns
+  ) using v_version.settings, p_config_id;
+end;
+$$;
+comment on function public.restore_sms_config_version(uuid, integer) is
+  'Gives a number the settings of an earlier version, as a new version, and returns its row. PT403: '
+  'the caller is no admin. PT404: no such version.';
+
 -- 04_conversations.sql ============================================================================
 
 -- A contact's conversation with one number, and the work it is owed.
@@ -371,6 +469,7 @@ create table public.sms_conversations (
   auto_reply boolean not null default true,
   paused_until timestamptz,
   wants_human boolean not null default false,
+  assigned_to uuid,
   last_incoming_id bigint,
   last_message_at timestamptz not null default now(),
   read_up_to_id bigint not null default 0,
@@ -385,6 +484,7 @@ create table public.sms_conversations (
   lease_id uuid,
   leased_until timestamptz,
   leased_for text,
+  leased_context jsonb,
   constraint sms_conversations_pkey primary key (id, user_id),
   constraint sms_conversations_config_id_fkey foreign key (config_id, user_id)
     references public.sms_configs (id, user_id) on delete cascade,
@@ -427,6 +527,8 @@ comment on column public.sms_conversations.paused_until is
   'The AI is silent until then; set when a human writes.';
 comment on column public.sms_conversations.wants_human is
   'The contact asked for a human; taken back when one writes.';
+comment on column public.sms_conversations.assigned_to is
+  'The owner or member who has it; null: nobody.';
 comment on column public.sms_conversations.last_incoming_id is 'The contact''s newest text.';
 comment on column public.sms_conversations.read_up_to_id is
   'The newest message its owner has seen.';
@@ -441,6 +543,8 @@ comment on column public.sms_conversations.reply_error is
   'Why the last owed answer was not given, or its last attempt failed.';
 comment on column public.sms_conversations.send_due_at is
   'When an open message is next to be sent or looked up; null: none is open.';
+comment on column public.sms_conversations.leased_context is
+  'What the reply being generated is made with: {version of the settings}.';
 comment on column public.sms_conversations.lease_id is 'The worker''s id for the job it holds.';
 
 -- 05_messages.sql =================================================================================
@@ -454,6 +558,7 @@ create table public.sms_messages (
   user_id uuid not null default auth.uid(),
   direction text not null default 'outgoing',
   author text not null default 'human',
+  sent_by uuid,
   message_content text not null,
   message_sid text,
   status text not null default 'queued',
@@ -464,6 +569,7 @@ create table public.sms_messages (
   encoding text,
   segments smallint,
   model text,
+  config_version integer,
   prompt_tokens integer,
   completion_tokens integer,
   generation_ms integer,
@@ -569,6 +675,8 @@ comment on table public.sms_messages is
   'up.';
 comment on column public.sms_messages.author is
   'contact, ai, human (a row of its owner) or system (fallback and notices).';
+comment on column public.sms_messages.sent_by is
+  'Human rows: the owner or member who wrote it; null: a program with the secret key.';
 comment on column public.sms_messages.message_sid is
   'Twilio''s MessageSid; null until Twilio has the text.';
 comment on column public.sms_messages.in_reply_to is 'The newest incoming text this answer covers.';
@@ -587,6 +695,8 @@ comment on column public.sms_messages.listed_empty_at is
   'Unknown rows: when a complete listing at Twilio first lacked it.';
 comment on column public.sms_messages.resent_at is
   'When it was last sent again because two listings lacked it.';
+comment on column public.sms_messages.config_version is
+  'AI rows: the version of the settings it was made with (sms_config_versions).';
 comment on column public.sms_messages.channel is
   'How it came: sms, mms, rcs or whatsapp. contact_number is the bare number on each of them.';
 comment on column public.sms_messages.recipients is
@@ -608,7 +718,8 @@ begin
   select c.* into v_conversation from public.sms_conversations as c
   where c.id = new.conversation_id
   for no key update;
-  if not found or auth.uid() <> v_conversation.user_id then
+  if not found or auth.uid() is not null
+    and v_conversation.user_id not in (select sms.account_ids('agent')) then
     raise exception using errcode = 'PT404', message = 'There is no such conversation';
   end if;
 
@@ -620,6 +731,7 @@ begin
     new.response_seconds := sms.response_seconds(new.conversation_id);
   end if;
   if new.author = 'human' then
+    new.sent_by := auth.uid();
     new.occurred_at := new.created_at;
     perform sms.admit_human_message(new, v_conversation);
     if sms.is_opted_out(v_conversation.user_id, v_conversation.contact_number, (
@@ -1898,16 +2010,21 @@ create trigger sms_keyword_replies_refuse_invalid
   before insert or update on public.sms_keyword_replies
   for each row execute function sms.refuse_invalid();
 
--- A number has so many keywords at most; its row is locked, so that two sessions count one after
--- the other.
-create function sms.count_keyword_replies()
+-- The keyword is its number's account's; a number has so many at most, and its row is locked, so that
+-- two sessions count one after the other.
+create function sms.admit_keyword_reply()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare
   v_ceiling integer := (sms.policy()).keyword_replies_ceiling;
 begin
-  perform from public.sms_configs as f
-  where f.id = new.config_id and f.user_id = new.user_id
+  select f.user_id into new.user_id from public.sms_configs as f
+  where f.id = new.config_id
+    and (auth.uid() is null or f.user_id in (select sms.account_ids('admin')))
   for no key update;
+  if not found then
+    raise exception using errcode = 'PT404', message = 'There is no such number',
+      hint = 'It may have been removed, or you are no admin of its account.';
+  end if;
   if (
     select count(*) from public.sms_keyword_replies as k
     where k.config_id = new.config_id and k.user_id = new.user_id
@@ -1920,9 +2037,9 @@ begin
 end;
 $$;
 
-create trigger sms_keyword_replies_count
+create trigger sms_keyword_replies_admit
   before insert on public.sms_keyword_replies
-  for each row execute function sms.count_keyword_replies();
+  for each row execute function sms.admit_keyword_reply();
 
 -- The answer that needs no model, {name, content}; null: the model answers, or at claim the gate
 -- says why nobody does. A keyword behind texts that wait for an answer is one of them.
@@ -2469,6 +2586,10 @@ begin
   update public.sms_conversations as c
   set lease_id = p_lease_id, leased_until = p_until, leased_for = p_for,
     reply_attempts = c.reply_attempts + (p_for = 'reply')::int,
+    leased_context = case when p_for = 'reply' then (
+      select jsonb_build_object('version', f.version) from public.sms_configs as f
+      where f.id = c.config_id
+    ) end,
     send_due_at = case when c.send_due_at is not null then sms.send_due(c.id) end
   where c.id = p_conversation_id
   returning c.* into v_conversation;
@@ -2650,12 +2771,14 @@ begin
 
   insert into public.sms_messages as m (
     conversation_id, direction, author, status, message_content, in_reply_to, encoding, segments,
-    model, prompt_tokens, completion_tokens, generation_ms, attempts, sending_at, send_at, occurred_at
+    model, config_version, prompt_tokens, completion_tokens, generation_ms, attempts, sending_at,
+    send_at, occurred_at
   ) values (
     v_conversation.id, 'outgoing',
     case v_conversation.leased_for when 'fallback' then 'system' else 'ai' end,
     'sending', p_content, p_message_id, p_encoding, p_segments,
-    p_model, p_prompt_tokens, p_completion_tokens, p_generation_ms, 1, v_now,
+    p_model, (v_conversation.leased_context ->> 'version')::integer, p_prompt_tokens,
+    p_completion_tokens, p_generation_ms, 1, v_now,
     v_conversation.leased_until, v_now
   )
   returning m.* into v_message;
@@ -3426,6 +3549,7 @@ begin
   set last_message_at = greatest(c.last_message_at, new.created_at),
     paused_until = new.created_at + f.takeover_pause,
     wants_human = false,
+    assigned_to = coalesce(c.assigned_to, new.sent_by),
     reply_due_at = null,
     waiting_since = null,
     reply_attempts = 0,
@@ -3546,6 +3670,7 @@ select
   c.auto_reply,
   c.paused_until,
   c.wants_human,
+  c.assigned_to,
   c.read_up_to_id,
   c.last_message_at,
   c.created_at,
@@ -3756,11 +3881,12 @@ comment on table sms.contact_digits is
   'Every ending of each contact''s number, so that its beginnings are all parts of the number.';
 
 create function public.search_sms(
-  p_query text, p_limit integer default 20, p_before_id bigint default null
+  p_query text, p_limit integer default 20, p_before_id bigint default null,
+  p_user_id uuid default auth.uid()
 )
 returns setof public.sms_messages language plpgsql stable security definer set search_path = '' as $$
 declare
-  v_user_id uuid := auth.uid();
+  v_user_id uuid := p_user_id;
   v_limit integer := least(coalesce(p_limit, 20), 100);
   v_before_id bigint := coalesce(p_before_id, 9223372036854775807);
   v_words text[] := array(
@@ -3776,9 +3902,10 @@ begin
       hint = 'Ask for 1 or more; null is 20.';
   end if;
   if v_user_id is null then
-    raise exception using errcode = 'PT422', message = 'search_sms searches the texts of a user',
-      hint = 'Call it with the session of a signed-in user.';
+    raise exception using errcode = 'PT422', message = 'search_sms searches the messages of an account',
+      hint = 'Call it with the session of a signed-in user, or name p_user_id.';
   end if;
+  perform sms.require_role(v_user_id, 'agent');
   if cardinality(v_words) > 0 then
     v_ids := sms.search_messages(v_user_id, v_words, v_limit, v_before_id);
   end if;
@@ -3791,12 +3918,12 @@ begin
     limit v_limit;
 end;
 $$;
-comment on function public.search_sms(text, integer, bigint) is
-  'The caller''s texts that have all the words of p_query, or words that begin with them, whatever '
+comment on function public.search_sms(text, integer, bigint, uuid) is
+  'The texts of an account (p_user_id, by default the caller''s own) that have all the words of p_query, or words that begin with them, whatever '
   'their case and accents; for three digits or more also the newest message of each conversation '
   'whose contact''s number has them in a row. Newest first; the next page is asked for with the '
-  'last id as p_before_id. p_limit 1 to 100. Nothing to search for finds nothing. PT422: there is '
-  'no user (the service role has none).';
+  'last id as p_before_id. p_limit 1 to 100. Nothing to search for finds nothing. PT404: not an '
+  'account of the caller. PT422: no account is named, or p_limit is less than 1.';
 
 -- Ids of the newest texts with all these words, newest first.
 create function sms.search_messages(
@@ -4075,8 +4202,8 @@ language plpgsql stable set search_path = '' as $$
 begin
   if p_user_id is distinct from auth.uid() and p_user_id is not null
     and not exists (select from public.sms_configs as f where f.user_id = p_user_id) then
-    raise exception using errcode = 'PT404', message = 'There is no such user',
-      hint = 'Without p_user_id it is the caller.';
+    raise exception using errcode = 'PT404', message = 'There is no such account',
+      hint = 'Without p_user_id it is the caller''s own; get_sms_accounts() lists others.';
   end if;
   return query
   with ever as (
@@ -4118,8 +4245,8 @@ begin
 end;
 $$;
 comment on function public.get_user_sms_stats(uuid) is
-  'One row of a user''s totals, as get_sms_stats. PT404: no such user, or not the caller; the '
-  'service role may ask for any.';
+  'One row of an account''s totals, as get_sms_stats; by default the caller''s own. PT404: not an '
+  'account of the caller; the service role may ask for any.';
 
 create function public.get_sms_stats()
 returns table (
@@ -4532,8 +4659,8 @@ $$;
 -- hears one asks the Data API. Payloads hold ids, direction and status only, because
 -- realtime.messages keeps them for days.
 --
--- Topic sms:worker has no policy, so the service role alone may join it. Topic sms:user:<uid> is
--- for that user.
+-- Topic sms:worker has no policy, so the service role alone may join it. Topic sms:user:<account>
+-- is for the account's owner and members.
 
 -- Tells the workers in how many seconds there is work. realtime.send turns every error into a
 -- warning, and the lock timeout keeps a locked realtime.messages from stopping a text.
@@ -4609,12 +4736,14 @@ end;
 $$;
 
 create trigger sms_conversations_announce_state
-  after update of status, auto_reply, paused_until, wants_human, read_up_to_id
+  after update of status, auto_reply, paused_until, wants_human, assigned_to, read_up_to_id
   on public.sms_conversations
   for each row when (
-    (old.status, old.auto_reply, old.paused_until, old.wants_human, old.read_up_to_id)
+    (old.status, old.auto_reply, old.paused_until, old.wants_human, old.assigned_to,
+      old.read_up_to_id)
       is distinct from
-    (new.status, new.auto_reply, new.paused_until, new.wants_human, new.read_up_to_id)
+    (new.status, new.auto_reply, new.paused_until, new.wants_human, new.assigned_to,
+      new.read_up_to_id)
   )
   execute function sms.announce_conversation();
 
@@ -5181,6 +5310,295 @@ comment on function public.get_sms_setup() is
   'migration replaces this function. unregistered_24h: texts that carriers refused because the '
   'number is not registered.';
 
+-- 53_accounts.sql =================================================================================
+
+-- Accounts and the people who work in them.
+--
+-- An account is the user who owns the numbers: user_id on every row. Others are members of it: an
+-- agent reads and writes messages, assigns and closes; an admin also changes settings and members;
+-- the owner may also erase. Somebody becomes a member by accepting an invitation to the verified
+-- e-mail address of their user.
+--
+-- Every policy asks sms.account_ids: `user_id = any (array(select sms.account_ids('agent')))` is
+-- computed once a query and compared in the index, where `in (select …)` would filter all rows.
+
+create table public.sms_members (
+  user_id uuid not null,
+  member_id uuid not null,
+  role text not null default 'agent',
+  email text not null,
+  created_at timestamptz not null default now(),
+  constraint sms_members_pkey primary key (user_id, member_id),
+  constraint sms_members_user_id_fkey foreign key (user_id)
+    references auth.users (id) on delete cascade,
+  constraint sms_members_member_id_fkey foreign key (member_id)
+    references auth.users (id) on delete cascade,
+  constraint sms_members_member_id_check check (member_id <> user_id),
+  constraint sms_members_role_check check (role in (
+    'agent', -- reads and writes messages, assigns, closes
+    'admin'  -- also changes settings, knowledge, members
+  ))
+);
+create index sms_members_member_id_idx on public.sms_members (member_id, user_id);
+
+comment on table public.sms_members is
+  'Who works in an account beside its owner. A row is made by accept_sms_invitation; admins change '
+  'the role and remove_sms_member ends it. A removed member''s next call finds nothing; an open '
+  'Realtime channel ends with its access token.';
+comment on constraint sms_members_role_check on public.sms_members is 'role is agent or admin.';
+comment on constraint sms_members_member_id_check on public.sms_members is
+  'The owner is no member of the own account.';
+
+create trigger sms_members_refuse_invalid
+  before insert or update on public.sms_members
+  for each row execute function sms.refuse_invalid();
+
+create table public.sms_invitations (
+  id uuid not null default gen_random_uuid(),
+  user_id uuid not null,
+  email text not null,
+  role text not null default 'agent',
+  invited_by uuid not null,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz not null default now() + interval '7 days',
+  accepted_at timestamptz,
+  constraint sms_invitations_pkey primary key (id),
+  constraint sms_invitations_user_id_email_key unique (user_id, email),
+  constraint sms_invitations_user_id_fkey foreign key (user_id)
+    references auth.users (id) on delete cascade,
+  constraint sms_invitations_email_check
+    check (email ~ '^[^@[:space:]]+@[^@[:space:]]+\.[^@[:space:]]+$' and length(email) <= 254),
+  constraint sms_invitations_role_check check (role in ('agent', 'admin'))
+);
+
+comment on table public.sms_invitations is
+  'Invitations to an account by e-mail address, valid for seven days. Send the person the id, as a '
+  'link into your page: accept_sms_invitation(id) makes whoever is signed in with that verified '
+  'address a member.';
+comment on constraint sms_invitations_email_check on public.sms_invitations is
+  'email is an e-mail address, such as ana@example.com.';
+comment on constraint sms_invitations_role_check on public.sms_invitations is
+  'role is agent or admin.';
+
+create trigger sms_invitations_refuse_invalid
+  before insert or update on public.sms_invitations
+  for each row execute function sms.refuse_invalid();
+
+-- The accounts in which the caller has that role or a higher one: agent < admin < owner.
+create function sms.account_ids(p_role text)
+returns setof uuid language sql stable security definer set search_path = '' as $$
+  select auth.uid() where auth.uid() is not null
+  union all
+  select m.user_id from public.sms_members as m
+  where m.member_id = auth.uid() and (p_role = 'agent' or p_role = m.role);
+$$;
+
+-- Refuses the caller who does not have that role in the account; the service role has every role.
+create function sms.require_role(p_user_id uuid, p_role text)
+returns void language plpgsql stable security definer set search_path = '' as $$
+begin
+  if auth.uid() is null or p_user_id in (select sms.account_ids(p_role)) then
+    return;
+  elsif p_user_id in (select sms.account_ids('agent')) then
+    raise exception using errcode = 'PT403', message = format('This needs the role %s', p_role),
+      hint = 'Ask an admin or the owner of the account.';
+  end if;
+  raise exception using errcode = 'PT404', message = 'There is no such account',
+    hint = 'get_sms_accounts() lists yours.';
+end;
+$$;
+
+create function public.get_sms_accounts()
+returns table (user_id uuid, email text, role text, phone_numbers text[])
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return query
+  select a.id, sms.user_email(a.id), coalesce(m.role, 'owner'), array(
+    select f.phone_number from public.sms_configs as f where f.user_id = a.id
+    order by f.phone_number
+  )
+  from sms.account_ids('agent') as a (id)
+  left join public.sms_members as m on m.user_id = a.id and m.member_id = auth.uid()
+  order by m.role is not null, 2;
+end;
+$$;
+comment on function public.get_sms_accounts() is
+  'The accounts the caller works in, the own one first: {user_id, email of the owner, role: agent, '
+  'admin or owner, phone_numbers}.';
+
+create function public.get_sms_team(p_user_id uuid default auth.uid())
+returns table (member_id uuid, email text, role text, created_at timestamptz)
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  perform sms.require_role(p_user_id, 'agent');
+  return query
+  select p_user_id, sms.user_email(p_user_id), 'owner', null::timestamptz
+  union all (
+    select m.member_id, m.email, m.role, m.created_at from public.sms_members as m
+    where m.user_id = p_user_id
+    order by m.email
+  );
+end;
+$$;
+comment on function public.get_sms_team(uuid) is
+  'Who works in an account: its owner, then its members by e-mail address. PT404: not an account '
+  'of the caller.';
+
+create function public.invite_sms_member(
+  p_email text, p_role text default 'agent', p_user_id uuid default auth.uid()
+)
+returns setof public.sms_invitations
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_email text := lower(btrim(p_email));
+begin
+  perform sms.require_role(p_user_id, 'admin');
+  if v_email = lower(sms.user_email(p_user_id)) then
+    raise exception using errcode = 'PT422', message = 'This is the owner of the account',
+      hint = 'Invite another e-mail address.';
+  elsif exists (
+    select from public.sms_members as m where m.user_id = p_user_id and lower(m.email) = v_email
+  ) then
+    raise exception using errcode = 'PT409', message = 'This person is a member already',
+      hint = 'Change the role in sms_members.';
+  elsif (select count(*) from public.sms_invitations as i where i.user_id = p_user_id) >= 200 then
+    raise exception using errcode = 'PT429', message = 'An account has at most 200 invitations',
+      hint = 'Delete old ones from sms_invitations.';
+  end if;
+  return query
+  insert into public.sms_invitations as i (user_id, email, role, invited_by)
+  values (p_user_id, v_email, p_role, coalesce(auth.uid(), p_user_id))
+  on conflict (user_id, email) do update set id = gen_random_uuid(), role = excluded.role,
+    invited_by = excluded.invited_by, created_at = now(), accepted_at = null,
+    expires_at = excluded.expires_at
+  returning i.*;
+end;
+$$;
+comment on function public.invite_sms_member(text, text, uuid) is
+  'Invites an e-mail address to the account, as agent or admin, and returns the invitation; asked '
+  'again it replaces the one before, whose link ends. PT403: the caller is no admin. PT409: a '
+  'member already. PT422: no e-mail address, no such role, or the owner.';
+
+create function public.accept_sms_invitation(p_invitation_id uuid)
+returns setof public.sms_members language plpgsql security definer set search_path = '' as $$
+declare
+  v_invitation public.sms_invitations;
+  v_email text;
+begin
+  select i.* into v_invitation from public.sms_invitations as i
+  where i.id = p_invitation_id
+  for update;
+  if not found then
+    raise exception using errcode = 'PT404', message = 'There is no such invitation',
+      hint = 'It may have been replaced by a newer one: ask for its link.';
+  end if;
+  select lower(u.email) into v_email from auth.users as u
+  where u.id = auth.uid() and u.email_confirmed_at is not null;
+  if v_email is distinct from v_invitation.email then
+    raise exception using errcode = 'PT403', message = 'The invitation is for another e-mail address',
+      hint = 'Sign in with the address that was invited, and confirm it.';
+  elsif v_invitation.accepted_at is not null then
+    raise exception using errcode = 'PT409', message = 'The invitation was used already',
+      hint = 'Ask for another one.';
+  elsif v_invitation.expires_at < now() then
+    raise exception using errcode = 'PT409', message = 'The invitation has expired',
+      hint = 'Ask for another one.';
+  elsif v_invitation.user_id = auth.uid() then
+    raise exception using errcode = 'PT422', message = 'This is your own account';
+  end if;
+  update public.sms_invitations as i set accepted_at = now() where i.id = v_invitation.id;
+  return query
+  insert into public.sms_members as m (user_id, member_id, role, email)
+  values (v_invitation.user_id, auth.uid(), v_invitation.role, v_email)
+  on conflict (user_id, member_id) do update set role = excluded.role, email = excluded.email
+  returning m.*;
+end;
+$$;
+comment on function public.accept_sms_invitation(uuid) is
+  'Makes the caller a member and returns the row. PT403: the invitation is for another address, or '
+  'the caller''s is not confirmed. PT404: no such invitation. PT409: used or expired.';
+
+create function public.remove_sms_member(p_member_id uuid, p_user_id uuid default auth.uid())
+returns void language plpgsql security definer set search_path = '' as $$
+begin
+  perform sms.require_role(p_user_id, 'admin');
+  if p_member_id = p_user_id then
+    raise exception using errcode = 'PT422', message = 'The owner cannot be removed',
+      hint = 'The account is theirs.';
+  end if;
+  delete from public.sms_members as m where m.user_id = p_user_id and m.member_id = p_member_id;
+  if not found then
+    raise exception using errcode = 'PT404', message = 'There is no such member',
+      hint = 'get_sms_team() lists them.';
+  end if;
+end;
+$$;
+comment on function public.remove_sms_member(uuid, uuid) is
+  'Ends a membership; what was assigned to that person is unassigned. PT403: the caller is no '
+  'admin. PT404: no such member. PT422: the owner.';
+
+create function public.leave_sms_account(p_user_id uuid)
+returns void language plpgsql security definer set search_path = '' as $$
+begin
+  if p_user_id = auth.uid() then
+    raise exception using errcode = 'PT422', message = 'The owner cannot leave the account',
+      hint = 'The account is yours.';
+  end if;
+  delete from public.sms_members as m where m.user_id = p_user_id and m.member_id = auth.uid();
+  if not found then
+    raise exception using errcode = 'PT404', message = 'There is no such account',
+      hint = 'get_sms_accounts() lists yours.';
+  end if;
+end;
+$$;
+comment on function public.leave_sms_account(uuid) is
+  'Ends the caller''s membership. PT404: the caller is no member. PT422: the caller is the owner.';
+
+-- What was a former member's is nobody's.
+create function sms.after_member_left()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  update public.sms_conversations as c set assigned_to = null
+  where c.user_id = old.user_id and c.assigned_to = old.member_id;
+  return null;
+end;
+$$;
+
+create trigger sms_members_after_left
+  after delete on public.sms_members
+  for each row execute function sms.after_member_left();
+
+create function public.assign_sms_conversation(p_conversation_id uuid, p_member_id uuid)
+returns setof public.sms_conversations
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_user_id uuid;
+begin
+  select c.user_id into v_user_id from public.sms_conversations as c
+  where c.id = p_conversation_id
+    and (auth.uid() is null or c.user_id in (select sms.account_ids('agent')))
+  for no key update;
+  if not found then
+    raise exception using errcode = 'PT404', message = 'There is no such conversation',
+      hint = 'It may have been erased, or it belongs to somebody else.';
+  elsif p_member_id is not null and p_member_id <> v_user_id and not exists (
+    select from public.sms_members as m
+    where m.user_id = v_user_id and m.member_id = p_member_id
+  ) then
+    raise exception using errcode = 'PT422', message = 'This person is no member of the account',
+      hint = 'get_sms_team() lists who is; null assigns the conversation to nobody.';
+  end if;
+  return query
+  update public.sms_conversations as c set assigned_to = p_member_id
+  where c.id = p_conversation_id
+  returning c.*;
+end;
+$$;
+comment on function public.assign_sms_conversation(uuid, uuid) is
+  'Gives a conversation to the owner or a member, or with null to nobody, and returns it. The first '
+  'message of a human takes an unassigned one by itself. PT404: no such conversation. PT422: not '
+  'a member.';
+
 -- 90_access.sql ===================================================================================
 
 -- Who may see or call what, on one page. What is not named here nobody may see or call.
@@ -5211,6 +5629,9 @@ alter table public.sms_hourly_stats enable row level security;
 alter table sms.contact_digits enable row level security;
 alter table sms.maintenance enable row level security;
 alter table sms.human_messages enable row level security;
+alter table public.sms_members enable row level security;
+alter table public.sms_invitations enable row level security;
+alter table public.sms_config_versions enable row level security;
 
 revoke all on table
   sms.policy,
@@ -5232,7 +5653,10 @@ revoke all on table
   sms.contact_digits,
   sms.maintenance,
   sms.human_messages,
-  public.sms_export
+  public.sms_export,
+  public.sms_members,
+  public.sms_invitations,
+  public.sms_config_versions
   from public, anon, authenticated, service_role;
 revoke all on sequence
   public.sms_messages_id_seq,
@@ -5275,54 +5699,77 @@ grant select, insert, update, delete on table public.sms_daily_stats, public.sms
   to service_role;
 grant select on table public.sms_inbox, public.sms_export to authenticated, service_role;
 grant select, delete on table sms.human_messages to service_role;
+grant select on table public.sms_members, public.sms_config_versions to authenticated;
+grant update (role) on table public.sms_members to authenticated;
+grant select, delete on table public.sms_invitations to authenticated;
+grant select, insert, update, delete on table public.sms_members, public.sms_invitations,
+  public.sms_config_versions to service_role;
 grant select, update on table sms.maintenance to service_role;
 
 -- Rows.
 
 create policy "The gateway reads it" on sms.policy for select to service_role using (true);
-create policy "Owners read their own numbers" on public.sms_configs
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy "Owners change their own numbers" on public.sms_configs
+create policy "Members read their accounts' numbers" on public.sms_configs
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Admins change their accounts' numbers" on public.sms_configs
   for update to authenticated
-  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
-create policy "Owners read their own conversations" on public.sms_conversations
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy "Owners change their own conversations" on public.sms_conversations
+  using (user_id = any (array(select sms.account_ids('admin'))))
+  with check (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Members read their accounts' conversations" on public.sms_conversations
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members change their accounts' conversations" on public.sms_conversations
   for update to authenticated
-  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
-create policy "Owners read their own messages" on public.sms_messages
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy "Owners write their own messages" on public.sms_messages
-  for insert to authenticated with check (user_id = (select auth.uid()));
+  using (user_id = any (array(select sms.account_ids('agent'))))
+  with check (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members read their accounts' messages" on public.sms_messages
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members write their accounts' messages" on public.sms_messages
+  for insert to authenticated
+  with check (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Everybody signed in reads it" on public.sms_error_codes
   for select to authenticated using (true);
-create policy "Owners read their own opt-outs" on public.sms_opt_outs
-  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Members read their accounts' opt-outs" on public.sms_opt_outs
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Everybody signed in reads it" on public.sms_phrases
   for select to authenticated using (true);
 create policy "Everybody signed in reads it" on public.sms_synonyms
   for select to authenticated using (true);
 create policy "Everybody signed in reads it" on public.sms_canned_replies
   for select to authenticated using (true);
-create policy "Owners read their own keyword replies" on public.sms_keyword_replies
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy "Owners write their own keyword replies" on public.sms_keyword_replies
-  for insert to authenticated with check (user_id = (select auth.uid()));
-create policy "Owners change their own keyword replies" on public.sms_keyword_replies
+create policy "Members read their accounts' keyword replies" on public.sms_keyword_replies
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Admins write their accounts' keyword replies" on public.sms_keyword_replies
+  for insert to authenticated
+  with check (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Admins change their accounts' keyword replies" on public.sms_keyword_replies
   for update to authenticated
-  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
-create policy "Owners delete their own keyword replies" on public.sms_keyword_replies
-  for delete to authenticated using (user_id = (select auth.uid()));
-create policy "Owners read their own statistics" on public.sms_daily_stats
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy "Owners read their own statistics" on public.sms_hourly_stats
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy "Users join their own topic" on realtime.messages
+  using (user_id = any (array(select sms.account_ids('admin'))))
+  with check (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Admins delete their accounts' keyword replies" on public.sms_keyword_replies
+  for delete to authenticated using (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Members read their accounts' statistics" on public.sms_daily_stats
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members read their accounts' statistics" on public.sms_hourly_stats
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members join the topics of their accounts" on realtime.messages
   for select to authenticated
   using (
     realtime.messages.extension = 'broadcast'
-    and (select realtime.topic()) = 'sms:user:' || (select auth.uid())::text
+    and (select realtime.topic()) = any (
+      array(select 'sms:user:' || a.id from sms.account_ids('agent') as a (id))
+    )
   );
+create policy "Members read their accounts' versions" on public.sms_config_versions
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members see who works with them" on public.sms_members
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Admins change their members' roles" on public.sms_members
+  for update to authenticated using (user_id = any (array(select sms.account_ids('admin'))))
+  with check (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Admins see their invitations" on public.sms_invitations
+  for select to authenticated using (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Admins withdraw their invitations" on public.sms_invitations
+  for delete to authenticated using (user_id = any (array(select sms.account_ids('admin'))));
 create policy "The gateway clears it" on sms.human_messages
   for all to service_role using (true);
 create policy "The gateway uses it" on sms.maintenance
@@ -5336,8 +5783,12 @@ grant execute on all functions in schema sms to service_role;
 revoke execute on function
   sms.refuse_invalid(),
   sms.check_ceilings(),
+  sms.count_config_version(),
+  sms.keep_config_version(),
   sms.check_time_zone(),
-  sms.count_keyword_replies(),
+  sms.admit_keyword_reply(),
+  sms.after_member_left(),
+  sms.require_role(uuid, text),
   sms.count_human_message(uuid, timestamptz),
   sms.no_counts(uuid, uuid, timestamptz),
   sms.add_hour(uuid, uuid, timestamptz, integer, integer, integer),
@@ -5370,10 +5821,20 @@ grant execute on function
   sms.search_words(uuid, bigint, text),
   sms.disarm(text)
   to authenticated;
+-- Policies ask it for the caller.
+grant execute on function sms.account_ids(text) to authenticated;
 
 -- Functions of the Data API.
 
 revoke all on function
+  public.restore_sms_config_version(uuid, integer),
+  public.get_sms_accounts(),
+  public.get_sms_team(uuid),
+  public.invite_sms_member(text, text, uuid),
+  public.accept_sms_invitation(uuid),
+  public.remove_sms_member(uuid, uuid),
+  public.leave_sms_account(uuid),
+  public.assign_sms_conversation(uuid, uuid),
   public.set_sms_opt_out(uuid, text, boolean, text),
   public.ingest_sms(jsonb, timestamptz),
   public.claim_sms_work(text, uuid, interval),
@@ -5389,7 +5850,7 @@ revoke all on function
   public.close_sms_conversation(uuid),
   public.mark_sms_read(uuid, bigint),
   public.get_sms_conversation_history(uuid, integer, bigint),
-  public.search_sms(text, integer, bigint),
+  public.search_sms(text, integer, bigint, uuid),
   public.get_user_sms_stats(uuid),
   public.get_sms_stats(),
   public.get_sms_engagement_metrics(integer),
@@ -5412,6 +5873,12 @@ revoke all on function
 
 -- The gateway.
 grant execute on function
+  public.restore_sms_config_version(uuid, integer),
+  public.get_sms_team(uuid),
+  public.invite_sms_member(text, text, uuid),
+  public.remove_sms_member(uuid, uuid),
+  public.assign_sms_conversation(uuid, uuid),
+  public.get_sms_accounts(),
   public.set_sms_opt_out(uuid, text, boolean, text),
   public.ingest_sms(jsonb, timestamptz),
   public.claim_sms_work(text, uuid, interval),
@@ -5427,7 +5894,7 @@ grant execute on function
   public.close_sms_conversation(uuid),
   public.mark_sms_read(uuid, bigint),
   public.get_sms_conversation_history(uuid, integer, bigint),
-  public.search_sms(text, integer, bigint),
+  public.search_sms(text, integer, bigint, uuid),
   public.get_user_sms_stats(uuid),
   public.get_sms_stats(),
   public.get_sms_engagement_metrics(integer),
@@ -5448,13 +5915,21 @@ grant execute on function
   public.get_sms_setup()
   to service_role;
 
--- Signed-in owners, under row level security.
+-- Signed-in users: under row level security, or asking for the caller's role themselves.
 grant execute on function
+  public.restore_sms_config_version(uuid, integer),
+  public.get_sms_accounts(),
+  public.get_sms_team(uuid),
+  public.invite_sms_member(text, text, uuid),
+  public.accept_sms_invitation(uuid),
+  public.remove_sms_member(uuid, uuid),
+  public.leave_sms_account(uuid),
+  public.assign_sms_conversation(uuid, uuid),
   public.send_sms(uuid, text, uuid),
   public.close_sms_conversation(uuid),
   public.mark_sms_read(uuid, bigint),
   public.get_sms_conversation_history(uuid, integer, bigint),
-  public.search_sms(text, integer, bigint),
+  public.search_sms(text, integer, bigint, uuid),
   public.get_user_sms_stats(uuid),
   public.get_sms_stats(),
   public.get_sms_engagement_metrics(integer)

@@ -34,6 +34,7 @@ create table public.sms_configs (
   suspended_reason text,
   backfilled_until timestamptz not null default now(),
   backfill_due_at timestamptz not null default now(),
+  version integer not null default 1,
   created_at timestamptz not null default now(),
   constraint sms_configs_pkey primary key (id),
   constraint sms_configs_id_user_id_key unique (id, user_id),
@@ -115,6 +116,8 @@ comment on column public.sms_configs.addresses is
   'Other addresses that mean this number, such as the sender id of an RCS agent (rcs:my_agent).';
 comment on column public.sms_configs.answer_groups is
   'Also answer group messages (MMS with further recipients); the reply goes to the sender alone.';
+comment on column public.sms_configs.version is
+  'Counts the changes of behaviour; sms_config_versions holds each.';
 comment on column public.sms_configs.temperature is 'Null: not sent to the model.';
 comment on column public.sms_configs.history_limit is
   'How many of the last texts the model is shown.';
@@ -252,3 +255,98 @@ begin
   return v_end at time zone p_config.time_zone;
 end;
 $$;
+
+-- Each behaviour that a number has had.
+
+create table public.sms_config_versions (
+  config_id uuid not null,
+  user_id uuid not null,
+  version integer not null,
+  settings jsonb not null,
+  changed_by uuid,
+  created_at timestamptz not null default now(),
+  constraint sms_config_versions_pkey primary key (config_id, version),
+  constraint sms_config_versions_config_id_fkey foreign key (config_id, user_id)
+    references public.sms_configs (id, user_id) on delete cascade
+);
+create index sms_config_versions_user_id_idx
+  on public.sms_config_versions (user_id, config_id, version desc);
+
+comment on table public.sms_config_versions is
+  'What a number''s settings were after each change, the newest 200: sms_messages.config_version '
+  'says which of them a reply was made with. restore_sms_config_version brings one back.';
+comment on column public.sms_config_versions.settings is
+  'The columns of sms_configs that say how it behaves.';
+comment on column public.sms_config_versions.changed_by is
+  'The owner or member who changed it; null: a program with the secret key.';
+
+-- What of a number's row is behaviour, and not whose it is or how it fares.
+create function sms.behaviour(p_config public.sms_configs)
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  return to_jsonb(p_config) - array[
+    'id', 'user_id', 'phone_number', 'messaging_service_sid', 'addresses', 'version',
+    'suspended_until', 'suspended_reason', 'backfilled_until', 'backfill_due_at', 'created_at'
+  ];
+end;
+$$;
+
+-- A change of behaviour is another version.
+create function sms.count_config_version()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  new.version := old.version + (sms.behaviour(new) <> sms.behaviour(old))::int;
+  return new;
+end;
+$$;
+
+create trigger sms_configs_count_version
+  before update on public.sms_configs
+  for each row execute function sms.count_config_version();
+
+-- Keeps the version that a change made.
+create function sms.keep_config_version()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  insert into public.sms_config_versions (config_id, user_id, version, settings, changed_by)
+  values (new.id, new.user_id, new.version, sms.behaviour(new), auth.uid());
+  delete from public.sms_config_versions as v
+  where v.config_id = new.id and v.version <= new.version - 200;
+  return null;
+end;
+$$;
+
+create trigger sms_configs_keep_first_version
+  after insert on public.sms_configs
+  for each row execute function sms.keep_config_version();
+
+create trigger sms_configs_keep_version
+  after update on public.sms_configs
+  for each row when (old.version <> new.version) execute function sms.keep_config_version();
+
+create function public.restore_sms_config_version(p_config_id uuid, p_version integer)
+returns setof public.sms_configs language plpgsql security definer set search_path = '' as $$
+declare
+  v_version public.sms_config_versions;
+  v_columns text;
+begin
+  select v.* into v_version from public.sms_config_versions as v
+  where v.config_id = p_config_id and v.version = p_version
+    and (auth.uid() is null or v.user_id in (select sms.account_ids('agent')));
+  if not found then
+    raise exception using errcode = 'PT404', message = 'There is no such version',
+      hint = 'sms_config_versions lists the versions of your numbers.';
+  end if;
+  perform sms.require_role(v_version.user_id, 'admin');
+  select string_agg(format('%I', k.name), ', ') into v_columns
+  from jsonb_object_keys(v_version.settings) as k (name);
+  return query execute format(
+    'update public.sms_configs as f set (%s) = (
+       select %s from jsonb_populate_record(f, $1)
+     ) where f.id = $2 returning f.*', v_columns, v_columns
+  ) using v_version.settings, p_config_id;
+end;
+$$;
+comment on function public.restore_sms_config_version(uuid, integer) is
+  'Gives a number the settings of an earlier version, as a new version, and returns its row. PT403: '
+  'the caller is no admin. PT404: no such version.';

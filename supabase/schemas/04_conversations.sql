@@ -12,6 +12,7 @@ create table public.sms_conversations (
   auto_reply boolean not null default true,
   paused_until timestamptz,
   wants_human boolean not null default false,
+  assigned_to uuid,
   last_incoming_id bigint,
   last_message_at timestamptz not null default now(),
   read_up_to_id bigint not null default 0,
@@ -26,6 +27,7 @@ create table public.sms_conversations (
   lease_id uuid,
   leased_until timestamptz,
   leased_for text,
+  leased_context jsonb,
   constraint sms_conversations_pkey primary key (id, user_id),
   constraint sms_conversations_config_id_fkey foreign key (config_id, user_id)
     references public.sms_configs (id, user_id) on delete cascade,
@@ -68,6 +70,8 @@ comment on column public.sms_conversations.paused_until is
   'The AI is silent until then; set when a human writes.';
 comment on column public.sms_conversations.wants_human is
   'The contact asked for a human; taken back when one writes.';
+comment on column public.sms_conversations.assigned_to is
+  'The owner or member who has it; null: nobody.';
 comment on column public.sms_conversations.last_incoming_id is 'The contact''s newest text.';
 comment on column public.sms_conversations.read_up_to_id is
   'The newest message its owner has seen.';
@@ -82,4 +86,6 @@ comment on column public.sms_conversations.reply_error is
   'Why the last owed answer was not given, or its last attempt failed.';
 comment on column public.sms_conversations.send_due_at is
   'When an open message is next to be sent or looked up; null: none is open.';
+comment on column public.sms_conversations.leased_context is
+  'What the reply being generated is made with: {version of the settings}.';
 comment on column public.sms_conversations.lease_id is 'The worker''s id for the job it holds.';

@@ -7,6 +7,7 @@ create table public.sms_messages (
   user_id uuid not null default auth.uid(),
   direction text not null default 'outgoing',
   author text not null default 'human',
+  sent_by uuid,
   message_content text not null,
   message_sid text,
   status text not null default 'queued',
@@ -17,6 +18,7 @@ create table public.sms_messages (
   encoding text,
   segments smallint,
   model text,
+  config_version integer,
   prompt_tokens integer,
   completion_tokens integer,
   generation_ms integer,
@@ -122,6 +124,8 @@ comment on table public.sms_messages is
   'up.';
 comment on column public.sms_messages.author is
   'contact, ai, human (a row of its owner) or system (fallback and notices).';
+comment on column public.sms_messages.sent_by is
+  'Human rows: the owner or member who wrote it; null: a program with the secret key.';
 comment on column public.sms_messages.message_sid is
   'Twilio''s MessageSid; null until Twilio has the text.';
 comment on column public.sms_messages.in_reply_to is 'The newest incoming text this answer covers.';
@@ -140,6 +144,8 @@ comment on column public.sms_messages.listed_empty_at is
   'Unknown rows: when a complete listing at Twilio first lacked it.';
 comment on column public.sms_messages.resent_at is
   'When it was last sent again because two listings lacked it.';
+comment on column public.sms_messages.config_version is
+  'AI rows: the version of the settings it was made with (sms_config_versions).';
 comment on column public.sms_messages.channel is
   'How it came: sms, mms, rcs or whatsapp. contact_number is the bare number on each of them.';
 comment on column public.sms_messages.recipients is
@@ -161,7 +167,8 @@ begin
   select c.* into v_conversation from public.sms_conversations as c
   where c.id = new.conversation_id
   for no key update;
-  if not found or auth.uid() <> v_conversation.user_id then
+  if not found or auth.uid() is not null
+    and v_conversation.user_id not in (select sms.account_ids('agent')) then
     raise exception using errcode = 'PT404', message = 'There is no such conversation';
   end if;
 
@@ -173,6 +180,7 @@ begin
     new.response_seconds := sms.response_seconds(new.conversation_id);
   end if;
   if new.author = 'human' then
+    new.sent_by := auth.uid();
     new.occurred_at := new.created_at;
     perform sms.admit_human_message(new, v_conversation);
     if sms.is_opted_out(v_conversation.user_id, v_conversation.contact_number, (

@@ -68,16 +68,21 @@ create trigger sms_keyword_replies_refuse_invalid
   before insert or update on public.sms_keyword_replies
   for each row execute function sms.refuse_invalid();
 
--- A number has so many keywords at most; its row is locked, so that two sessions count one after
--- the other.
-create function sms.count_keyword_replies()
+-- The keyword is its number's account's; a number has so many at most, and its row is locked, so that
+-- two sessions count one after the other.
+create function sms.admit_keyword_reply()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare
   v_ceiling integer := (sms.policy()).keyword_replies_ceiling;
 begin
-  perform from public.sms_configs as f
-  where f.id = new.config_id and f.user_id = new.user_id
+  select f.user_id into new.user_id from public.sms_configs as f
+  where f.id = new.config_id
+    and (auth.uid() is null or f.user_id in (select sms.account_ids('admin')))
   for no key update;
+  if not found then
+    raise exception using errcode = 'PT404', message = 'There is no such number',
+      hint = 'It may have been removed, or you are no admin of its account.';
+  end if;
   if (
     select count(*) from public.sms_keyword_replies as k
     where k.config_id = new.config_id and k.user_id = new.user_id
@@ -90,9 +95,9 @@ begin
 end;
 $$;
 
-create trigger sms_keyword_replies_count
+create trigger sms_keyword_replies_admit
   before insert on public.sms_keyword_replies
-  for each row execute function sms.count_keyword_replies();
+  for each row execute function sms.admit_keyword_reply();
 
 -- The answer that needs no model, {name, content}; null: the model answers, or at claim the gate
 -- says why nobody does. A keyword behind texts that wait for an answer is one of them.

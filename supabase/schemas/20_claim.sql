@@ -446,6 +446,10 @@ begin
   update public.sms_conversations as c
   set lease_id = p_lease_id, leased_until = p_until, leased_for = p_for,
     reply_attempts = c.reply_attempts + (p_for = 'reply')::int,
+    leased_context = case when p_for = 'reply' then (
+      select jsonb_build_object('version', f.version) from public.sms_configs as f
+      where f.id = c.config_id
+    ) end,
     send_due_at = case when c.send_due_at is not null then sms.send_due(c.id) end
   where c.id = p_conversation_id
   returning c.* into v_conversation;

@@ -59,6 +59,7 @@ begin
   set last_message_at = greatest(c.last_message_at, new.created_at),
     paused_until = new.created_at + f.takeover_pause,
     wants_human = false,
+    assigned_to = coalesce(c.assigned_to, new.sent_by),
     reply_due_at = null,
     waiting_since = null,
     reply_attempts = 0,

@@ -20,6 +20,7 @@ select
   c.auto_reply,
   c.paused_until,
   c.wants_human,
+  c.assigned_to,
   c.read_up_to_id,
   c.last_message_at,
   c.created_at,

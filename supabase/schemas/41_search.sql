@@ -50,11 +50,12 @@ comment on table sms.contact_digits is
   'Every ending of each contact''s number, so that its beginnings are all parts of the number.';
 
 create function public.search_sms(
-  p_query text, p_limit integer default 20, p_before_id bigint default null
+  p_query text, p_limit integer default 20, p_before_id bigint default null,
+  p_user_id uuid default auth.uid()
 )
 returns setof public.sms_messages language plpgsql stable security definer set search_path = '' as $$
 declare
-  v_user_id uuid := auth.uid();
+  v_user_id uuid := p_user_id;
   v_limit integer := least(coalesce(p_limit, 20), 100);
   v_before_id bigint := coalesce(p_before_id, 9223372036854775807);
   v_words text[] := array(
@@ -70,9 +71,10 @@ begin
       hint = 'Ask for 1 or more; null is 20.';
   end if;
   if v_user_id is null then
-    raise exception using errcode = 'PT422', message = 'search_sms searches the texts of a user',
-      hint = 'Call it with the session of a signed-in user.';
+    raise exception using errcode = 'PT422', message = 'search_sms searches the messages of an account',
+      hint = 'Call it with the session of a signed-in user, or name p_user_id.';
   end if;
+  perform sms.require_role(v_user_id, 'agent');
   if cardinality(v_words) > 0 then
     v_ids := sms.search_messages(v_user_id, v_words, v_limit, v_before_id);
   end if;
@@ -85,12 +87,12 @@ begin
     limit v_limit;
 end;
 $$;
-comment on function public.search_sms(text, integer, bigint) is
-  'The caller''s texts that have all the words of p_query, or words that begin with them, whatever '
+comment on function public.search_sms(text, integer, bigint, uuid) is
+  'The texts of an account (p_user_id, by default the caller''s own) that have all the words of p_query, or words that begin with them, whatever '
   'their case and accents; for three digits or more also the newest message of each conversation '
   'whose contact''s number has them in a row. Newest first; the next page is asked for with the '
-  'last id as p_before_id. p_limit 1 to 100. Nothing to search for finds nothing. PT422: there is '
-  'no user (the service role has none).';
+  'last id as p_before_id. p_limit 1 to 100. Nothing to search for finds nothing. PT404: not an '
+  'account of the caller. PT422: no account is named, or p_limit is less than 1.';
 
 -- Ids of the newest texts with all these words, newest first.
 create function sms.search_messages(

@@ -106,8 +106,8 @@ language plpgsql stable set search_path = '' as $$
 begin
   if p_user_id is distinct from auth.uid() and p_user_id is not null
     and not exists (select from public.sms_configs as f where f.user_id = p_user_id) then
-    raise exception using errcode = 'PT404', message = 'There is no such user',
-      hint = 'Without p_user_id it is the caller.';
+    raise exception using errcode = 'PT404', message = 'There is no such account',
+      hint = 'Without p_user_id it is the caller''s own; get_sms_accounts() lists others.';
   end if;
   return query
   with ever as (
@@ -149,8 +149,8 @@ begin
 end;
 $$;
 comment on function public.get_user_sms_stats(uuid) is
-  'One row of a user''s totals, as get_sms_stats. PT404: no such user, or not the caller; the '
-  'service role may ask for any.';
+  'One row of an account''s totals, as get_sms_stats; by default the caller''s own. PT404: not an '
+  'account of the caller; the service role may ask for any.';
 
 create function public.get_sms_stats()
 returns table (

@@ -2,8 +2,8 @@
 -- hears one asks the Data API. Payloads hold ids, direction and status only, because
 -- realtime.messages keeps them for days.
 --
--- Topic sms:worker has no policy, so the service role alone may join it. Topic sms:user:<uid> is
--- for that user.
+-- Topic sms:worker has no policy, so the service role alone may join it. Topic sms:user:<account>
+-- is for the account's owner and members.
 
 -- Tells the workers in how many seconds there is work. realtime.send turns every error into a
 -- warning, and the lock timeout keeps a locked realtime.messages from stopping a text.
@@ -79,11 +79,13 @@ end;
 $$;
 
 create trigger sms_conversations_announce_state
-  after update of status, auto_reply, paused_until, wants_human, read_up_to_id
+  after update of status, auto_reply, paused_until, wants_human, assigned_to, read_up_to_id
   on public.sms_conversations
   for each row when (
-    (old.status, old.auto_reply, old.paused_until, old.wants_human, old.read_up_to_id)
+    (old.status, old.auto_reply, old.paused_until, old.wants_human, old.assigned_to,
+      old.read_up_to_id)
       is distinct from
-    (new.status, new.auto_reply, new.paused_until, new.wants_human, new.read_up_to_id)
+    (new.status, new.auto_reply, new.paused_until, new.wants_human, new.assigned_to,
+      new.read_up_to_id)
   )
   execute function sms.announce_conversation();

@@ -26,6 +26,9 @@ alter table public.sms_hourly_stats enable row level security;
 alter table sms.contact_digits enable row level security;
 alter table sms.maintenance enable row level security;
 alter table sms.human_messages enable row level security;
+alter table public.sms_members enable row level security;
+alter table public.sms_invitations enable row level security;
+alter table public.sms_config_versions enable row level security;
 
 revoke all on table
   sms.policy,
@@ -47,7 +50,10 @@ revoke all on table
   sms.contact_digits,
   sms.maintenance,
   sms.human_messages,
-  public.sms_export
+  public.sms_export,
+  public.sms_members,
+  public.sms_invitations,
+  public.sms_config_versions
   from public, anon, authenticated, service_role;
 revoke all on sequence
   public.sms_messages_id_seq,
@@ -90,54 +96,77 @@ grant select, insert, update, delete on table public.sms_daily_stats, public.sms
   to service_role;
 grant select on table public.sms_inbox, public.sms_export to authenticated, service_role;
 grant select, delete on table sms.human_messages to service_role;
+grant select on table public.sms_members, public.sms_config_versions to authenticated;
+grant update (role) on table public.sms_members to authenticated;
+grant select, delete on table public.sms_invitations to authenticated;
+grant select, insert, update, delete on table public.sms_members, public.sms_invitations,
+  public.sms_config_versions to service_role;
 grant select, update on table sms.maintenance to service_role;
 
 -- Rows.
 
 create policy "The gateway reads it" on sms.policy for select to service_role using (true);
-create policy "Owners read their own numbers" on public.sms_configs
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy "Owners change their own numbers" on public.sms_configs
+create policy "Members read their accounts' numbers" on public.sms_configs
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Admins change their accounts' numbers" on public.sms_configs
   for update to authenticated
-  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
-create policy "Owners read their own conversations" on public.sms_conversations
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy "Owners change their own conversations" on public.sms_conversations
+  using (user_id = any (array(select sms.account_ids('admin'))))
+  with check (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Members read their accounts' conversations" on public.sms_conversations
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members change their accounts' conversations" on public.sms_conversations
   for update to authenticated
-  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
-create policy "Owners read their own messages" on public.sms_messages
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy "Owners write their own messages" on public.sms_messages
-  for insert to authenticated with check (user_id = (select auth.uid()));
+  using (user_id = any (array(select sms.account_ids('agent'))))
+  with check (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members read their accounts' messages" on public.sms_messages
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members write their accounts' messages" on public.sms_messages
+  for insert to authenticated
+  with check (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Everybody signed in reads it" on public.sms_error_codes
   for select to authenticated using (true);
-create policy "Owners read their own opt-outs" on public.sms_opt_outs
-  for select to authenticated using (user_id = (select auth.uid()));
+create policy "Members read their accounts' opt-outs" on public.sms_opt_outs
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Everybody signed in reads it" on public.sms_phrases
   for select to authenticated using (true);
 create policy "Everybody signed in reads it" on public.sms_synonyms
   for select to authenticated using (true);
 create policy "Everybody signed in reads it" on public.sms_canned_replies
   for select to authenticated using (true);
-create policy "Owners read their own keyword replies" on public.sms_keyword_replies
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy "Owners write their own keyword replies" on public.sms_keyword_replies
-  for insert to authenticated with check (user_id = (select auth.uid()));
-create policy "Owners change their own keyword replies" on public.sms_keyword_replies
+create policy "Members read their accounts' keyword replies" on public.sms_keyword_replies
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Admins write their accounts' keyword replies" on public.sms_keyword_replies
+  for insert to authenticated
+  with check (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Admins change their accounts' keyword replies" on public.sms_keyword_replies
   for update to authenticated
-  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
-create policy "Owners delete their own keyword replies" on public.sms_keyword_replies
-  for delete to authenticated using (user_id = (select auth.uid()));
-create policy "Owners read their own statistics" on public.sms_daily_stats
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy "Owners read their own statistics" on public.sms_hourly_stats
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy "Users join their own topic" on realtime.messages
+  using (user_id = any (array(select sms.account_ids('admin'))))
+  with check (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Admins delete their accounts' keyword replies" on public.sms_keyword_replies
+  for delete to authenticated using (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Members read their accounts' statistics" on public.sms_daily_stats
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members read their accounts' statistics" on public.sms_hourly_stats
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members join the topics of their accounts" on realtime.messages
   for select to authenticated
   using (
     realtime.messages.extension = 'broadcast'
-    and (select realtime.topic()) = 'sms:user:' || (select auth.uid())::text
+    and (select realtime.topic()) = any (
+      array(select 'sms:user:' || a.id from sms.account_ids('agent') as a (id))
+    )
   );
+create policy "Members read their accounts' versions" on public.sms_config_versions
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members see who works with them" on public.sms_members
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Admins change their members' roles" on public.sms_members
+  for update to authenticated using (user_id = any (array(select sms.account_ids('admin'))))
+  with check (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Admins see their invitations" on public.sms_invitations
+  for select to authenticated using (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Admins withdraw their invitations" on public.sms_invitations
+  for delete to authenticated using (user_id = any (array(select sms.account_ids('admin'))));
 create policy "The gateway clears it" on sms.human_messages
   for all to service_role using (true);
 create policy "The gateway uses it" on sms.maintenance
@@ -151,8 +180,12 @@ grant execute on all functions in schema sms to service_role;
 revoke execute on function
   sms.refuse_invalid(),
   sms.check_ceilings(),
+  sms.count_config_version(),
+  sms.keep_config_version(),
   sms.check_time_zone(),
-  sms.count_keyword_replies(),
+  sms.admit_keyword_reply(),
+  sms.after_member_left(),
+  sms.require_role(uuid, text),
   sms.count_human_message(uuid, timestamptz),
   sms.no_counts(uuid, uuid, timestamptz),
   sms.add_hour(uuid, uuid, timestamptz, integer, integer, integer),
@@ -185,10 +218,20 @@ grant execute on function
   sms.search_words(uuid, bigint, text),
   sms.disarm(text)
   to authenticated;
+-- Policies ask it for the caller.
+grant execute on function sms.account_ids(text) to authenticated;
 
 -- Functions of the Data API.
 
 revoke all on function
+  public.restore_sms_config_version(uuid, integer),
+  public.get_sms_accounts(),
+  public.get_sms_team(uuid),
+  public.invite_sms_member(text, text, uuid),
+  public.accept_sms_invitation(uuid),
+  public.remove_sms_member(uuid, uuid),
+  public.leave_sms_account(uuid),
+  public.assign_sms_conversation(uuid, uuid),
   public.set_sms_opt_out(uuid, text, boolean, text),
   public.ingest_sms(jsonb, timestamptz),
   public.claim_sms_work(text, uuid, interval),
@@ -204,7 +247,7 @@ revoke all on function
   public.close_sms_conversation(uuid),
   public.mark_sms_read(uuid, bigint),
   public.get_sms_conversation_history(uuid, integer, bigint),
-  public.search_sms(text, integer, bigint),
+  public.search_sms(text, integer, bigint, uuid),
   public.get_user_sms_stats(uuid),
   public.get_sms_stats(),
   public.get_sms_engagement_metrics(integer),
@@ -227,6 +270,12 @@ revoke all on function
 
 -- The gateway.
 grant execute on function
+  public.restore_sms_config_version(uuid, integer),
+  public.get_sms_team(uuid),
+  public.invite_sms_member(text, text, uuid),
+  public.remove_sms_member(uuid, uuid),
+  public.assign_sms_conversation(uuid, uuid),
+  public.get_sms_accounts(),
   public.set_sms_opt_out(uuid, text, boolean, text),
   public.ingest_sms(jsonb, timestamptz),
   public.claim_sms_work(text, uuid, interval),
@@ -242,7 +291,7 @@ grant execute on function
   public.close_sms_conversation(uuid),
   public.mark_sms_read(uuid, bigint),
   public.get_sms_conversation_history(uuid, integer, bigint),
-  public.search_sms(text, integer, bigint),
+  public.search_sms(text, integer, bigint, uuid),
   public.get_user_sms_stats(uuid),
   public.get_sms_stats(),
   public.get_sms_engagement_metrics(integer),
@@ -263,13 +312,21 @@ grant execute on function
   public.get_sms_setup()
   to service_role;
 
--- Signed-in owners, under row level security.
+-- Signed-in users: under row level security, or asking for the caller's role themselves.
 grant execute on function
+  public.restore_sms_config_version(uuid, integer),
+  public.get_sms_accounts(),
+  public.get_sms_team(uuid),
+  public.invite_sms_member(text, text, uuid),
+  public.accept_sms_invitation(uuid),
+  public.remove_sms_member(uuid, uuid),
+  public.leave_sms_account(uuid),
+  public.assign_sms_conversation(uuid, uuid),
   public.send_sms(uuid, text, uuid),
   public.close_sms_conversation(uuid),
   public.mark_sms_read(uuid, bigint),
   public.get_sms_conversation_history(uuid, integer, bigint),
-  public.search_sms(text, integer, bigint),
+  public.search_sms(text, integer, bigint, uuid),
   public.get_user_sms_stats(uuid),
   public.get_sms_stats(),
   public.get_sms_engagement_metrics(integer)

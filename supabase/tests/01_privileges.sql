@@ -43,6 +43,12 @@ select set_eq(
     ('public.sms_inbox', 'service_role', 'select'),
     ('public.sms_keyword_replies', 'authenticated', 'delete select'),
     ('public.sms_keyword_replies', 'service_role', 'delete insert select update'),
+    ('public.sms_members', 'authenticated', 'select'),
+    ('public.sms_members', 'service_role', 'delete insert select update'),
+    ('public.sms_invitations', 'authenticated', 'delete select'),
+    ('public.sms_invitations', 'service_role', 'delete insert select update'),
+    ('public.sms_config_versions', 'authenticated', 'select'),
+    ('public.sms_config_versions', 'service_role', 'delete insert select update'),
     ('public.sms_messages', 'authenticated', 'select'),
     ('public.sms_messages', 'service_role', 'delete insert select update'),
     ('public.sms_synonyms', 'authenticated', 'select'),
@@ -77,6 +83,9 @@ select set_eq(
     ('public.sms_export', 'v'),
     ('public.sms_inbox', 'v'),
     ('public.sms_keyword_replies', 'r'),
+    ('public.sms_members', 'r'),
+    ('public.sms_invitations', 'r'),
+    ('public.sms_config_versions', 'r'),
     ('public.sms_messages', 'r'),
     ('public.sms_messages_id_seq', 'S'),
     ('public.sms_synonyms', 'r'),
@@ -124,6 +133,7 @@ select set_eq(
       ]),
       ('sms_keyword_replies', 'insert', array['config_id', 'keyword', 'answer']),
       ('sms_keyword_replies', 'update', array['keyword', 'answer']),
+      ('sms_members', 'update', array['role']),
       ('sms_messages', 'insert', array['conversation_id', 'message_content', 'client_ref'])
     ) as t (name, command, columns)
     cross join lateral unnest(t.columns) as c (name)$$,
@@ -147,6 +157,14 @@ select set_eq(
     from pg_proc as p where p.pronamespace = 'public'::regnamespace$$,
   $$values
     ('add_sms_number', 'service_role', false),
+    ('accept_sms_invitation', 'authenticated', true),
+    ('assign_sms_conversation', 'authenticated service_role', true),
+    ('get_sms_accounts', 'authenticated service_role', true),
+    ('get_sms_team', 'authenticated service_role', true),
+    ('invite_sms_member', 'authenticated service_role', true),
+    ('leave_sms_account', 'authenticated', true),
+    ('remove_sms_member', 'authenticated service_role', true),
+    ('restore_sms_config_version', 'authenticated service_role', true),
     ('claim_sms_backfill', 'service_role', false),
     ('claim_sms_work', 'service_role', false),
     ('cleanup_old_sms_conversations', 'service_role', false),
@@ -181,7 +199,7 @@ select set_eq(
     ('reconcile_sms', 'service_role', false),
     ('maintain_sms', 'service_role', false)
   $$,
-  'functions: these exist, these roles call them, and search_sms alone has its owner''s rights'
+  'functions: these exist, these roles call them, and those that ask for the role themselves run as their owner'
 );
 
 select is_empty(
@@ -193,7 +211,8 @@ select is_empty(
 
 select set_eq(
   $$select name, role from callable where schema = 'sms' and role <> 'service_role'$$,
-  $$values ('normalize', 'authenticated'), ('search_words', 'authenticated'), ('disarm', 'authenticated')$$,
+  $$values ('normalize', 'authenticated'), ('search_words', 'authenticated'), ('disarm', 'authenticated'),
+    ('account_ids', 'authenticated')$$,
   'private functions: a client runs only those that compute a column or an index'
 );
 

@@ -3,7 +3,7 @@
 -- them gets: how many rows, or the error (42501: not allowed at all).
 
 begin;
-select plan(4 * 58 + 1);
+select plan(4 * 64 + 1);
 
 insert into auth.users (id, email) values
   ('aaaaaaaa-0000-4000-8000-00000000000a', 'ada@example.com'),
@@ -64,11 +64,18 @@ insert into play values
   ('delete from public.sms_configs where phone_number = ''+15550001111''', '42501', '42501', '42501', '1'),
 
   ('select from public.sms_keyword_replies', '1', '0', '42501', '1'),
-  ('insert into public.sms_keyword_replies (config_id, keyword, answer) values (''cccccccc-0000-4000-8000-00000000000a'', ''precio'', ''10'')', '1', '23503', '42501', '23502'),
+  ('insert into public.sms_keyword_replies (config_id, keyword, answer) values (''cccccccc-0000-4000-8000-00000000000a'', ''precio'', ''10'')', '1', 'PT404', '42501', '1'),
   ('insert into public.sms_keyword_replies (user_id, config_id, keyword, answer) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''cccccccc-0000-4000-8000-00000000000a'', ''precio'', ''10'')', '42501', '42501', '42501', '1'),
   ('update public.sms_keyword_replies set answer = ''x'' where true', '1', '0', '42501', '1'),
   ('update public.sms_keyword_replies set config_id = config_id where true', '42501', '42501', '42501', '1'),
   ('delete from public.sms_keyword_replies where true', '1', '0', '42501', '1'),
+
+  ('select from public.sms_members', '0', '0', '42501', '0'),
+  ('update public.sms_members set role = ''admin'' where true', '0', '0', '42501', '0'),
+  ('delete from public.sms_members where true', '42501', '42501', '42501', '0'),
+  ('select from public.sms_invitations', '0', '0', '42501', '0'),
+  ('select from public.sms_config_versions where config_id = ''cccccccc-0000-4000-8000-00000000000a''', '1', '0', '42501', '1'),
+  ('update public.sms_config_versions set version = 9 where config_id = ''cccccccc-0000-4000-8000-00000000000a''', '42501', '42501', '42501', '1'),
 
   ('select from public.sms_conversations', '1', '0', '42501', '1'),
   ('select from public.sms_inbox', '1', '0', '42501', '1'),

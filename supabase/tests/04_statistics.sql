@@ -111,7 +111,7 @@ select results_eq(
 );
 select throws_ok(
   $$select public.get_user_sms_stats('aaaaaaaa-0000-4000-8000-00000000000b')$$,
-  'PT404', 'There is no such user', 'Bob''s do not exist for Ada'
+  'PT404', 'There is no such account', 'Bob''s do not exist for Ada'
 );
 
 select pg_temp.become('authenticated', 'c');
@@ -131,7 +131,7 @@ select is(
   1::bigint, 'or whom it names'
 );
 select throws_ok(
-  'select public.get_user_sms_stats(gen_random_uuid())', 'PT404', 'There is no such user',
+  'select public.get_user_sms_stats(gen_random_uuid())', 'PT404', 'There is no such account',
   'but no unknown user'
 );
 

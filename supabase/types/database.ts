@@ -19,30 +19,50 @@ export type Database = {
                   Relationships: [
                     
                   ]
-                },"sms_configs": {
+                },"sms_config_versions": {
                   Row: {
-                    "addresses": (string)[],"answer_groups": boolean,"answer_within": string,"auto_reply": boolean,"backfill_due_at": string,"backfilled_until": string,"bot_reply": string | null,"created_at": string,"fallback_reply": string,"first_reply_notice": string | null,"fold_accents": boolean,"handoff_reply": string | null,"history_limit": number,"id": string,"max_segments": number,"max_tokens": number,"messaging_service_sid": string | null,"number_replies_per_day": number,"openai_model": string,"opt_out_reply": string | null,"phone_number": string,"quiet_from": string | null,"quiet_until": string | null,"rate_limit_reply": string | null,"replies_per_day": number,"replies_per_hour": number,"reply_delay": string,"suspended_reason": string | null,"suspended_until": string | null,"system_prompt": string,"takeover_pause": string,"temperature": number | null,"time_zone": string,"user_id": string
+                    "changed_by": string | null,"config_id": string,"created_at": string,"settings": NonNullable<Json>,"user_id": string,"version": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"phone_number": string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id": string
+                    "changed_by"?: string | null,"config_id": string,"created_at"?: string,"settings": NonNullable<Json>,"user_id": string,"version": number
                   }
                   Update: {
-                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"phone_number"?: string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id"?: string
+                    "changed_by"?: string | null,"config_id"?: string,"created_at"?: string,"settings"?: NonNullable<Json>,"user_id"?: string,"version"?: number
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_config_versions_config_id_fkey"
+      columns: ["config_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_configs"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
+                },"sms_configs": {
+                  Row: {
+                    "addresses": (string)[],"answer_groups": boolean,"answer_within": string,"auto_reply": boolean,"backfill_due_at": string,"backfilled_until": string,"bot_reply": string | null,"created_at": string,"fallback_reply": string,"first_reply_notice": string | null,"fold_accents": boolean,"handoff_reply": string | null,"history_limit": number,"id": string,"max_segments": number,"max_tokens": number,"messaging_service_sid": string | null,"number_replies_per_day": number,"openai_model": string,"opt_out_reply": string | null,"phone_number": string,"quiet_from": string | null,"quiet_until": string | null,"rate_limit_reply": string | null,"replies_per_day": number,"replies_per_hour": number,"reply_delay": string,"suspended_reason": string | null,"suspended_until": string | null,"system_prompt": string,"takeover_pause": string,"temperature": number | null,"time_zone": string,"user_id": string,"version": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"phone_number": string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id": string,"version"?: number
+                  }
+                  Update: {
+                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"phone_number"?: string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id"?: string,"version"?: number
                   }
                   Relationships: [
                     
                   ]
                 },"sms_conversations": {
                   Row: {
-                    "auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_incoming_id": number | null,"last_message_at": string,"lease_id": string | null,"leased_for": string | null,"leased_until": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_attempts": number,"reply_due_at": string | null,"reply_error": string | null,"send_due_at": string | null,"status": string,"superseded": number,"user_id": string,"waiting_since": string | null,"wants_human": boolean
+                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_incoming_id": number | null,"last_message_at": string,"lease_id": string | null,"leased_context": Json | null,"leased_for": string | null,"leased_until": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_attempts": number,"reply_due_at": string | null,"reply_error": string | null,"send_due_at": string | null,"status": string,"superseded": number,"user_id": string,"waiting_since": string | null,"wants_human": boolean
                   }
                   ComputedFields: never
                   Insert: {
-                    "auto_reply"?: boolean,"closed_at"?: string | null,"config_id": string,"contact_number": string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id": string,"waiting_since"?: string | null,"wants_human"?: boolean
+                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"config_id": string,"contact_number": string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id": string,"waiting_since"?: string | null,"wants_human"?: boolean
                   }
                   Update: {
-                    "auto_reply"?: boolean,"closed_at"?: string | null,"config_id"?: string,"contact_number"?: string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id"?: string,"waiting_since"?: string | null,"wants_human"?: boolean
+                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"config_id"?: string,"contact_number"?: string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id"?: string,"waiting_since"?: string | null,"wants_human"?: boolean
                   }
                   Relationships: [
                     {
@@ -139,6 +159,20 @@ isOneToOne: false
       referencedColumns: ["id","user_id"]
     }
                   ]
+                },"sms_invitations": {
+                  Row: {
+                    "accepted_at": string | null,"created_at": string,"email": string,"expires_at": string,"id": string,"invited_by": string,"role": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "accepted_at"?: string | null,"created_at"?: string,"email": string,"expires_at"?: string,"id"?: string,"invited_by": string,"role"?: string,"user_id": string
+                  }
+                  Update: {
+                    "accepted_at"?: string | null,"created_at"?: string,"email"?: string,"expires_at"?: string,"id"?: string,"invited_by"?: string,"role"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
                 },"sms_keyword_replies": {
                   Row: {
                     "answer": string,"config_id": string,"created_at": string,"id": string,"keyword": string,"normalized": string,"user_id": string
@@ -159,16 +193,30 @@ isOneToOne: false
       referencedColumns: ["id","user_id"]
     }
                   ]
-                },"sms_messages": {
+                },"sms_members": {
                   Row: {
-                    "attempts": number,"author": string,"canned_reply": string | null,"channel": string,"client_ref": string | null,"completion_tokens": number | null,"conversation_id": string,"created_at": string,"delivered_at": string | null,"direction": string,"encoding": string | null,"error_code": number | null,"error_message": string | null,"generation_ms": number | null,"id": number,"in_reply_to": number | null,"is_open": boolean,"listed_empty_at": string | null,"media": NonNullable<Json>,"message_content": string,"message_sid": string | null,"model": string | null,"no_reply_reason": string | null,"occurred_at": string,"price": number | null,"price_unit": string | null,"prompt_tokens": number | null,"recipients": (string)[] | null,"resent_at": string | null,"response_seconds": number | null,"segments": number | null,"send_at": string | null,"sending_at": string | null,"status": string,"user_id": string
+                    "created_at": string,"email": string,"member_id": string,"role": string,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"conversation_id": string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content": string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"status"?: string,"user_id"?: string
+                    "created_at"?: string,"email": string,"member_id": string,"role"?: string,"user_id": string
                   }
                   Update: {
-                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"conversation_id"?: string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content"?: string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"status"?: string,"user_id"?: string
+                    "created_at"?: string,"email"?: string,"member_id"?: string,"role"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"sms_messages": {
+                  Row: {
+                    "attempts": number,"author": string,"canned_reply": string | null,"channel": string,"client_ref": string | null,"completion_tokens": number | null,"config_version": number | null,"conversation_id": string,"created_at": string,"delivered_at": string | null,"direction": string,"encoding": string | null,"error_code": number | null,"error_message": string | null,"generation_ms": number | null,"id": number,"in_reply_to": number | null,"is_open": boolean,"listed_empty_at": string | null,"media": NonNullable<Json>,"message_content": string,"message_sid": string | null,"model": string | null,"no_reply_reason": string | null,"occurred_at": string,"price": number | null,"price_unit": string | null,"prompt_tokens": number | null,"recipients": (string)[] | null,"resent_at": string | null,"response_seconds": number | null,"segments": number | null,"send_at": string | null,"sending_at": string | null,"sent_by": string | null,"status": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id": string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content": string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"user_id"?: string
+                  }
+                  Update: {
+                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id"?: string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content"?: string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"user_id"?: string
                   }
                   Relationships: [
                     {
@@ -268,7 +316,7 @@ isOneToOne: false
                   ]
                 },"sms_inbox": {
                   Row: {
-                    "auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_message_at": string,"message_author": string | null,"message_content": string | null,"message_created_at": string | null,"message_direction": string | null,"message_id": number | null,"message_status": string | null,"paused_until": string | null,"read_up_to_id": number,"status": string,"unread_count": number | null,"user_id": string,"wants_human": boolean
+                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_message_at": string,"message_author": string | null,"message_content": string | null,"message_created_at": string | null,"message_direction": string | null,"message_id": number | null,"message_status": string | null,"paused_until": string | null,"read_up_to_id": number,"status": string,"unread_count": number | null,"user_id": string,"wants_human": boolean
                   }
                   ComputedFields: never
                   Relationships: [
@@ -283,9 +331,56 @@ isOneToOne: false
                 }
           }
           Functions: {
-            "add_sms_number":
+            "accept_sms_invitation":
+{ Args: { "p_invitation_id": string }; Returns: {
+              "created_at": string,
+"email": string,
+"member_id": string,
+"role": string,
+"user_id": string
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "sms_members"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"add_sms_number":
 { Args: { "p_messaging_service_sid"?: string,"p_owner": string,"p_phone_number": string }; Returns: Json
                            },
+"assign_sms_conversation":
+{ Args: { "p_conversation_id": string,"p_member_id": string }; Returns: {
+              "assigned_to": string | null,
+"auto_reply": boolean,
+"closed_at": string | null,
+"config_id": string,
+"contact_number": string,
+"created_at": string,
+"id": string,
+"last_incoming_id": number | null,
+"last_message_at": string,
+"lease_id": string | null,
+"leased_context": Json | null,
+"leased_for": string | null,
+"leased_until": string | null,
+"paused_until": string | null,
+"read_up_to_id": number,
+"reply_attempts": number,
+"reply_due_at": string | null,
+"reply_error": string | null,
+"send_due_at": string | null,
+"status": string,
+"superseded": number,
+"user_id": string,
+"waiting_since": string | null,
+"wants_human": boolean
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "sms_conversations"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
 "claim_sms_backfill":
 { Args: { "p_every"?: string,"p_lease"?: string }; Returns: Json
                            },
@@ -297,7 +392,8 @@ isOneToOne: false
                            },
 "close_sms_conversation":
 { Args: { "p_conversation_id": string }; Returns: {
-              "auto_reply": boolean,
+              "assigned_to": string | null,
+"auto_reply": boolean,
 "closed_at": string | null,
 "config_id": string,
 "contact_number": string,
@@ -306,6 +402,7 @@ isOneToOne: false
 "last_incoming_id": number | null,
 "last_message_at": string,
 "lease_id": string | null,
+"leased_context": Json | null,
 "leased_for": string | null,
 "leased_until": string | null,
 "paused_until": string | null,
@@ -344,6 +441,11 @@ isOneToOne: false
 "forget_sms_contact":
 { Args: { "p_contact_number": string,"p_user_id": string }; Returns: number
                            },
+"get_sms_accounts":
+{ Args: Record<PropertyKey, never>; Returns: {
+              "email": string,"phone_numbers": (string)[],"role": string,"user_id": string
+            }[]
+                           },
 "get_sms_conversation_history":
 { Args: { "p_before_id"?: number,"p_conversation_id": string,"p_limit"?: number }; Returns: {
               "attempts": number,
@@ -352,6 +454,7 @@ isOneToOne: false
 "channel": string,
 "client_ref": string | null,
 "completion_tokens": number | null,
+"config_version": number | null,
 "conversation_id": string,
 "created_at": string,
 "delivered_at": string | null,
@@ -379,6 +482,7 @@ isOneToOne: false
 "segments": number | null,
 "send_at": string | null,
 "sending_at": string | null,
+"sent_by": string | null,
 "status": string,
 "user_id": string
             }[]
@@ -407,6 +511,11 @@ isOneToOne: false
               "active_conversations": number,"active_users_24h": number,"active_users_7d": number,"ai_replies": number,"avg_messages_per_conversation": number,"avg_response_time_seconds": number,"conversations_24h": number,"cost": number,"failed": number,"human_replies": number,"messages_24h": number,"messages_in": number,"messages_out": number,"opted_out": number,"segments": number,"tokens": number,"total_conversations": number,"total_messages": number,"total_users": number
             }[]
                            },
+"get_sms_team":
+{ Args: { "p_user_id"?: string }; Returns: {
+              "created_at": string,"email": string,"member_id": string,"role": string
+            }[]
+                           },
 "get_user_sms_stats":
 { Args: { "p_user_id"?: string }; Returns: {
               "active_conversations": number,"active_users_24h": number,"active_users_7d": number,"ai_replies": number,"avg_messages_per_conversation": number,"avg_response_time_seconds": number,"conversations_24h": number,"cost": number,"failed": number,"human_replies": number,"messages_24h": number,"messages_in": number,"messages_out": number,"opted_out": number,"segments": number,"tokens": number,"total_conversations": number,"total_messages": number,"total_users": number
@@ -414,6 +523,26 @@ isOneToOne: false
                            },
 "ingest_sms":
 { Args: { "p_occurred_at"?: string,"p_payload": Json }; Returns: Json
+                           },
+"invite_sms_member":
+{ Args: { "p_email": string,"p_role"?: string,"p_user_id"?: string }; Returns: {
+              "accepted_at": string | null,
+"created_at": string,
+"email": string,
+"expires_at": string,
+"id": string,
+"invited_by": string,
+"role": string,
+"user_id": string
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "sms_invitations"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"leave_sms_account":
+{ Args: { "p_user_id": string }; Returns: undefined
                            },
 "list_sms_numbers":
 { Args: Record<PropertyKey, never>; Returns: Json
@@ -448,17 +577,65 @@ isOneToOne: false
 "release_sms_work":
 { Args: { "p_lease_id": string }; Returns: boolean
                            },
+"remove_sms_member":
+{ Args: { "p_member_id": string,"p_user_id"?: string }; Returns: undefined
+                           },
 "resend_sms":
 { Args: { "p_message_id": number }; Returns: number
                            },
+"restore_sms_config_version":
+{ Args: { "p_config_id": string,"p_version": number }; Returns: {
+              "addresses": (string)[],
+"answer_groups": boolean,
+"answer_within": string,
+"auto_reply": boolean,
+"backfill_due_at": string,
+"backfilled_until": string,
+"bot_reply": string | null,
+"created_at": string,
+"fallback_reply": string,
+"first_reply_notice": string | null,
+"fold_accents": boolean,
+"handoff_reply": string | null,
+"history_limit": number,
+"id": string,
+"max_segments": number,
+"max_tokens": number,
+"messaging_service_sid": string | null,
+"number_replies_per_day": number,
+"openai_model": string,
+"opt_out_reply": string | null,
+"phone_number": string,
+"quiet_from": string | null,
+"quiet_until": string | null,
+"rate_limit_reply": string | null,
+"replies_per_day": number,
+"replies_per_hour": number,
+"reply_delay": string,
+"suspended_reason": string | null,
+"suspended_until": string | null,
+"system_prompt": string,
+"takeover_pause": string,
+"temperature": number | null,
+"time_zone": string,
+"user_id": string,
+"version": number
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "sms_configs"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
 "search_sms":
-{ Args: { "p_before_id"?: number,"p_limit"?: number,"p_query": string }; Returns: {
+{ Args: { "p_before_id"?: number,"p_limit"?: number,"p_query": string,"p_user_id"?: string }; Returns: {
               "attempts": number,
 "author": string,
 "canned_reply": string | null,
 "channel": string,
 "client_ref": string | null,
 "completion_tokens": number | null,
+"config_version": number | null,
 "conversation_id": string,
 "created_at": string,
 "delivered_at": string | null,
@@ -486,6 +663,7 @@ isOneToOne: false
 "segments": number | null,
 "send_at": string | null,
 "sending_at": string | null,
+"sent_by": string | null,
 "status": string,
 "user_id": string
             }[]
@@ -503,6 +681,7 @@ isOneToOne: false
 "channel": string,
 "client_ref": string | null,
 "completion_tokens": number | null,
+"config_version": number | null,
 "conversation_id": string,
 "created_at": string,
 "delivered_at": string | null,
@@ -530,6 +709,7 @@ isOneToOne: false
 "segments": number | null,
 "send_at": string | null,
 "sending_at": string | null,
+"sent_by": string | null,
 "status": string,
 "user_id": string
             }[]
