@@ -9,22 +9,23 @@ ends a job brings the next one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 from tenacity import (
     AsyncRetrying,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_before_delay,
     wait_random_exponential,
 )
 
 from gateway.messages import Claimed, Job, Wait
-from gateway.supabase import Database, Unavailable
+from gateway.supabase import Database, KeyRefused, Unavailable
 from gateway.telemetry import log_event
 
 POLL_SECONDS = 10.0  # work is looked for at least this often, whatever Realtime says
@@ -34,7 +35,6 @@ REPORT_TIMEOUT = 120.0  # how long a fact is reported to a database that does no
 
 log = logging.getLogger("gateway.claims")
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -80,7 +80,7 @@ class Claims:
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._database = database
-        self._worker = worker
+        self.worker = worker
         self._stop = stop
         self._poll_seconds = poll_seconds
         self._claim_slots = asyncio.Semaphore(1)
@@ -137,7 +137,7 @@ class Claims:
         try:
             # The claim may be granted and its answer lost: asked again it returns the same job.
             claimed = await retry_while_unavailable(
-                self._database.claim_sms_work, self._worker, request.lease_id
+                lambda: self._database.claim_sms_work(self.worker, request.lease_id), self._stop
             )
         except Exception as error:  # the slot must outlive it; what was granted ends by itself
             log_event(log, "claim failed", level=logging.ERROR, reason=error)
@@ -162,12 +162,29 @@ class Claims:
 
 
 async def retry_while_unavailable(
-    call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    call: Callable[[], Awaitable[T]], give_up: asyncio.Event | None = None
 ) -> T:
-    """For calls that may be made twice, as all of work may; only 'try again' is tried again."""
+    """For calls that may be made twice, as all of work may; only 'try again' is tried again.
+
+    A refused key is not: it is an error at once. `give_up`: no other try once it is set.
+    """
+    gives_up = give_up or asyncio.Event()
+
+    async def call_once() -> T:
+        return await call()
+
+    async def pause(seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(gives_up.wait(), seconds)
+
     return await AsyncRetrying(
-        retry=retry_if_exception_type(Unavailable),
+        retry=retry_if_exception(lambda error: _is_passing(error) and not gives_up.is_set()),
         wait=wait_random_exponential(multiplier=0.2, max=2),
         stop=stop_before_delay(REPORT_TIMEOUT),
+        sleep=pause,
         reraise=True,
-    )(call, *args, **kwargs)
+    )(call_once)
+
+
+def _is_passing(error: BaseException) -> bool:
+    return isinstance(error, Unavailable) and not isinstance(error, KeyRefused)

@@ -46,7 +46,7 @@ SHOWN = (
     *("message_content", "message_sid", "in_reply_to", "encoding", "segments", "price"),
     *("model", "prompt_tokens", "completion_tokens", "generation_ms", "response_seconds"),
     *("attempts", "send_at", "sending_at", "listed_empty_at", "resent_at", "error_code"),
-    *("error_message", "occurred_at", "created_at", "delivered_at"),
+    *("error_message", "occurred_at", "created_at", "delivered_at", "leased_by", "leased_until"),
 )
 
 

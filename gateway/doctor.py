@@ -512,7 +512,8 @@ def _seen_of_workers(workers: list[WorkerHealth]) -> list[Finding]:
                 "start one: python -m gateway worker",
             )
         ]
-    findings = [ok("worker", f"{len(workers)} at work")]
+    held = sum(worker["leases"] for worker in workers)
+    findings = [ok("worker", f"{len(workers)} at work, conversations held: {held}")]
     for worker in workers:
         name = f"worker {worker['name']}"
         if worker["version"] != __version__:

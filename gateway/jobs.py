@@ -105,7 +105,7 @@ class Jobs:
 
     async def _fail_reply(self, lease: Lease, job: ReplyJob, failure: ReplyFailed) -> None:
         outcome = await retry_while_unavailable(
-            self._database.fail_sms_reply, lease.id, str(failure), failure.suspends
+            lambda: self._database.fail_sms_reply(lease.id, str(failure), failure.suspends)
         )
         log_event(
             log,
@@ -122,13 +122,9 @@ class Jobs:
     ) -> ClaimedJob | None:
         counted = segments.count(content)
         queued = await retry_while_unavailable(
-            self._database.queue_sms_reply,
-            lease.id,
-            message_id,
-            content,
-            counted.encoding,
-            counted.count,
-            reply,
+            lambda: self._database.queue_sms_reply(
+                lease.id, message_id, content, counted.encoding, counted.count, reply
+            )
         )
         if queued.sms is None:
             log_event(
@@ -154,13 +150,15 @@ class Jobs:
             return None
         request = self._claims.prefetch()
         outcome, prefetched = await retry_while_unavailable(
-            self._database.finish_sms_send,
-            lease.id,
-            sms.message_id,
-            sent,
-            counted.encoding,
-            sent.segments or counted.count,
-            request.lease_id if request else None,
+            lambda: self._database.finish_sms_send(
+                lease.id,
+                sms.message_id,
+                sent,
+                counted.encoding,
+                sent.segments or counted.count,
+                request.lease_id if request else None,
+                self._claims.worker,
+            )
         )
         log_event(
             log,
@@ -174,7 +172,7 @@ class Jobs:
 
     async def _fail_send(self, lease: Lease, sms: OutgoingSms, failure: SendFailed) -> None:
         outcome = await retry_while_unavailable(
-            self._database.fail_sms_send, lease.id, sms.message_id, failure
+            lambda: self._database.fail_sms_send(lease.id, sms.message_id, failure)
         )
         log_event(
             log,
@@ -201,10 +199,10 @@ class Jobs:
             )
             found = None
         outcome = await retry_while_unavailable(
-            self._database.reconcile_sms, sms.message_id, found, lease.id
+            lambda: self._database.reconcile_sms(sms.message_id, found, lease.id)
         )
         log_event(log, "message reconciled", message_id=sms.message_id, outcome=outcome)
 
     async def _release(self, lease: Lease, message_id: int) -> None:
-        await retry_while_unavailable(self._database.release_sms_work, lease.id)
+        await retry_while_unavailable(lambda: self._database.release_sms_work(lease.id))
         log_event(log, "job released", message_id=message_id)

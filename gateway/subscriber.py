@@ -12,6 +12,7 @@ import logging
 import os
 import platform
 import signal
+import sys
 from datetime import datetime
 
 from gateway import __version__, realtime
@@ -30,61 +31,112 @@ BACKFILL_SECONDS = 300.0
 BACKFILL_AGAIN_SECONDS = 20.0  # after a failure: most likely what is missing came meanwhile
 MAINTENANCE_SECONDS = 600.0  # asked this often; the database does it once an hour
 
-# From SIGTERM: generations may go on for 12 s, no message is handed to Twilio after 15 s, and one
-# that was takes at most 8 s more; a platform kills after 30 s.
+# From SIGTERM: generations may go on for 12 s, no message is handed to Twilio after 15 s, one that
+# was takes at most 8 s more, and what became of it is reported until 25 s; then what is still in
+# hand is left to its lease. A platform kills after 30 s.
 GENERATE_AFTER_STOP = 12.0
 SEND_AFTER_STOP = 15.0
+REPORT_AFTER_STOP = 25.0
+LEAVE_SECONDS = 2.0
+EXIT_AFTER_STOP = 28.0  # whatever hangs: a look-up of a name blocks a thread that nobody can end
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Platforms and shells send one stop to a process and to its group: that is no second signal.
+SAME_STOP_SECONDS = 0.2
 
 log = logging.getLogger("gateway.subscriber")
 
 
+class TaskEnded(Exception):
+    """A task that must run as long as the worker did not; the worker has stopped."""
+
+
 def run(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT; returns when every job in hand has ended."""
-    asyncio.run(_run(settings))
+    """Work until SIGTERM or SIGINT; returns when every job in hand has ended or 25 s are over.
+
+    A second signal ends the process at once. Ends it with 1 when a background task ended.
+    """
+    try:
+        asyncio.run(_run(settings))
+    except TaskEnded:  # is logged
+        sys.exit(1)
 
 
 async def _run(settings: Settings) -> None:
     stop = asyncio.Event()
-    for received in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(received, stop.set)
+    _listen_to_signals(stop)
     await serve(settings, stop)
+
+
+def _listen_to_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    first_at: float | None = None
+
+    def on_signal(received: signal.Signals) -> None:
+        nonlocal first_at
+        if first_at is None:
+            first_at = loop.time()
+            stop.set()
+            signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+            signal.setitimer(signal.ITIMER_REAL, EXIT_AFTER_STOP)
+        elif loop.time() - first_at > SAME_STOP_SECONDS:
+            signal.signal(received, signal.SIG_DFL)
+            signal.raise_signal(received)
+
+    for awaited in STOP_SIGNALS:
+        loop.add_signal_handler(awaited, on_signal, awaited)
 
 
 async def serve(
     settings: Settings, stop: asyncio.Event, poll_seconds: float = POLL_SECONDS
 ) -> None:
-    """Work until `stop` is set."""
+    """Work until `stop` is set; raises TaskEnded when a task ended before."""
     async with (
         Database.connect(settings) as database,
         TwilioSms.connect(settings) as twilio,
         Replies(settings) as replies,
     ):
         worker = Worker(database, twilio, replies, stop, poll_seconds)
-        slots = settings.sms_worker_concurrency
-        log_event(log, "worker started", worker=worker.name, slots=slots)
-        background = [
-            asyncio.create_task(
-                realtime.listen(
-                    settings,
-                    worker.claims.wake_after,
-                    worker.on_realtime_ready,
-                    worker.on_realtime_lost,
-                )
-            ),
-            asyncio.create_task(worker.send_heartbeats()),
-            asyncio.create_task(worker.run_backfill()),
-            asyncio.create_task(worker.run_maintenance()),
-            asyncio.create_task(worker.enforce_shutdown_deadlines()),
-        ]
+        concurrency = settings.sms_worker_concurrency
+        log_event(log, "worker started", worker=worker.name, slots=concurrency)
+        slots = asyncio.create_task(worker.run_slots(concurrency), name="slots")
+        background = worker.start_background_tasks(settings)
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(slots):
-                    group.create_task(worker.work())
+            ended = await _ended_before(stop, {slots, *background})
+            stop.set()
+            await worker.enforce_shutdown_deadlines(slots)
         finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            await asyncio.gather(_cancel(slots, *background), worker.leave())
         log_event(log, "worker stopped", worker=worker.name)
+    if ended:
+        raise TaskEnded(", ".join(task.get_name() for task in ended))
+
+
+async def _ended_before(
+    stop: asyncio.Event, tasks: set[asyncio.Task[None]]
+) -> set[asyncio.Task[None]]:
+    """Wait for `stop`, or for one of `tasks` to end, which none may: that is logged."""
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    ended = set() if stop.is_set() else {task for task in tasks if task.done()}
+    for task in ended:
+        error = task.exception()
+        log_event(
+            log,
+            "task ended, the worker stops",
+            level=logging.ERROR,
+            error=error,
+            task=task.get_name(),
+            reason=error or "it returned",
+        )
+    return ended
+
+
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Worker:
@@ -109,6 +161,11 @@ class Worker:
         self._realtime_ready_at: datetime | None = None
         self._heartbeat_now = asyncio.Event()
 
+    async def run_slots(self, concurrency: int) -> None:
+        async with asyncio.TaskGroup() as slots:
+            for _ in range(concurrency):
+                slots.create_task(self.work())
+
     async def work(self) -> None:
         """One slot: a job after the other until the worker stops."""
         prefetched: ClaimedJob | None = None
@@ -116,6 +173,12 @@ class Worker:
             prefetched = None
             try:
                 prefetched = await self._jobs.run(claimed)
+            except asyncio.CancelledError:
+                message_id = claimed.job.message_id
+                log_event(
+                    log, "job left to its lease", level=logging.WARNING, message_id=message_id
+                )
+                raise
             except Exception:
                 # The slot must outlive it. The lease ends by itself, and what may have been sent
                 # is reconciled then.
@@ -132,7 +195,18 @@ class Worker:
     def on_realtime_lost(self) -> None:
         self._realtime_connected = False
 
-    # Background tasks
+    # Background tasks: none may end before the worker does
+
+    def start_background_tasks(self, settings: Settings) -> list[asyncio.Task[None]]:
+        listen = realtime.listen(
+            settings, self.claims.wake_after, self.on_realtime_ready, self.on_realtime_lost
+        )
+        return [
+            asyncio.create_task(listen, name="realtime"),
+            asyncio.create_task(self.send_heartbeats(), name="heartbeats"),
+            asyncio.create_task(self.run_backfill(), name="backfill"),
+            asyncio.create_task(self.run_maintenance(), name="maintenance"),
+        ]
 
     async def send_heartbeats(self) -> None:
         """Tell the database that this worker lives, what it heard and what it noticed."""
@@ -176,10 +250,21 @@ class Worker:
                 log_event(log, "maintenance failed", level=logging.WARNING, reason=error)
             await asyncio.sleep(MAINTENANCE_SECONDS)
 
-    async def enforce_shutdown_deadlines(self) -> None:
-        await self._stop.wait()
+    # Stopping
+
+    async def enforce_shutdown_deadlines(self, slots: asyncio.Task[None]) -> None:
+        """Returns when every slot has ended its job, or lost it after REPORT_AFTER_STOP."""
         log_event(log, "worker stopping", worker=self.name)
-        await asyncio.sleep(GENERATE_AFTER_STOP)
+        await asyncio.wait({slots}, timeout=GENERATE_AFTER_STOP)
         self._jobs.no_more_models.set()
-        await asyncio.sleep(SEND_AFTER_STOP - GENERATE_AFTER_STOP)
+        await asyncio.wait({slots}, timeout=SEND_AFTER_STOP - GENERATE_AFTER_STOP)
         self._jobs.no_more_sends.set()
+        await asyncio.wait({slots}, timeout=REPORT_AFTER_STOP - SEND_AFTER_STOP)
+
+    async def leave(self) -> None:
+        """Nobody waits for this worker any more: its row goes with it."""
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._database.remove_sms_worker(self.name)
+        except Exception as error:  # its row counts as late after a minute
+            log_event(log, "worker row not removed", reason=str(error) or "no answer in time")

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypedDict, cast
@@ -94,6 +95,10 @@ class Unavailable(Exception):
         self.code = code
 
 
+class KeyRefused(Unavailable):
+    """HTTP 401 or 403 that is not about a table's rights: nothing works until a setting changes."""
+
+
 class Refused(Exception):
     """The database said no and will again: a constraint, a missing grant, a rule (PT409 …)."""
 
@@ -140,13 +145,17 @@ class Number:
 
 
 class WorkerHealth(TypedDict):
-    """One that was seen within ten minutes; `notices` are {"subject": "reason"}."""
+    """One that was seen within ten minutes; `notices` are {"subject": "reason"}.
+
+    `leases`: how many conversations it holds.
+    """
 
     name: str
     version: str
     seen_seconds_ago: float
     realtime_ready_at: str | None  # ISO 8601
     notices: dict[str, str]
+    leases: int
 
 
 class NumberHealth(TypedDict):
@@ -203,6 +212,7 @@ class Database:
         self._http = HttpxAiohttpClient(
             timeout=httpx.Timeout(read_seconds, connect=3, pool=3),
             limits=httpx.Limits(max_connections=connections, keepalive_expiry=120),
+            event_hooks={"response": [_note_status]},
         )
         self._slots = asyncio.Semaphore(connections)
         self._supabase = AsyncClient(
@@ -303,9 +313,10 @@ class Database:
         encoding: str,
         segments: int,
         next_lease_id: str | None = None,
+        worker: str | None = None,
     ) -> tuple[str, Claimed | Wait | None]:
         """'recorded', 'doubled', 'stale' or 'gone'; and with `next_lease_id` what claim_sms_work
-        would return, or None when the database cannot say."""
+        would return to `worker`, or None when the database cannot say."""
         found = await self._object(
             "finish_sms_send",
             {
@@ -316,6 +327,7 @@ class Database:
                 "p_segments": segments,
                 "p_encoding": encoding,
                 "p_next_lease_id": next_lease_id,
+                "p_worker": worker,
             },
         )
         return found["outcome"], found["next"] and _claimed(found["next"])
@@ -365,7 +377,7 @@ class Database:
             config_id=found["config_id"],
             phone_number=found["phone_number"],
             since=found["since"],
-            sync_since=found["sweep_since"],
+            sync_since=found["sync_since"],
         )
 
     async def missing_sms(self, sids: list[str]) -> list[str]:
@@ -408,6 +420,10 @@ class Database:
                 "p_notices": dict(notices or {}),
             },
         )
+
+    async def remove_sms_worker(self, name: str) -> None:
+        """It stops: what an operator sees counts it no longer."""
+        await self._call("remove_sms_worker", {"p_name": name})
 
     async def maintain_sms(self) -> dict[str, Any]:
         return await self._object("maintain_sms", {})
@@ -479,7 +495,7 @@ class Database:
             async with self._calling(self._call_seconds):
                 return (await self._supabase.rpc(name, params).execute()).data
         except APIError as error:
-            raise _failure(error) from error
+            raise _failure(error, _last_status.get()) from error
 
     @asynccontextmanager
     async def _calling(self, seconds: float) -> AsyncIterator[None]:
@@ -534,7 +550,16 @@ def _unanswered(error: Exception) -> Unavailable:
     return Unavailable(f"no answer: {type(cause or error).__name__}")
 
 
-def _failure(error: APIError) -> Unavailable | Refused:
+# Of the last answer in this task: postgrest-py keeps it to itself when the error is JSON, and the
+# gateway before PostgREST refuses a key in JSON without a code.
+_last_status: ContextVar[int] = ContextVar("last_status", default=0)
+
+
+async def _note_status(response: httpx.Response) -> None:
+    _last_status.set(response.status_code)
+
+
+def _failure(error: APIError, status: int) -> Unavailable | Refused:
     """PostgREST's error codes are PGRSTnnn or five characters of Postgres.
 
     Any other answer, such as a gateway's page with the HTTP status as code, came from something
@@ -543,6 +568,12 @@ def _failure(error: APIError) -> Unavailable | Refused:
     code = str(error.code or "")
     message = mask_numbers(error.message or "no reason given")[:200]
     ours = code.startswith("PGRST") or len(code) == 5
+    if status in (401, 403) and len(code) != 5:
+        return KeyRefused(
+            f"the Data API refuses the key (HTTP {status}: {message}): set SUPABASE_SECRET_KEY to "
+            "a secret key of the project at SUPABASE_URL",
+            code if ours else "",
+        )
     if not ours or code in _TRY_AGAIN or code[:2] in _TRY_AGAIN:
         return Unavailable(f"{code}: {message}" if code else message, code if ours else "")
     return Refused(code, message, error.hint)

@@ -164,7 +164,7 @@ class Session:
         """The first column of the first row."""
         return next(iter((await self.rows(query, *values))[0].values()))
 
-    async def call(self, name: str, **params: Any) -> Any:
+    async def call(self, name: str, /, **params: Any) -> Any:
         given = {k: Jsonb(v) if isinstance(v, (dict, list)) else v for k, v in params.items()}
         named = ", ".join(f"p_{name} => %s" for name in given)
         return await self.value(f"select public.{name}({named})", *given.values())

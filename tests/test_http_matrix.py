@@ -80,6 +80,7 @@ record_sms_delivery                -   -   -   yes
 record_sms_statuses               -   -   -   yes
 release_sms_work               -   -   -   yes
 remove_sms_member              yes yes -   yes
+remove_sms_worker              -   -   -   yes
 resend_sms                     -   -   -   yes
 restore_sms_config_version     yes yes -   yes
 search_sms                     yes yes -   yes
@@ -326,6 +327,7 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "missing_sms": {"p_sids": []},
     "note_sms_refused": {"p_sid": "SM0", "p_reason": "x"},
     "note_sms_worker": {"p_name": "matrix", "p_version": "1"},
+    "remove_sms_worker": {"p_name": "matrix"},
     "queue_sms_reply": {
         "p_lease_id": NOBODYS,
         "p_message_id": 0,

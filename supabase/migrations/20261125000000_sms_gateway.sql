@@ -485,6 +485,7 @@ create table public.sms_conversations (
   leased_until timestamptz,
   leased_for text,
   leased_context jsonb,
+  leased_by text,
   constraint sms_conversations_pkey primary key (id, user_id),
   constraint sms_conversations_config_id_fkey foreign key (config_id, user_id)
     references public.sms_configs (id, user_id) on delete cascade,
@@ -521,6 +522,8 @@ create index sms_conversations_user_id_idx
 comment on table public.sms_conversations is
   'One contact''s conversation with one number. The owner reads it, closes it (status), pauses the '
   'AI (auto_reply, paused_until) and marks it as read (read_up_to_id); texts open it, nobody else.';
+comment on column public.sms_conversations.leased_by is
+  'The worker that holds the lease (its name in sms_workers), or held the last one.';
 comment on column public.sms_conversations.auto_reply is
   'Off: the AI is silent in this conversation until it is turned on again.';
 comment on column public.sms_conversations.paused_until is
@@ -2144,7 +2147,7 @@ $$;
 create function public.claim_sms_work(p_worker text, p_lease_id uuid, p_lease interval default null)
 returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' as $$
 declare
-  v_job jsonb := sms.claim(p_lease_id, p_lease);
+  v_job jsonb := sms.claim(p_lease_id, p_lease, p_worker);
 begin
   if v_job ->> 'kind' = 'reply' then
     -- Nothing has left yet: a lease that the server loses by crashing has ended, as any other.
@@ -2159,16 +2162,19 @@ comment on function public.claim_sms_work(text, uuid, interval) is
   'due or a lease ends (null: none). Asked again with the same lease id it returns the job already '
   'held.';
 
--- What claim_sms_work and finish_sms_send hand out.
-create function sms.claim(p_lease_id uuid, p_lease interval)
+-- What claim_sms_work and finish_sms_send hand out. One call at a time for one lease id: asked again
+-- while the first still runs it would lease a second conversation, or say that there is nothing.
+create function sms.claim(p_lease_id uuid, p_lease interval, p_worker text)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
-  v_now timestamptz := clock_timestamp();
+  v_now timestamptz;
   v_lease interval := coalesce(p_lease, (sms.policy()).lease);
   v_conversation public.sms_conversations;
   v_job jsonb;
   v_front record;
 begin
+  perform pg_advisory_xact_lock(20, hashtext(p_lease_id::text)); -- 20: this chapter
+  v_now := clock_timestamp();
   select f.* into v_front from sms.queue_head(v_now) as f;
   select c.* into v_conversation from public.sms_conversations as c
   where c.lease_id = p_lease_id
@@ -2187,7 +2193,7 @@ begin
       v_now, v_front.first_due_at, v_front.window_end, v_front.dominant_config_id
     );
     exit when v_conversation.id is null;
-    v_job := sms.claim_conversation(v_conversation, p_lease_id, v_now + v_lease, v_now);
+    v_job := sms.claim_conversation(v_conversation, p_lease_id, p_worker, v_now + v_lease, v_now);
   end loop;
   return coalesce(
     v_job || jsonb_build_object('lease_seconds', extract(epoch from v_lease)),
@@ -2473,7 +2479,8 @@ $$;
 -- The job a locked conversation has now: a queued text first, then an unknown one to look up, then
 -- the owed answer. Null: none after all.
 create function sms.claim_conversation(
-  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+  p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
+  p_now timestamptz
 )
 returns jsonb language plpgsql set search_path = '' as $$
 declare
@@ -2481,11 +2488,11 @@ declare
   v_job jsonb;
 begin
   if v_has_open then
-    v_job := sms.claim_open_message(p_conversation, p_lease_id, p_until, p_now);
+    v_job := sms.claim_open_message(p_conversation, p_lease_id, p_worker, p_until, p_now);
   end if;
   if v_job is null and p_conversation.reply_due_at <= p_now then
     if not (v_has_open and sms.delay_reply(p_conversation, p_now)) then
-      v_job := sms.claim_reply(p_conversation, p_lease_id, p_until, p_now);
+      v_job := sms.claim_reply(p_conversation, p_lease_id, p_worker, p_until, p_now);
     end if;
   end if;
   if v_job is null then
@@ -2500,20 +2507,21 @@ $$;
 
 -- A queued text to send, else an unknown one to look up; null: none now.
 create function sms.claim_open_message(
-  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+  p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
+  p_now timestamptz
 )
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_job jsonb;
 begin
   perform sms.mark_unknown(p_conversation);
-  v_job := sms.claim_queued_message(p_conversation, p_lease_id, p_until, p_now);
+  v_job := sms.claim_queued_message(p_conversation, p_lease_id, p_worker, p_until, p_now);
   if v_job is null and exists (
     select from public.sms_messages as m
     where m.conversation_id = p_conversation.id and m.is_open
       and m.status = 'unknown' and m.send_at <= p_now
   ) then
-    v_job := sms.lease(p_conversation.id, p_lease_id, p_until, 'reconcile');
+    v_job := sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'reconcile');
   end if;
   return v_job;
 end;
@@ -2521,7 +2529,8 @@ $$;
 
 -- Takes the first queued text through the gate; null: there is none to send now.
 create function sms.claim_queued_message(
-  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+  p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
+  p_now timestamptz
 )
 returns jsonb language plpgsql set search_path = '' as $$
 declare
@@ -2556,7 +2565,7 @@ begin
   update public.sms_messages as m
   set status = 'sending', sending_at = p_now, send_at = p_until, attempts = m.attempts + 1
   where m.id = v_message.id;
-  return sms.lease(p_conversation.id, p_lease_id, p_until, 'send');
+  return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'send');
 end;
 $$;
 
@@ -2578,13 +2587,16 @@ $$;
 
 -- Leasing.
 -- Leases a locked conversation for one job and returns the job.
-create function sms.lease(p_conversation_id uuid, p_lease_id uuid, p_until timestamptz, p_for text)
+create function sms.lease(
+  p_conversation_id uuid, p_lease_id uuid, p_worker text, p_until timestamptz, p_for text
+)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_conversation public.sms_conversations;
 begin
   update public.sms_conversations as c
   set lease_id = p_lease_id, leased_until = p_until, leased_for = p_for,
+    leased_by = p_worker,
     reply_attempts = c.reply_attempts + (p_for = 'reply')::int,
     leased_context = case when p_for = 'reply' then (
       select jsonb_build_object('version', f.version) from public.sms_configs as f
@@ -2630,7 +2642,8 @@ $$;
 -- The owed answer: generate it, or send the fallback when the attempts are used up. Null: not now,
 -- or not at all.
 create function sms.claim_reply(
-  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+  p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
+  p_now timestamptz
 )
 returns jsonb language plpgsql set search_path = '' as $$
 declare
@@ -2648,9 +2661,9 @@ begin
   elsif v_verdict is not null then
     perform sms.withhold_reply(p_conversation.id, v_verdict);
   elsif p_conversation.reply_attempts < (sms.policy()).reply_attempts_max then
-    return sms.lease(p_conversation.id, p_lease_id, p_until, 'reply');
+    return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'reply');
   elsif sms.fallback_is_due(p_conversation, p_now) then
-    return sms.lease(p_conversation.id, p_lease_id, p_until, 'fallback');
+    return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'fallback');
   else
     perform sms.withhold_reply(p_conversation.id, coalesce(p_conversation.reply_error, 'no answer'));
   end if;
@@ -2715,10 +2728,10 @@ comment on function public.release_sms_work(uuid) is
   'handed to Twilio. False: the lease was gone.';
 
 -- The next job, handed out by the call that ended the one before; null: the claim failed.
-create function sms.claim_next(p_lease_id uuid)
+create function sms.claim_next(p_lease_id uuid, p_worker text)
 returns jsonb language plpgsql set search_path = '' as $$
 begin
-  return sms.claim(p_lease_id, null);
+  return sms.claim(p_lease_id, null, p_worker);
 exception
   when others then
     -- What the same call has recorded must stand. A claim made by itself tells what is wrong.
@@ -3040,7 +3053,7 @@ $$;
 create function public.finish_sms_send(
   p_lease_id uuid, p_message_id bigint, p_message_sid text, p_status text,
   p_segments integer default null, p_encoding text default null,
-  p_next_lease_id uuid default null
+  p_next_lease_id uuid default null, p_worker text default null
 )
 returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' as $$
 declare
@@ -3049,14 +3062,14 @@ declare
   );
 begin
   return jsonb_build_object('outcome', v_outcome, 'next', case
-    when p_next_lease_id is not null then sms.claim_next(p_next_lease_id)
+    when p_next_lease_id is not null then sms.claim_next(p_next_lease_id, p_worker)
   end);
 end;
 $$;
-comment on function public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid) is
+comment on function public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid, text) is
   'Twilio accepted the text. Called twice it succeeds twice; gone: conversation or user were '
-  'deleted meanwhile. With p_next_lease_id, next is the next job, as claim_sms_work returns it, or '
-  'null when that cannot be said.';
+  'deleted meanwhile. With p_next_lease_id, next is the next job, as claim_sms_work returns it to '
+  'p_worker, or null when that cannot be said.';
 
 -- Gives the text its MessageSid and ends the lease: recorded, doubled, stale or gone.
 create function sms.record_sent(
@@ -4774,7 +4787,7 @@ begin
     'phone_number', v_config.phone_number,
     'messaging_service_sid', v_config.messaging_service_sid,
     'since', v_config.backfilled_until - interval '10 minutes',
-    'sweep_since', (
+    'sync_since', (
       select min(m.created_at)
       from public.sms_conversations as c
       join public.sms_messages as m on m.conversation_id = c.id
@@ -4789,7 +4802,7 @@ end;
 $$;
 comment on function public.claim_sms_backfill(interval, interval) is
   'Gives one worker one number to compare with Twilio: {config_id, phone_number, since, '
-  'sweep_since (outgoing texts that lack a final state or a price, null: none)}, or {config_id: '
+  'sync_since (outgoing texts that lack a final state or a price, null: none)}, or {config_id: '
   'null, seconds} until one is due.';
 
 create function public.missing_sms(p_sids text[])
@@ -4990,7 +5003,11 @@ begin
       where e.message_id = v_message.id or e.message_sid = v_message.message_sid
     )
   ) || (
-    select jsonb_build_object('phone_number', f.phone_number, 'contact_number', c.contact_number)
+    select jsonb_build_object(
+      'phone_number', f.phone_number, 'contact_number', c.contact_number,
+      'leased_by', case when c.leased_until > now() then c.leased_by end,
+      'leased_until', case when c.leased_until > now() then c.leased_until end
+    )
     from public.sms_conversations as c
     join public.sms_configs as f on f.id = c.config_id
     where c.id = v_message.conversation_id
@@ -4998,8 +5015,8 @@ begin
 end;
 $$;
 comment on function public.get_sms_message(bigint) is
-  'One text as stored, with its two numbers, the status posts of Twilio (events) and since when to '
-  'look for it in Twilio''s list (sent_after).';
+  'One text as stored, with its two numbers, the status posts of Twilio (events), since when to '
+  'look for it in Twilio''s list (sent_after), and which worker holds its conversation, until when.';
 
 create function public.note_sms_worker(
   p_name text, p_version text, p_realtime_ready_at timestamptz default null,
@@ -5018,6 +5035,13 @@ $$;
 comment on function public.note_sms_worker(text, text, timestamptz, jsonb) is
   'A worker''s heartbeat, with the time it was last ready on Realtime and what an operator should '
   'know.';
+
+create function public.remove_sms_worker(p_name text)
+returns void language sql set search_path = '' as $$
+  delete from public.sms_workers as w where w.name = p_name;
+$$;
+comment on function public.remove_sms_worker(text) is
+  'A worker says that it stops: nobody waits for its next heartbeat.';
 
 -- Parking and backfill of each number.
 create function sms.config_health()
@@ -5040,7 +5064,11 @@ returns jsonb language sql stable set search_path = '' as $$
     'version', w.version,
     'seen_seconds_ago', round(extract(epoch from now() - w.seen_at), 1),
     'realtime_ready_at', w.realtime_ready_at,
-    'notices', w.notices
+    'notices', w.notices,
+    'leases', (
+      select count(*) from public.sms_conversations as c
+      where c.lease_id is not null and c.leased_until > now() and c.leased_by = w.name
+    )
   ) order by w.seen_at desc), '[]')
   from public.sms_workers as w where w.seen_at > now() - interval '10 minutes';
 $$;
@@ -5841,7 +5869,7 @@ revoke all on function
   public.release_sms_work(uuid),
   public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer),
   public.fail_sms_reply(uuid, text, boolean),
-  public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid),
+  public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid, text),
   public.fail_sms_send(uuid, bigint, text, text, integer, numeric),
   public.reconcile_sms(bigint, jsonb, uuid),
   public.resend_sms(bigint),
@@ -5864,6 +5892,7 @@ revoke all on function
   public.list_sms_numbers(),
   public.get_sms_message(bigint),
   public.note_sms_worker(text, text, timestamptz, jsonb),
+  public.remove_sms_worker(text),
   public.get_sms_health(),
   public.cleanup_old_sms_conversations(integer),
   public.maintain_sms(interval),
@@ -5885,7 +5914,7 @@ grant execute on function
   public.release_sms_work(uuid),
   public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer),
   public.fail_sms_reply(uuid, text, boolean),
-  public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid),
+  public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid, text),
   public.fail_sms_send(uuid, bigint, text, text, integer, numeric),
   public.reconcile_sms(bigint, jsonb, uuid),
   public.resend_sms(bigint),
@@ -5908,6 +5937,7 @@ grant execute on function
   public.list_sms_numbers(),
   public.get_sms_message(bigint),
   public.note_sms_worker(text, text, timestamptz, jsonb),
+  public.remove_sms_worker(text),
   public.get_sms_health(),
   public.cleanup_old_sms_conversations(integer),
   public.maintain_sms(interval),

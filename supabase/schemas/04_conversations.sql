@@ -28,6 +28,7 @@ create table public.sms_conversations (
   leased_until timestamptz,
   leased_for text,
   leased_context jsonb,
+  leased_by text,
   constraint sms_conversations_pkey primary key (id, user_id),
   constraint sms_conversations_config_id_fkey foreign key (config_id, user_id)
     references public.sms_configs (id, user_id) on delete cascade,
@@ -64,6 +65,8 @@ create index sms_conversations_user_id_idx
 comment on table public.sms_conversations is
   'One contact''s conversation with one number. The owner reads it, closes it (status), pauses the '
   'AI (auto_reply, paused_until) and marks it as read (read_up_to_id); texts open it, nobody else.';
+comment on column public.sms_conversations.leased_by is
+  'The worker that holds the lease (its name in sms_workers), or held the last one.';
 comment on column public.sms_conversations.auto_reply is
   'Off: the AI is silent in this conversation until it is turned on again.';
 comment on column public.sms_conversations.paused_until is

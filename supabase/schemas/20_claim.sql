@@ -4,7 +4,7 @@
 create function public.claim_sms_work(p_worker text, p_lease_id uuid, p_lease interval default null)
 returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' as $$
 declare
-  v_job jsonb := sms.claim(p_lease_id, p_lease);
+  v_job jsonb := sms.claim(p_lease_id, p_lease, p_worker);
 begin
   if v_job ->> 'kind' = 'reply' then
     -- Nothing has left yet: a lease that the server loses by crashing has ended, as any other.
@@ -19,16 +19,19 @@ comment on function public.claim_sms_work(text, uuid, interval) is
   'due or a lease ends (null: none). Asked again with the same lease id it returns the job already '
   'held.';
 
--- What claim_sms_work and finish_sms_send hand out.
-create function sms.claim(p_lease_id uuid, p_lease interval)
+-- What claim_sms_work and finish_sms_send hand out. One call at a time for one lease id: asked again
+-- while the first still runs it would lease a second conversation, or say that there is nothing.
+create function sms.claim(p_lease_id uuid, p_lease interval, p_worker text)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
-  v_now timestamptz := clock_timestamp();
+  v_now timestamptz;
   v_lease interval := coalesce(p_lease, (sms.policy()).lease);
   v_conversation public.sms_conversations;
   v_job jsonb;
   v_front record;
 begin
+  perform pg_advisory_xact_lock(20, hashtext(p_lease_id::text)); -- 20: this chapter
+  v_now := clock_timestamp();
   select f.* into v_front from sms.queue_head(v_now) as f;
   select c.* into v_conversation from public.sms_conversations as c
   where c.lease_id = p_lease_id
@@ -47,7 +50,7 @@ begin
       v_now, v_front.first_due_at, v_front.window_end, v_front.dominant_config_id
     );
     exit when v_conversation.id is null;
-    v_job := sms.claim_conversation(v_conversation, p_lease_id, v_now + v_lease, v_now);
+    v_job := sms.claim_conversation(v_conversation, p_lease_id, p_worker, v_now + v_lease, v_now);
   end loop;
   return coalesce(
     v_job || jsonb_build_object('lease_seconds', extract(epoch from v_lease)),
@@ -333,7 +336,8 @@ $$;
 -- The job a locked conversation has now: a queued text first, then an unknown one to look up, then
 -- the owed answer. Null: none after all.
 create function sms.claim_conversation(
-  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+  p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
+  p_now timestamptz
 )
 returns jsonb language plpgsql set search_path = '' as $$
 declare
@@ -341,11 +345,11 @@ declare
   v_job jsonb;
 begin
   if v_has_open then
-    v_job := sms.claim_open_message(p_conversation, p_lease_id, p_until, p_now);
+    v_job := sms.claim_open_message(p_conversation, p_lease_id, p_worker, p_until, p_now);
   end if;
   if v_job is null and p_conversation.reply_due_at <= p_now then
     if not (v_has_open and sms.delay_reply(p_conversation, p_now)) then
-      v_job := sms.claim_reply(p_conversation, p_lease_id, p_until, p_now);
+      v_job := sms.claim_reply(p_conversation, p_lease_id, p_worker, p_until, p_now);
     end if;
   end if;
   if v_job is null then
@@ -360,20 +364,21 @@ $$;
 
 -- A queued text to send, else an unknown one to look up; null: none now.
 create function sms.claim_open_message(
-  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+  p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
+  p_now timestamptz
 )
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_job jsonb;
 begin
   perform sms.mark_unknown(p_conversation);
-  v_job := sms.claim_queued_message(p_conversation, p_lease_id, p_until, p_now);
+  v_job := sms.claim_queued_message(p_conversation, p_lease_id, p_worker, p_until, p_now);
   if v_job is null and exists (
     select from public.sms_messages as m
     where m.conversation_id = p_conversation.id and m.is_open
       and m.status = 'unknown' and m.send_at <= p_now
   ) then
-    v_job := sms.lease(p_conversation.id, p_lease_id, p_until, 'reconcile');
+    v_job := sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'reconcile');
   end if;
   return v_job;
 end;
@@ -381,7 +386,8 @@ $$;
 
 -- Takes the first queued text through the gate; null: there is none to send now.
 create function sms.claim_queued_message(
-  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+  p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
+  p_now timestamptz
 )
 returns jsonb language plpgsql set search_path = '' as $$
 declare
@@ -416,7 +422,7 @@ begin
   update public.sms_messages as m
   set status = 'sending', sending_at = p_now, send_at = p_until, attempts = m.attempts + 1
   where m.id = v_message.id;
-  return sms.lease(p_conversation.id, p_lease_id, p_until, 'send');
+  return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'send');
 end;
 $$;
 
@@ -438,13 +444,16 @@ $$;
 
 -- Leasing.
 -- Leases a locked conversation for one job and returns the job.
-create function sms.lease(p_conversation_id uuid, p_lease_id uuid, p_until timestamptz, p_for text)
+create function sms.lease(
+  p_conversation_id uuid, p_lease_id uuid, p_worker text, p_until timestamptz, p_for text
+)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_conversation public.sms_conversations;
 begin
   update public.sms_conversations as c
   set lease_id = p_lease_id, leased_until = p_until, leased_for = p_for,
+    leased_by = p_worker,
     reply_attempts = c.reply_attempts + (p_for = 'reply')::int,
     leased_context = case when p_for = 'reply' then (
       select jsonb_build_object('version', f.version) from public.sms_configs as f
@@ -490,7 +499,8 @@ $$;
 -- The owed answer: generate it, or send the fallback when the attempts are used up. Null: not now,
 -- or not at all.
 create function sms.claim_reply(
-  p_conversation public.sms_conversations, p_lease_id uuid, p_until timestamptz, p_now timestamptz
+  p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
+  p_now timestamptz
 )
 returns jsonb language plpgsql set search_path = '' as $$
 declare
@@ -508,9 +518,9 @@ begin
   elsif v_verdict is not null then
     perform sms.withhold_reply(p_conversation.id, v_verdict);
   elsif p_conversation.reply_attempts < (sms.policy()).reply_attempts_max then
-    return sms.lease(p_conversation.id, p_lease_id, p_until, 'reply');
+    return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'reply');
   elsif sms.fallback_is_due(p_conversation, p_now) then
-    return sms.lease(p_conversation.id, p_lease_id, p_until, 'fallback');
+    return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'fallback');
   else
     perform sms.withhold_reply(p_conversation.id, coalesce(p_conversation.reply_error, 'no answer'));
   end if;
@@ -575,10 +585,10 @@ comment on function public.release_sms_work(uuid) is
   'handed to Twilio. False: the lease was gone.';
 
 -- The next job, handed out by the call that ended the one before; null: the claim failed.
-create function sms.claim_next(p_lease_id uuid)
+create function sms.claim_next(p_lease_id uuid, p_worker text)
 returns jsonb language plpgsql set search_path = '' as $$
 begin
-  return sms.claim(p_lease_id, null);
+  return sms.claim(p_lease_id, null, p_worker);
 exception
   when others then
     -- What the same call has recorded must stand. A claim made by itself tells what is wrong.

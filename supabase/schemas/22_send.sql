@@ -3,7 +3,7 @@
 create function public.finish_sms_send(
   p_lease_id uuid, p_message_id bigint, p_message_sid text, p_status text,
   p_segments integer default null, p_encoding text default null,
-  p_next_lease_id uuid default null
+  p_next_lease_id uuid default null, p_worker text default null
 )
 returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' as $$
 declare
@@ -12,14 +12,14 @@ declare
   );
 begin
   return jsonb_build_object('outcome', v_outcome, 'next', case
-    when p_next_lease_id is not null then sms.claim_next(p_next_lease_id)
+    when p_next_lease_id is not null then sms.claim_next(p_next_lease_id, p_worker)
   end);
 end;
 $$;
-comment on function public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid) is
+comment on function public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid, text) is
   'Twilio accepted the text. Called twice it succeeds twice; gone: conversation or user were '
-  'deleted meanwhile. With p_next_lease_id, next is the next job, as claim_sms_work returns it, or '
-  'null when that cannot be said.';
+  'deleted meanwhile. With p_next_lease_id, next is the next job, as claim_sms_work returns it to '
+  'p_worker, or null when that cannot be said.';
 
 -- Gives the text its MessageSid and ends the lease: recorded, doubled, stale or gone.
 create function sms.record_sent(

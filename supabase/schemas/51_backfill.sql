@@ -23,7 +23,7 @@ begin
     'phone_number', v_config.phone_number,
     'messaging_service_sid', v_config.messaging_service_sid,
     'since', v_config.backfilled_until - interval '10 minutes',
-    'sweep_since', (
+    'sync_since', (
       select min(m.created_at)
       from public.sms_conversations as c
       join public.sms_messages as m on m.conversation_id = c.id
@@ -38,7 +38,7 @@ end;
 $$;
 comment on function public.claim_sms_backfill(interval, interval) is
   'Gives one worker one number to compare with Twilio: {config_id, phone_number, since, '
-  'sweep_since (outgoing texts that lack a final state or a price, null: none)}, or {config_id: '
+  'sync_since (outgoing texts that lack a final state or a price, null: none)}, or {config_id: '
   'null, seconds} until one is due.';
 
 create function public.missing_sms(p_sids text[])

@@ -100,7 +100,11 @@ begin
       where e.message_id = v_message.id or e.message_sid = v_message.message_sid
     )
   ) || (
-    select jsonb_build_object('phone_number', f.phone_number, 'contact_number', c.contact_number)
+    select jsonb_build_object(
+      'phone_number', f.phone_number, 'contact_number', c.contact_number,
+      'leased_by', case when c.leased_until > now() then c.leased_by end,
+      'leased_until', case when c.leased_until > now() then c.leased_until end
+    )
     from public.sms_conversations as c
     join public.sms_configs as f on f.id = c.config_id
     where c.id = v_message.conversation_id
@@ -108,8 +112,8 @@ begin
 end;
 $$;
 comment on function public.get_sms_message(bigint) is
-  'One text as stored, with its two numbers, the status posts of Twilio (events) and since when to '
-  'look for it in Twilio''s list (sent_after).';
+  'One text as stored, with its two numbers, the status posts of Twilio (events), since when to '
+  'look for it in Twilio''s list (sent_after), and which worker holds its conversation, until when.';
 
 create function public.note_sms_worker(
   p_name text, p_version text, p_realtime_ready_at timestamptz default null,
@@ -128,6 +132,13 @@ $$;
 comment on function public.note_sms_worker(text, text, timestamptz, jsonb) is
   'A worker''s heartbeat, with the time it was last ready on Realtime and what an operator should '
   'know.';
+
+create function public.remove_sms_worker(p_name text)
+returns void language sql set search_path = '' as $$
+  delete from public.sms_workers as w where w.name = p_name;
+$$;
+comment on function public.remove_sms_worker(text) is
+  'A worker says that it stops: nobody waits for its next heartbeat.';
 
 -- Parking and backfill of each number.
 create function sms.config_health()
@@ -150,7 +161,11 @@ returns jsonb language sql stable set search_path = '' as $$
     'version', w.version,
     'seen_seconds_ago', round(extract(epoch from now() - w.seen_at), 1),
     'realtime_ready_at', w.realtime_ready_at,
-    'notices', w.notices
+    'notices', w.notices,
+    'leases', (
+      select count(*) from public.sms_conversations as c
+      where c.lease_id is not null and c.leased_until > now() and c.leased_by = w.name
+    )
   ) order by w.seen_at desc), '[]')
   from public.sms_workers as w where w.seen_at > now() - interval '10 minutes';
 $$;

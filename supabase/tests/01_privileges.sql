@@ -192,6 +192,7 @@ select set_eq(
     ('record_sms_delivery', 'service_role', false),
     ('record_sms_statuses', 'service_role', false),
     ('release_sms_work', 'service_role', false),
+    ('remove_sms_worker', 'service_role', false),
     ('resend_sms', 'service_role', false),
     ('search_sms', 'authenticated service_role', true),
     ('send_sms', 'authenticated service_role', false),

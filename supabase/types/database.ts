@@ -55,14 +55,14 @@ isOneToOne: false
                   ]
                 },"sms_conversations": {
                   Row: {
-                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_incoming_id": number | null,"last_message_at": string,"lease_id": string | null,"leased_context": Json | null,"leased_for": string | null,"leased_until": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_attempts": number,"reply_due_at": string | null,"reply_error": string | null,"send_due_at": string | null,"status": string,"superseded": number,"user_id": string,"waiting_since": string | null,"wants_human": boolean
+                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_incoming_id": number | null,"last_message_at": string,"lease_id": string | null,"leased_by": string | null,"leased_context": Json | null,"leased_for": string | null,"leased_until": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_attempts": number,"reply_due_at": string | null,"reply_error": string | null,"send_due_at": string | null,"status": string,"superseded": number,"user_id": string,"waiting_since": string | null,"wants_human": boolean
                   }
                   ComputedFields: never
                   Insert: {
-                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"config_id": string,"contact_number": string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id": string,"waiting_since"?: string | null,"wants_human"?: boolean
+                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"config_id": string,"contact_number": string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id": string,"waiting_since"?: string | null,"wants_human"?: boolean
                   }
                   Update: {
-                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"config_id"?: string,"contact_number"?: string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id"?: string,"waiting_since"?: string | null,"wants_human"?: boolean
+                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"config_id"?: string,"contact_number"?: string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id"?: string,"waiting_since"?: string | null,"wants_human"?: boolean
                   }
                   Relationships: [
                     {
@@ -360,6 +360,7 @@ isOneToOne: false
 "last_incoming_id": number | null,
 "last_message_at": string,
 "lease_id": string | null,
+"leased_by": string | null,
 "leased_context": Json | null,
 "leased_for": string | null,
 "leased_until": string | null,
@@ -402,6 +403,7 @@ isOneToOne: false
 "last_incoming_id": number | null,
 "last_message_at": string,
 "lease_id": string | null,
+"leased_by": string | null,
 "leased_context": Json | null,
 "leased_for": string | null,
 "leased_until": string | null,
@@ -436,7 +438,7 @@ isOneToOne: false
 { Args: { "p_config_id": string,"p_every"?: string,"p_until"?: string }; Returns: undefined
                            },
 "finish_sms_send":
-{ Args: { "p_encoding"?: string,"p_lease_id": string,"p_message_id": number,"p_message_sid": string,"p_next_lease_id"?: string,"p_segments"?: number,"p_status": string }; Returns: Json
+{ Args: { "p_encoding"?: string,"p_lease_id": string,"p_message_id": number,"p_message_sid": string,"p_next_lease_id"?: string,"p_segments"?: number,"p_status": string,"p_worker"?: string }; Returns: Json
                            },
 "forget_sms_contact":
 { Args: { "p_contact_number": string,"p_user_id": string }; Returns: number
@@ -579,6 +581,9 @@ isOneToOne: false
                            },
 "remove_sms_member":
 { Args: { "p_member_id": string,"p_user_id"?: string }; Returns: undefined
+                           },
+"remove_sms_worker":
+{ Args: { "p_name": string }; Returns: undefined
                            },
 "resend_sms":
 { Args: { "p_message_id": number }; Returns: number

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from gateway.local.stack import Stack
 from tests.flow.conftest import start_worker
 from tests.flow.world import World, eventually
+from tests.unit.test_worker_life import ends, worker
 
 # A platform kills 30 s after SIGTERM.
 PATIENCE = 30.0
@@ -50,6 +52,47 @@ async def test_what_a_stopping_worker_cannot_finish_the_next_one_answers_once(
         await world.answered(contact)
     await heir.stop()
     assert [len(world.sent_to(contact)) for contact in contacts] == [1] * 16
+
+
+async def test_a_database_that_is_away_holds_no_stopping_worker_and_costs_no_reply(
+    world: World, web: object, stack: Stack
+) -> None:
+    """It goes away after the model was asked: the reply cannot be stored, the next worker asks."""
+    await world.shorten_waits()
+    assert stack.openai
+    stack.openai.latency = 2.0
+    stopping = await start_worker(stack)
+    contacts = await _sixteen_texts(world, stack)
+    stack.door.close("/rest/v1")
+    status, seconds = await ends(stopping)
+    log = stopping.log.read_text()
+    assert (status, 24 < seconds < PATIENCE) == (0, True)
+    assert log.count("job left to its lease") == 16
+
+    stack.door.open("/rest/v1")
+    stack.openai.latency = 0.02
+    heir = await start_worker(stack)
+    for contact in contacts:
+        await world.answered(contact)
+    await heir.stop()
+    assert [len(world.sent_to(contact)) for contact in contacts] == [1] * 16
+
+
+STUCK_NAMES = """
+import socket, time
+def getaddrinfo(*args, **kwargs):
+    time.sleep(3600)
+socket.getaddrinfo = getaddrinfo
+from gateway.cli import main
+main(["worker"])
+"""
+
+
+async def test_a_stuck_look_up_of_names_does_not_hold_a_stopping_worker(tmp_path: Path) -> None:
+    """It blocks a thread, which nobody can cancel and Python would wait for."""
+    async with worker(tmp_path, "https://ref.supabase.co", "-c", STUCK_NAMES) as child:
+        status, seconds = await ends(child)
+    assert (status, seconds < PATIENCE) == (0, True)
 
 
 async def _sixteen_texts(world: World, stack: Stack) -> list[str]:

@@ -39,7 +39,7 @@ class Environment:
         return SentSms("SM1", "queued", sms.body)
 
     async def finish_sms_send(self, *params: Any) -> tuple[str, Claimed | Wait | None]:
-        next_lease_id = params[-1]
+        next_lease_id = params[-2]
         self.finished_with.append(next_lease_id)
         return "recorded", self.prefetched.pop(0) if next_lease_id else None
 

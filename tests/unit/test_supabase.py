@@ -28,7 +28,7 @@ from gateway.messages import (
     Turn,
     Wait,
 )
-from gateway.supabase import BackfillJob, Database, QueuedReply, Refused, Unavailable
+from gateway.supabase import BackfillJob, Database, KeyRefused, QueuedReply, Refused, Unavailable
 from tests.fakes import CONTACT, OURS, DataApi, settings
 
 LEASE = "00000000-0000-4000-8000-000000000001"
@@ -259,6 +259,9 @@ async def test_a_function_that_returns_nothing_is_called_too(
     assert api.calls[0].params["p_notices"] == {"gpt-4o-mini": "is gone"}
     api.answer("", 204)
     await database.note_sms_worker("worker-1", "0.1.0")
+    api.answer("", 204)
+    await database.remove_sms_worker("worker-1")
+    assert api.calls[-1].params == {"p_name": "worker-1"}
     api.answer(True)
     assert await database.release_sms_work(LEASE) is True
 
@@ -266,7 +269,7 @@ async def test_a_function_that_returns_nothing_is_called_too(
 async def test_a_number_to_backfill_becomes_its_noun(api: DataApi, database: Database) -> None:
     since = "2026-11-22T10:00:00+00:00"
     found = {"config_id": "c", "phone_number": OURS, "messaging_service_sid": None}
-    api.answer({**found, "since": since, "sweep_since": None})
+    api.answer({**found, "since": since, "sync_since": None})
     assert await database.claim_sms_backfill() == BackfillJob("c", OURS, since, None)
     api.answer({"config_id": None, "seconds": 30})
     assert await database.claim_sms_backfill() == Wait(30)
@@ -352,6 +355,27 @@ async def test_an_answer_of_something_in_between_means_try_again(
     api.answer(content, status)
     with pytest.raises(Unavailable):
         await database.get_sms_health()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"message": "Invalid API key", "hint": "Double check it."},  # the gateway before PostgREST
+        {"code": "PGRST301", "message": "JWSError JWSInvalidSignature", "details": None},
+        "<html>Forbidden</html>",
+    ],
+)
+async def test_a_refused_key_is_told_from_an_outage_and_names_its_setting(
+    api: DataApi, database: Database, content: Any, status: int
+) -> None:
+    api.answer(content, status)
+    with pytest.raises(KeyRefused, match=f"HTTP {status}.*SUPABASE_SECRET_KEY"):
+        await database.get_sms_health()
+    api.answer(content, 502)
+    with pytest.raises((Unavailable, Refused)) as caught:
+        await database.get_sms_health()
+    assert not isinstance(caught.value, KeyRefused)
 
 
 async def test_a_closed_connection_means_try_again(api: DataApi, database: Database) -> None:
