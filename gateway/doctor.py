@@ -59,6 +59,11 @@ TEXTS = (
         "went out twice",
         "a worker was frozen for minutes while sending; they are in sms_delivery_events",
     ),
+    (
+        "looping_24h",
+        "were left unanswered in 24 h: the same words after each reply, as machines write",
+        "sms_messages.no_reply_reason is loop; a human may answer",
+    ),
     ("refused_24h", "were refused by the database in 24 h", "see sms_webhook_logs and the log"),
     (
         "unconfigured_24h",

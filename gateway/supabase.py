@@ -180,6 +180,7 @@ class Health(TypedDict):
     unconfigured_24h: int
     refused_24h: int
     capped_24h: int
+    looping_24h: int
     repaired: int
     oldest_transaction_seconds: float | None
     numbers: list[NumberHealth]

@@ -93,7 +93,7 @@ returns text language sql immutable set search_path = '' as 'select p_twilio_sta
 A_SID_LOOKED_UP_BEFORE_THE_INSERT = """
 alter table public.sms_messages drop constraint sms_messages_message_sid_key;
 create or replace function sms.store_incoming(
-  p_conversation_id uuid, p_payload jsonb, p_occurred_at timestamptz
+  p_conversation_id uuid, p_payload jsonb, p_intent text, p_occurred_at timestamptz
 )
 returns bigint language sql volatile set search_path = '' as $$
   insert into public.sms_messages
@@ -122,11 +122,11 @@ NO_CLAIM_ASKED_AGAIN = (
 NO_LEASE_CHECK = (
     "queue_sms_reply",
     "where c.lease_id = p_lease_id",
-    "where c.last_incoming_id = p_message_id",
+    "where c.last_pending_id = p_message_id",
 )
 NO_NEWER_TEXT_CHECK = (
     "sms.is_superseded",
-    "p_conversation.last_incoming_id <> p_message_id",
+    "p_conversation.last_pending_id <> p_message_id",
     "false",
 )
 FINISHING_CLEARS_WHAT_IS_OWED = (

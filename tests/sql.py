@@ -93,6 +93,10 @@ INVARIANTS = {
           select max(m.id) from public.sms_messages as m
           where m.conversation_id = c.id and m.direction = 'incoming'
         )""",
+    "last_pending_id is a text of the contact, and none newer than the newest": """
+        select c.id, c.last_pending_id, c.last_incoming_id from public.sms_conversations as c
+        where c.last_pending_id > c.last_incoming_id
+          or c.last_pending_id is null and c.reply_due_at is not null""",
     "counters are what a recount finds": """
         select user_id, sum(messages_in), sum(messages_out), sum(ai_replies), sum(human_replies),
           sum(failed), sum(segments)

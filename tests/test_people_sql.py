@@ -10,6 +10,8 @@ import psycopg
 import pytest
 
 from gateway.local.stack import Stack
+from tests.scenario import Scenario as Play
+from tests.scenario import minutes_ago
 from tests.sql import Db, Job, Number, Session, new_contact, new_sid, scratch_database
 
 
@@ -28,67 +30,9 @@ async def db(database: str) -> AsyncIterator[Db]:
         assert await db.broken_invariants() == {}
 
 
-def is_due(wait: Job) -> bool:
-    """Work that the claim itself brought about, a moment after it began."""
-    return wait["seconds"] is not None and wait["seconds"] < 0.1
-
-
-class Play:
-    """One number, one contact and what passes between them."""
-
-    def __init__(self, db: Db, one: Session, number: Number, contact: str) -> None:
-        self.db = db
-        self.one = one
-        self.number = number
-        self.contact = contact
-
-    async def texts(self, body: str, **more: Any) -> dict[str, Any]:
-        return await self.one.ingest(self.number, self.contact, body, **more)
-
-    async def work(self) -> list[str]:
-        """Do whatever is due now, the model saying "model"; returns what was sent."""
-        sent = []
-        while (job := await self.one.claim())["kind"] != "wait" or is_due(job):
-            if job["kind"] == "wait":
-                continue
-            text = await self.one.answer(job, "model") if job["kind"] == "reply" else job
-            if text.get("content"):
-                sent.append(text["content"])
-                await self.one.finish(text)
-        return sent
-
-    async def conversation(self) -> dict[str, Any]:
-        return (
-            await self.db.admin.rows(
-                "select * from public.sms_conversations where config_id = %s"
-                " and contact_number = %s order by created_at desc",
-                *(self.number.id, self.contact),
-            )
-        )[0]
-
-    async def is_opted_out(self, number: Number | None = None) -> bool:
-        number = number or self.number
-        out: bool = await self.db.admin.value(
-            "select sms.is_opted_out(%s, %s, %s)",
-            *(number.user_id, self.contact, number.phone),
-        )
-        return out
-
-    async def configure(self, **columns: Any) -> None:
-        changes = ", ".join(f"{name} = %s" for name in columns)
-        await self.db.admin.rows(
-            f"update public.sms_configs set {changes} where id = %s",  # noqa: S608
-            *(*columns.values(), self.number.id),
-        )
-
-
 @pytest.fixture
 async def play(db: Db) -> Play:
     return Play(db, await db.session(), await db.number(), new_contact())
-
-
-def minutes_ago(minutes: float) -> datetime:
-    return datetime.now(UTC) - timedelta(minutes=minutes)
 
 
 # Opt-outs.

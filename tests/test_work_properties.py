@@ -95,7 +95,7 @@ class Walk:
 
     async def text_comes(self) -> None:
         """Opt words come at once: a late one speaks of a time when nobody knew."""
-        body = self.chance.choice(["Hola", "¿Y?", "Gracias", "Bien", "No"])
+        body = self.chance.choice(["Hola", "¿Y?", "Gracias", "Bien", "HELP", "Liked “Bien”"])
         age = self.chance.choice([0, 0, 0, 0, 90, 7 * 3600])
         if self.chance.random() < 0.1:
             body, age = self.chance.choice(["STOP", "START", "START"]), 0

@@ -31,6 +31,10 @@ create table sms.policy (
   resend_within interval not null default '10 minutes',
   unknown_for interval not null default '24 hours',
   fallback_every interval not null default '1 hour',
+  loop_rounds smallint not null default 3,
+  loop_window interval not null default '1 hour',
+  loop_length_min smallint not null default 4,
+  doubled_within interval not null default '1 day',
   logs_kept interval not null default '30 days',
   human_messages_per_day integer not null default 1000,
   keyword_replies_ceiling integer not null default 1000,
@@ -70,6 +74,15 @@ comment on column sms.policy.unknown_for is
   'A text that cannot be told apart from others at Twilio counts as failed after this.';
 comment on column sms.policy.fallback_every is
   'A contact gets the fallback text at most once in this time.';
+comment on column sms.policy.loop_rounds is
+  'How many times a contact sends the same words, each time after a reply of ours, until it counts '
+  'as a machine.';
+comment on column sms.policy.loop_window is 'Within this time.';
+comment on column sms.policy.loop_length_min is
+  'Shorter words than this many characters are no loop: people say "yes" and "ok" three times.';
+comment on column sms.policy.doubled_within is
+  'A second MessageSid for a text sent longer ago than this says nothing: a restored database gives '
+  'ids out again.';
 comment on column sms.policy.logs_kept is
   'sms_webhook_logs and sms_delivery_events are kept this long.';
 comment on column sms.policy.conversations_kept is
@@ -471,6 +484,7 @@ create table public.sms_conversations (
   wants_human boolean not null default false,
   assigned_to uuid,
   last_incoming_id bigint,
+  last_pending_id bigint,
   last_message_at timestamptz not null default now(),
   read_up_to_id bigint not null default 0,
   created_at timestamptz not null default now(),
@@ -533,6 +547,8 @@ comment on column public.sms_conversations.wants_human is
 comment on column public.sms_conversations.assigned_to is
   'The owner or member who has it; null: nobody.';
 comment on column public.sms_conversations.last_incoming_id is 'The contact''s newest text.';
+comment on column public.sms_conversations.last_pending_id is
+  'The newest text a reply was ever due for; a reaction or an opt word is none.';
 comment on column public.sms_conversations.read_up_to_id is
   'The newest message its owner has seen.';
 comment on column public.sms_conversations.reply_due_at is
@@ -568,6 +584,7 @@ create table public.sms_messages (
   in_reply_to bigint,
   client_ref uuid,
   canned_reply text,
+  intent text,
   media jsonb not null default '[]',
   encoding text,
   segments smallint,
@@ -633,6 +650,11 @@ create table public.sms_messages (
     'rate_limit',    -- no more automatic answers for now
     'keyword' -- the owner's answer to a keyword
   )),
+  constraint sms_messages_intent_check check (intent is null or direction = 'incoming' and intent in (
+    'stop', 'start', 'help', -- opt words: never shown to the model
+    'human',                 -- wants a human
+    'bot'                    -- asks who is answering
+  )),
   constraint sms_messages_message_content_check check (length(message_content) <= 65536),
   constraint sms_messages_encoding_check check (encoding in ('GSM-7', 'UCS-2')),
   constraint sms_messages_channel_check check (channel in ('sms', 'mms', 'rcs', 'whatsapp')),
@@ -668,6 +690,7 @@ create statistics public.sms_messages_owner (dependencies) on conversation_id, u
 -- The gate counts the answers of a day, also in a conversation of years.
 create index sms_messages_rate_limited_idx on public.sms_messages (conversation_id, created_at)
   where author = 'ai' or canned_reply in ('bot', 'keyword');
+create index sms_messages_loop_idx on public.sms_messages (created_at) where no_reply_reason = 'loop';
 create index sms_messages_rate_limit_notice_idx on public.sms_messages (created_at) where canned_reply = 'rate_limit';
 -- is_open is the only state an index may name: with status in a predicate no change of it is HOT.
 create index sms_messages_open_idx on public.sms_messages (conversation_id, id) where is_open;
@@ -687,6 +710,8 @@ comment on column public.sms_messages.client_ref is
   'Made up by the client, unique per user: a double click is one text.';
 comment on column public.sms_messages.canned_reply is
   'System rows: which text that needs no model; null: the fallback.';
+comment on column public.sms_messages.intent is
+  'Incoming rows: what the text asks for, if no model is needed to know (sms_phrases).';
 comment on column public.sms_messages.media is
   '[{"url", "content_type"}] of an MMS, kept at Twilio.';
 comment on column public.sms_messages.response_seconds is
@@ -996,6 +1021,7 @@ declare
   v_conversation public.sms_conversations;
   v_message_id bigint;
   v_occurred_at timestamptz := coalesce(p_occurred_at, clock_timestamp());
+  v_intent jsonb;
   v_reason text;
 begin
   v_config := sms.config_of(p_payload);
@@ -1008,7 +1034,10 @@ begin
   end if;
 
   v_conversation := sms.open_conversation(v_config, p_payload ->> 'from', v_occurred_at);
-  v_message_id := sms.store_incoming(v_conversation.id, p_payload, v_occurred_at);
+  v_intent := sms.intent(v_conversation, v_config.phone_number, p_payload);
+  v_message_id := sms.store_incoming(
+    v_conversation.id, p_payload, v_intent ->> 'meaning', v_occurred_at
+  );
   if v_message_id is null then -- lost against the same text in another session
     delete from public.sms_conversations as c
     where c.id = v_conversation.id and c.last_incoming_id is null
@@ -1017,7 +1046,7 @@ begin
   end if;
 
   v_reason := sms.decide(
-    v_conversation, v_config, v_message_id, p_payload, v_occurred_at
+    v_conversation, v_config, v_message_id, p_payload, v_intent, v_occurred_at
   );
   return sms.log_post(p_payload, jsonb_build_object(
     'outcome', 'stored', 'message_id', v_message_id, 'conversation_id', v_conversation.id,
@@ -1126,18 +1155,18 @@ $$;
 
 -- The new row's id; null when its MessageSid is already stored.
 create function sms.store_incoming(
-  p_conversation_id uuid, p_payload jsonb, p_occurred_at timestamptz
+  p_conversation_id uuid, p_payload jsonb, p_intent text, p_occurred_at timestamptz
 )
 returns bigint language plpgsql set search_path = '' as $$
 declare
   v_id bigint;
 begin
   insert into public.sms_messages as m (
-    conversation_id, direction, author, status, message_content, message_sid, media, channel,
-    recipients, occurred_at
+    conversation_id, direction, author, status, message_content, message_sid, intent, media,
+    channel, recipients, occurred_at
   ) values (
     p_conversation_id, 'incoming', 'contact', 'received', coalesce(p_payload ->> 'body', ''),
-    p_payload ->> 'sid', coalesce(p_payload -> 'media', '[]'),
+    p_payload ->> 'sid', p_intent, coalesce(p_payload -> 'media', '[]'),
     coalesce(p_payload ->> 'channel', 'sms'), sms.recipients_of(p_payload), p_occurred_at
   )
   on conflict (message_sid) do nothing
@@ -1164,25 +1193,24 @@ $$;
 -- Returns why the model does not answer; null: it does.
 create function sms.decide(
   p_conversation public.sms_conversations, p_config public.sms_configs,
-  p_message_id bigint, p_payload jsonb, p_occurred_at timestamptz
+  p_message_id bigint, p_payload jsonb, p_intent jsonb, p_occurred_at timestamptz
 )
 returns text language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := clock_timestamp();
-  v_intent jsonb := sms.intent(p_conversation, p_config.phone_number, p_payload);
-  v_meaning text := v_intent ->> 'meaning';
+  v_meaning text := p_intent ->> 'meaning';
   v_answer jsonb;
   v_reason text := sms.no_reply_reason(
     p_conversation, p_config, p_payload, v_meaning, p_occurred_at, v_now
   );
 begin
   if v_reason is null then
-    v_answer := sms.canned_reply(p_conversation, p_config, p_payload, v_intent, v_now);
+    v_answer := sms.canned_reply(p_conversation, p_config, p_payload, p_intent, v_now);
     v_reason := v_answer ->> 'name';
   end if;
   perform sms.set_reply_due(p_conversation, p_config, p_message_id, v_reason, v_now);
   if v_meaning in ('stop', 'start') then
-    perform sms.apply_opt_out(p_conversation, p_config, v_intent, p_occurred_at, v_now);
+    perform sms.apply_opt_out(p_conversation, p_config, p_intent, p_occurred_at, v_now);
   elsif v_meaning = 'human' and coalesce(v_reason, 'human') = 'human' then
     update public.sms_conversations as c set wants_human = true
     where c.id = p_conversation.id and not c.wants_human;
@@ -1217,7 +1245,7 @@ begin
       or p_occurred_at < p_config.created_at then 'old'
     when p_conversation.status = 'closed' then 'closed'
     when p_conversation.last_message_at > p_occurred_at
-      and sms.human_wrote(p_conversation.id, p_occurred_at) then 'person_wrote'
+      and sms.human_wrote(p_conversation.id, p_occurred_at) then 'human_wrote'
     when sms.is_reaction(p_payload ->> 'body') then 'reaction'
     when sms.is_auto_reply(p_payload ->> 'body') then 'auto_reply'
   end;
@@ -1237,14 +1265,14 @@ begin
 end;
 $$;
 
--- Has a human written in this conversation since then?
+-- Has a human written in this conversation since then, not in vain?
 create function sms.human_wrote(p_conversation_id uuid, p_after timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
   return exists (
     select from public.sms_messages as m
     where m.conversation_id = p_conversation_id
-      and m.author = 'human' and m.created_at > p_after
+      and m.author = 'human' and m.created_at > p_after and sms.begins_takeover(m.status)
   );
 end;
 $$;
@@ -1263,6 +1291,7 @@ begin
   update public.sms_conversations as c
   set last_message_at = greatest(c.last_message_at, p_now),
     last_incoming_id = p_message_id,
+    last_pending_id = case when v_is_pending then p_message_id else c.last_pending_id end,
     waiting_since = case when v_is_pending then v_since else c.waiting_since end,
     reply_error = case p_reason when 'auto_reply' then p_reason else c.reply_error end,
     reply_due_at = case
@@ -2276,7 +2305,7 @@ begin
       'kind', 'reply',
       'lease_id', p_conversation.lease_id,
       'conversation_id', p_conversation.id,
-      'message_id', p_conversation.last_incoming_id,
+      'message_id', p_conversation.last_pending_id,
       'attempt', p_conversation.reply_attempts,
       'config_id', f.id,
       'contact_number', p_conversation.contact_number,
@@ -2297,9 +2326,11 @@ begin
 end;
 $$;
 
--- The last texts, oldest first, up to the newest incoming one: [{role, content}]; more than p_limit
--- when so many wait for the answer. An answer stands after the text it answers, also when a newer
--- text overtook it. A picture is named by its type, which the model cannot see.
+-- The last texts, oldest first, up to the newest one a reply is due for: [{role, content}]; more
+-- than p_limit when so many wait for the answer. An answer stands after the text it answers, also
+-- when a newer text overtook it. A picture is named by its type, which the model cannot see. Opt
+-- words and what confirmed them are between the contact and the carriers: to a model a STOP in the
+-- past reads like a wish of now.
 create function sms.history(p_conversation public.sms_conversations, p_limit integer)
 returns jsonb language plpgsql stable set search_path = '' as $$
 begin
@@ -2319,9 +2350,10 @@ begin
       from public.sms_messages as m
       where m.conversation_id = p_conversation.id
         and (
-          m.id <= p_conversation.last_incoming_id
-          or m.in_reply_to < p_conversation.last_incoming_id
+          m.id <= p_conversation.last_pending_id
+          or m.in_reply_to < p_conversation.last_pending_id
         )
+        and coalesce(m.intent, m.canned_reply, '') not in ('stop', 'start', 'help')
         and sms.reached_twilio(m.message_sid, m.status)
       order by m.id desc
       limit greatest(p_limit, sms.unanswered(p_conversation))
@@ -2347,7 +2379,7 @@ begin
     select least(count(*), 100) from public.sms_messages as m
     where m.conversation_id = p_conversation.id
       and m.direction = 'incoming'
-      and m.id <= p_conversation.last_incoming_id
+      and m.id <= p_conversation.last_pending_id
       and m.id > coalesce((
         select coalesce(o.in_reply_to, o.id) from public.sms_messages as o
         where o.conversation_id = p_conversation.id
@@ -2368,7 +2400,7 @@ begin
       'kind', 'fallback',
       'lease_id', p_conversation.lease_id,
       'conversation_id', p_conversation.id,
-      'message_id', p_conversation.last_incoming_id,
+      'message_id', p_conversation.last_pending_id,
       'content', f.fallback_reply,
       'fold_accents', f.fold_accents,
       'max_segments', f.max_segments
@@ -2547,7 +2579,7 @@ begin
     if not found then
       return null;
     end if;
-    if v_message.in_reply_to < p_conversation.last_incoming_id
+    if v_message.in_reply_to < p_conversation.last_pending_id
       and p_conversation.reply_due_at is not null
       and coalesce(v_message.canned_reply, 'keyword') = 'keyword' then
       v_verdict := 'superseded'; -- the newer text's answer covers both
@@ -2830,20 +2862,45 @@ begin
 end;
 $$;
 
--- Three identical texts in an hour: another machine is answering.
+-- Another machine is answering: the same words again and again, each time after a reply of ours.
+-- Without a reply between them they are a person who waits for one. The newest 50 texts are looked
+-- at; what repeats itself faster than that is stopped by the rate limits.
 create function sms.is_looping(p_conversation_id uuid, p_now timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
+declare
+  v_policy sms.policy := sms.policy();
+  v_content text;
 begin
+  -- Two different texts: no loop, the usual case.
+  select min(t.message_content) into v_content
+  from (
+    select m.message_content from public.sms_messages as m
+    where m.conversation_id = p_conversation_id and m.direction = 'incoming'
+    order by m.id desc
+    limit 2
+  ) as t
+  having count(*) = 2 and min(t.message_content) = max(t.message_content);
+  if v_content is null or length(v_content) < v_policy.loop_length_min then
+    return false;
+  end if;
   return (
-    select count(*) = 3 and min(t.message_content) = max(t.message_content)
-      and min(t.created_at) > p_now - interval '1 hour'
-      and length(min(t.message_content)) > 3 -- people say "yes" and "ok" three times
-    from (
-      select m.message_content, m.created_at from public.sms_messages as m
-      where m.conversation_id = p_conversation_id and m.direction = 'incoming'
+    with recent as (
+      select m.id, m.direction, m.message_content from public.sms_messages as m
+      where m.conversation_id = p_conversation_id
+        and m.created_at > p_now - v_policy.loop_window
+        and m.author <> 'human' and sms.reached_twilio(m.message_sid, m.status)
       order by m.id desc
-      limit 3
-    ) as t
+      limit 50
+    ), repeated as (
+      select r.direction, lag(r.direction) over (order by r.id) as before
+      from recent as r
+      where r.id > coalesce((
+        select max(o.id) from recent as o
+        where o.direction = 'incoming' and o.message_content <> v_content
+      ), 0)
+    )
+    select count(*) >= v_policy.loop_rounds from repeated as r
+    where r.direction = 'incoming' and r.before is distinct from 'incoming'
   );
 end;
 $$;
@@ -2878,12 +2935,12 @@ begin
 end;
 $$;
 
--- A newer text came while the answer was generated, and waiting for the next answer is still fair:
+-- A newer text that a reply is due for came while the answer was generated, and waiting for the next answer is still fair:
 -- not twice dropped already, not 30 s old.
 create function sms.is_superseded(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
-  return p_conversation.last_incoming_id <> p_message_id and (
+  return p_conversation.last_pending_id <> p_message_id and (
     select p_conversation.superseded < t.superseded_max
       and p_now < p_conversation.waiting_since + t.superseded_for
     from sms.policy as t
@@ -2915,7 +2972,8 @@ begin
 end;
 $$;
 
--- The owed answer is not given, and reply_error says why; at the rate limit the contact is told.
+-- The owed answer is not given; reply_error and the text itself say why, and at the rate limit the
+-- contact is told.
 create function sms.withhold_reply(p_conversation_id uuid, p_reason text)
 returns void language plpgsql set search_path = '' as $$
 begin
@@ -2946,7 +3004,8 @@ begin
     leased_for = 'send'
   from (
     select min(m.created_at) as created_at from public.sms_messages as m
-    where m.conversation_id = p_conversation.id
+    where p_conversation.last_pending_id > p_message_id
+      and m.conversation_id = p_conversation.id
       and m.direction = 'incoming' and m.id > p_message_id
   ) as n
   where c.id = p_conversation.id;
@@ -3177,7 +3236,8 @@ returns boolean language sql stable set search_path = '' as $$
     );
 $$;
 
--- What a refusal says beyond its text: the number is suspended, or the contact has opted out of it.
+-- What a refusal says beyond its text: the number is suspended, or the contact had opted out of it
+-- when the text was handed to Twilio; a START since then is newer, however late the report comes.
 create function sms.record_refusal(p_message public.sms_messages, p_error_code integer, p_error_message text, p_outcome text)
 returns void language plpgsql set search_path = '' as $$
 declare
@@ -3193,7 +3253,7 @@ begin
   elsif p_error_code = 21610 then
     perform sms.record_opt_out(
       v_conversation.user_id, v_conversation.contact_number, v_phone_number, true, 'twilio',
-      clock_timestamp()
+      coalesce(p_message.sending_at, p_message.created_at)
     );
   end if;
 end;
@@ -3371,6 +3431,7 @@ declare
   v_status text := sms.status_of(p_payload ->> 'status');
   v_code integer := (p_payload ->> 'error_code')::integer;
   v_outcome text := 'recorded';
+  v_is_new boolean;
 begin
   if v_message.id is null or v_message.direction = 'incoming' then
     return jsonb_build_object('outcome', 'gone');
@@ -3384,13 +3445,13 @@ begin
   ) then
     v_outcome := 'stale';
   end if;
-  if v_code = 21610 then
-    perform sms.record_refusal(v_message, v_code, null, 'failed');
-  end if;
-  perform sms.record_event(
+  v_is_new := sms.record_event(
     v_message.id, p_payload ->> 'sid', coalesce(p_payload ->> 'status', 'none'), v_code,
     nullif(p_payload -> 'form', 'null')
   );
+  if v_code = 21610 and v_is_new then
+    perform sms.record_refusal(v_message, v_code, null, 'failed');
+  end if;
   return jsonb_build_object('outcome', v_outcome, 'message_id', v_message.id);
 end;
 $$;
@@ -3401,16 +3462,23 @@ comment on function public.record_sms_delivery(jsonb) is
 
 -- Twilio's callbacks.
 -- The text a callback speaks of: by its SID, else by the id we put into the callback URL if that
--- text went to that contact.
+-- text went to that contact. Locked alone, but with its conversation before it when it failed: that
+-- may end a takeover.
 create function sms.callback_target(p_payload jsonb)
 returns public.sms_messages language plpgsql set search_path = '' as $$
 declare
   v_message public.sms_messages;
 begin
-  select m.* into v_message from public.sms_messages as m
-  where m.message_sid = p_payload ->> 'sid'
-  for no key update;
-  if found then
+  if sms.begins_takeover(sms.status_of(p_payload ->> 'status')) then
+    select m.* into v_message from public.sms_messages as m
+    where m.message_sid = p_payload ->> 'sid'
+    for no key update;
+  else
+    v_message := sms.lock_message(
+      (select m.id from public.sms_messages as m where m.message_sid = p_payload ->> 'sid')
+    );
+  end if;
+  if v_message.id is not null then
     return v_message;
   end if;
   v_message := sms.lock_message((p_payload ->> 'message_id')::bigint);
@@ -3441,11 +3509,16 @@ end;
 $$;
 
 -- Twilio has this text under this SID. A second SID for one text means that it was sent twice:
--- stored as the event "doubled".
+-- stored as the event "doubled", unless the text is old:
+-- a restored database gives ids out again that are in callback URLs.
 create function sms.attach_sid(p_message public.sms_messages, p_message_sid text, p_status text)
 returns text language plpgsql set search_path = '' as $$
 begin
-  if p_message.message_sid <> p_message_sid then
+  if p_message.message_sid <> p_message_sid and coalesce(
+    p_message.sending_at, p_message.created_at
+  ) < clock_timestamp() - (sms.policy()).doubled_within then
+    return 'stale';
+  elsif p_message.message_sid <> p_message_sid then
     perform sms.record_event(p_message.id, p_message_sid, 'doubled', null, null);
     return 'doubled';
   elsif p_message.message_sid is null then
@@ -3501,8 +3574,9 @@ $$;
 
 -- 30_takeover.sql =================================================================================
 
--- What a human does: writes a text, closes a conversation. Both silence the AI at once: the
--- worker that is generating an answer learns it when its lease is gone.
+-- What a human does: writes a message, closes a conversation. Both silence the AI at once: the worker
+-- that is generating a reply learns it when its lease is gone. A message that cannot reach the
+-- contact silences nobody.
 --
 -- Lock order everywhere: conversation, messages, opt-outs, counters last.
 
@@ -3551,12 +3625,28 @@ begin
 end;
 $$;
 
--- A human wrote: the AI is silent, also with the answer it is generating.
+-- May a human's text in this state have reached the contact, now or later? One that may not takes
+-- nothing over.
+create function sms.begins_takeover(p_status text)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  return coalesce(p_status, '') not in ('blocked', 'canceled', 'failed', 'undelivered');
+end;
+$$;
+
+-- A human wrote: the AI is silent, also with the answer it is generating. A blocked text is shown and
+-- changes nothing else.
 create function sms.after_human_message()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare
   v_keeps_lease boolean := sms.has_sending(new.conversation_id);
 begin
+  if not sms.begins_takeover(new.status) then
+    update public.sms_conversations as c
+    set last_message_at = greatest(c.last_message_at, new.created_at)
+    where c.id = new.conversation_id;
+    return null;
+  end if;
   perform sms.record_no_reply(new.conversation_id, 'human_wrote');
   update public.sms_conversations as c
   set last_message_at = greatest(c.last_message_at, new.created_at),
@@ -3581,6 +3671,40 @@ $$;
 create trigger sms_messages_after_human
   after insert on public.sms_messages
   for each row when (new.author = 'human') execute function sms.after_human_message();
+
+-- A human's text failed for good: the pause it began ends, or is that of the human's text before it,
+-- and a contact who asked for a human still waits for one. A pause set by hand stays.
+create function sms.after_human_failed()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_arrived public.sms_messages; -- the newest text of a human that did, or may yet
+begin
+  select m.* into v_arrived from public.sms_messages as m
+  where m.conversation_id = new.conversation_id
+    and m.author = 'human' and sms.begins_takeover(m.status)
+  order by m.id desc
+  limit 1;
+  update public.sms_conversations as c
+  set paused_until = v_arrived.created_at + f.takeover_pause,
+    wants_human = c.wants_human or exists (
+      select from public.sms_messages as m
+      where m.conversation_id = c.id and m.intent = 'human'
+        and m.id > coalesce(v_arrived.id, 0) and m.id < new.id
+    )
+  from public.sms_configs as f
+  where c.id = new.conversation_id and c.status = 'active'
+    and f.id = c.config_id and c.paused_until = new.created_at + f.takeover_pause;
+  return null;
+end;
+$$;
+
+create trigger sms_messages_after_human_failed
+  after update of status on public.sms_messages
+  for each row when (
+    new.author = 'human' and old.status <> new.status
+    and new.status in ('blocked', 'canceled', 'failed', 'undelivered')
+  )
+  execute function sms.after_human_failed();
 
 -- Is a text of this conversation being handed to Twilio? Then its lease stays.
 create function sms.has_sending(p_conversation_id uuid)
@@ -3701,7 +3825,8 @@ select
       where m.conversation_id = c.id and m.id > c.read_up_to_id and m.direction = 'incoming'
       limit 100
     ) as unseen
-  ) else 0 end as unread_count
+  ) else 0 end as unread_count,
+  c.reply_error
 from public.sms_conversations as c
 left join lateral (
   select m.id, m.direction, m.author, m.status, m.message_content, m.created_at
@@ -3715,6 +3840,11 @@ comment on view public.sms_inbox is
   'One row per conversation with its newest message. Order by last_message_at descending and take '
   'a page; the next page is last_message_at < the last one''s. Read only: change '
   'sms_conversations.';
+comment on column public.sms_inbox.reply_error is
+  'Why the newest text that a reply was due for got none, such as loop, rate_limit or paused.';
+comment on column public.sms_inbox.unread_count is
+  'Texts of the contact after read_up_to_id; 100 means 100 or more.';
+
 -- What a spreadsheet may open. Contacts write what they like, also =HYPERLINK("http://…"): a cell that
 -- a spreadsheet would evaluate begins with an apostrophe here.
 create view public.sms_export with (security_invoker = true) as
@@ -3741,9 +3871,6 @@ from (
 comment on view public.sms_export is
   'Messages for a spreadsheet: select with Accept: text/csv and filter by created_at. A cell that a '
   'spreadsheet would take for a formula begins with an apostrophe.';
-
-comment on column public.sms_inbox.unread_count is
-  'Texts of the contact after read_up_to_id; 100 means 100 or more.';
 
 create function public.send_sms(
   p_conversation_id uuid, p_content text, p_client_ref uuid default gen_random_uuid()
@@ -4849,6 +4976,16 @@ declare
   v_message record;
   v_changed integer := 0;
 begin
+  -- Conversations before messages: a human's text that failed gives its takeover back.
+  perform from public.sms_conversations as c
+  where c.id in (
+    select m.conversation_id
+    from jsonb_array_elements(p_messages) as t
+    join public.sms_messages as m on m.message_sid = t ->> 'sid'
+    where m.author = 'human' and not sms.begins_takeover(sms.status_of(t ->> 'status'))
+  )
+  order by c.id
+  for no key update;
   for v_message in
     select m.id, t ->> 'status' as status, (t ->> 'error_code')::integer as error_code,
       (t ->> 'price')::numeric as price, t ->> 'price_unit' as price_unit,
@@ -5111,6 +5248,10 @@ returns jsonb language sql stable set search_path = '' as $$
       select count(*) from public.sms_messages as m
       where m.canned_reply = 'rate_limit' and m.created_at > now() - interval '1 day'
     ),
+    'looping_24h', (
+      select count(*) from public.sms_messages as m
+      where m.no_reply_reason = 'loop' and m.created_at > now() - interval '1 day'
+    ),
     'repaired', (select u.repaired from sms.maintenance as u),
     'oldest_transaction_seconds', (
       select round(extract(epoch from now() - min(a.xact_start)), 1)
@@ -5122,8 +5263,8 @@ returns jsonb language sql stable set search_path = '' as $$
 $$;
 comment on function public.get_sms_health() is
   'What an operator watches: owed and overdue work, unsettled, failed, doubled, refused and '
-  'unconfigured texts, contacts at their rate limit of automatic answers, rows repaired, numbers, '
-  'workers.';
+  'unconfigured texts, contacts at their rate limit of automatic answers, texts that the loop guard left '
+  'unanswered, rows repaired, numbers, workers.';
 
 create function public.maintain_sms(p_every interval default '1 hour')
 returns jsonb language plpgsql set search_path = '' as $$
@@ -5830,6 +5971,7 @@ revoke execute on function
   sms.admit_human_message(public.sms_messages, public.sms_conversations),
   sms.before_message(),
   sms.after_human_message(),
+  sms.after_human_failed(),
   sms.before_close(),
   sms.after_close(),
   sms.word_pattern(text),

@@ -25,6 +25,10 @@ create table sms.policy (
   resend_within interval not null default '10 minutes',
   unknown_for interval not null default '24 hours',
   fallback_every interval not null default '1 hour',
+  loop_rounds smallint not null default 3,
+  loop_window interval not null default '1 hour',
+  loop_length_min smallint not null default 4,
+  doubled_within interval not null default '1 day',
   logs_kept interval not null default '30 days',
   human_messages_per_day integer not null default 1000,
   keyword_replies_ceiling integer not null default 1000,
@@ -64,6 +68,15 @@ comment on column sms.policy.unknown_for is
   'A text that cannot be told apart from others at Twilio counts as failed after this.';
 comment on column sms.policy.fallback_every is
   'A contact gets the fallback text at most once in this time.';
+comment on column sms.policy.loop_rounds is
+  'How many times a contact sends the same words, each time after a reply of ours, until it counts '
+  'as a machine.';
+comment on column sms.policy.loop_window is 'Within this time.';
+comment on column sms.policy.loop_length_min is
+  'Shorter words than this many characters are no loop: people say "yes" and "ok" three times.';
+comment on column sms.policy.doubled_within is
+  'A second MessageSid for a text sent longer ago than this says nothing: a restored database gives '
+  'ids out again.';
 comment on column sms.policy.logs_kept is
   'sms_webhook_logs and sms_delivery_events are kept this long.';
 comment on column sms.policy.conversations_kept is

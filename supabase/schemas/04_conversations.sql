@@ -14,6 +14,7 @@ create table public.sms_conversations (
   wants_human boolean not null default false,
   assigned_to uuid,
   last_incoming_id bigint,
+  last_pending_id bigint,
   last_message_at timestamptz not null default now(),
   read_up_to_id bigint not null default 0,
   created_at timestamptz not null default now(),
@@ -76,6 +77,8 @@ comment on column public.sms_conversations.wants_human is
 comment on column public.sms_conversations.assigned_to is
   'The owner or member who has it; null: nobody.';
 comment on column public.sms_conversations.last_incoming_id is 'The contact''s newest text.';
+comment on column public.sms_conversations.last_pending_id is
+  'The newest text a reply was ever due for; a reaction or an opt word is none.';
 comment on column public.sms_conversations.read_up_to_id is
   'The newest message its owner has seen.';
 comment on column public.sms_conversations.reply_due_at is

@@ -14,6 +14,7 @@ create table public.sms_messages (
   in_reply_to bigint,
   client_ref uuid,
   canned_reply text,
+  intent text,
   media jsonb not null default '[]',
   encoding text,
   segments smallint,
@@ -79,6 +80,11 @@ create table public.sms_messages (
     'rate_limit',    -- no more automatic answers for now
     'keyword' -- the owner's answer to a keyword
   )),
+  constraint sms_messages_intent_check check (intent is null or direction = 'incoming' and intent in (
+    'stop', 'start', 'help', -- opt words: never shown to the model
+    'human',                 -- wants a human
+    'bot'                    -- asks who is answering
+  )),
   constraint sms_messages_message_content_check check (length(message_content) <= 65536),
   constraint sms_messages_encoding_check check (encoding in ('GSM-7', 'UCS-2')),
   constraint sms_messages_channel_check check (channel in ('sms', 'mms', 'rcs', 'whatsapp')),
@@ -114,6 +120,7 @@ create statistics public.sms_messages_owner (dependencies) on conversation_id, u
 -- The gate counts the answers of a day, also in a conversation of years.
 create index sms_messages_rate_limited_idx on public.sms_messages (conversation_id, created_at)
   where author = 'ai' or canned_reply in ('bot', 'keyword');
+create index sms_messages_loop_idx on public.sms_messages (created_at) where no_reply_reason = 'loop';
 create index sms_messages_rate_limit_notice_idx on public.sms_messages (created_at) where canned_reply = 'rate_limit';
 -- is_open is the only state an index may name: with status in a predicate no change of it is HOT.
 create index sms_messages_open_idx on public.sms_messages (conversation_id, id) where is_open;
@@ -133,6 +140,8 @@ comment on column public.sms_messages.client_ref is
   'Made up by the client, unique per user: a double click is one text.';
 comment on column public.sms_messages.canned_reply is
   'System rows: which text that needs no model; null: the fallback.';
+comment on column public.sms_messages.intent is
+  'Incoming rows: what the text asks for, if no model is needed to know (sms_phrases).';
 comment on column public.sms_messages.media is
   '[{"url", "content_type"}] of an MMS, kept at Twilio.';
 comment on column public.sms_messages.response_seconds is

@@ -7,6 +7,7 @@ declare
   v_conversation public.sms_conversations;
   v_message_id bigint;
   v_occurred_at timestamptz := coalesce(p_occurred_at, clock_timestamp());
+  v_intent jsonb;
   v_reason text;
 begin
   v_config := sms.config_of(p_payload);
@@ -19,7 +20,10 @@ begin
   end if;
 
   v_conversation := sms.open_conversation(v_config, p_payload ->> 'from', v_occurred_at);
-  v_message_id := sms.store_incoming(v_conversation.id, p_payload, v_occurred_at);
+  v_intent := sms.intent(v_conversation, v_config.phone_number, p_payload);
+  v_message_id := sms.store_incoming(
+    v_conversation.id, p_payload, v_intent ->> 'meaning', v_occurred_at
+  );
   if v_message_id is null then -- lost against the same text in another session
     delete from public.sms_conversations as c
     where c.id = v_conversation.id and c.last_incoming_id is null
@@ -28,7 +32,7 @@ begin
   end if;
 
   v_reason := sms.decide(
-    v_conversation, v_config, v_message_id, p_payload, v_occurred_at
+    v_conversation, v_config, v_message_id, p_payload, v_intent, v_occurred_at
   );
   return sms.log_post(p_payload, jsonb_build_object(
     'outcome', 'stored', 'message_id', v_message_id, 'conversation_id', v_conversation.id,
@@ -137,18 +141,18 @@ $$;
 
 -- The new row's id; null when its MessageSid is already stored.
 create function sms.store_incoming(
-  p_conversation_id uuid, p_payload jsonb, p_occurred_at timestamptz
+  p_conversation_id uuid, p_payload jsonb, p_intent text, p_occurred_at timestamptz
 )
 returns bigint language plpgsql set search_path = '' as $$
 declare
   v_id bigint;
 begin
   insert into public.sms_messages as m (
-    conversation_id, direction, author, status, message_content, message_sid, media, channel,
-    recipients, occurred_at
+    conversation_id, direction, author, status, message_content, message_sid, intent, media,
+    channel, recipients, occurred_at
   ) values (
     p_conversation_id, 'incoming', 'contact', 'received', coalesce(p_payload ->> 'body', ''),
-    p_payload ->> 'sid', coalesce(p_payload -> 'media', '[]'),
+    p_payload ->> 'sid', p_intent, coalesce(p_payload -> 'media', '[]'),
     coalesce(p_payload ->> 'channel', 'sms'), sms.recipients_of(p_payload), p_occurred_at
   )
   on conflict (message_sid) do nothing
@@ -175,25 +179,24 @@ $$;
 -- Returns why the model does not answer; null: it does.
 create function sms.decide(
   p_conversation public.sms_conversations, p_config public.sms_configs,
-  p_message_id bigint, p_payload jsonb, p_occurred_at timestamptz
+  p_message_id bigint, p_payload jsonb, p_intent jsonb, p_occurred_at timestamptz
 )
 returns text language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := clock_timestamp();
-  v_intent jsonb := sms.intent(p_conversation, p_config.phone_number, p_payload);
-  v_meaning text := v_intent ->> 'meaning';
+  v_meaning text := p_intent ->> 'meaning';
   v_answer jsonb;
   v_reason text := sms.no_reply_reason(
     p_conversation, p_config, p_payload, v_meaning, p_occurred_at, v_now
   );
 begin
   if v_reason is null then
-    v_answer := sms.canned_reply(p_conversation, p_config, p_payload, v_intent, v_now);
+    v_answer := sms.canned_reply(p_conversation, p_config, p_payload, p_intent, v_now);
     v_reason := v_answer ->> 'name';
   end if;
   perform sms.set_reply_due(p_conversation, p_config, p_message_id, v_reason, v_now);
   if v_meaning in ('stop', 'start') then
-    perform sms.apply_opt_out(p_conversation, p_config, v_intent, p_occurred_at, v_now);
+    perform sms.apply_opt_out(p_conversation, p_config, p_intent, p_occurred_at, v_now);
   elsif v_meaning = 'human' and coalesce(v_reason, 'human') = 'human' then
     update public.sms_conversations as c set wants_human = true
     where c.id = p_conversation.id and not c.wants_human;
@@ -228,7 +231,7 @@ begin
       or p_occurred_at < p_config.created_at then 'old'
     when p_conversation.status = 'closed' then 'closed'
     when p_conversation.last_message_at > p_occurred_at
-      and sms.human_wrote(p_conversation.id, p_occurred_at) then 'person_wrote'
+      and sms.human_wrote(p_conversation.id, p_occurred_at) then 'human_wrote'
     when sms.is_reaction(p_payload ->> 'body') then 'reaction'
     when sms.is_auto_reply(p_payload ->> 'body') then 'auto_reply'
   end;
@@ -248,14 +251,14 @@ begin
 end;
 $$;
 
--- Has a human written in this conversation since then?
+-- Has a human written in this conversation since then, not in vain?
 create function sms.human_wrote(p_conversation_id uuid, p_after timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
   return exists (
     select from public.sms_messages as m
     where m.conversation_id = p_conversation_id
-      and m.author = 'human' and m.created_at > p_after
+      and m.author = 'human' and m.created_at > p_after and sms.begins_takeover(m.status)
   );
 end;
 $$;
@@ -274,6 +277,7 @@ begin
   update public.sms_conversations as c
   set last_message_at = greatest(c.last_message_at, p_now),
     last_incoming_id = p_message_id,
+    last_pending_id = case when v_is_pending then p_message_id else c.last_pending_id end,
     waiting_since = case when v_is_pending then v_since else c.waiting_since end,
     reply_error = case p_reason when 'auto_reply' then p_reason else c.reply_error end,
     reply_due_at = case

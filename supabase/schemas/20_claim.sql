@@ -133,7 +133,7 @@ begin
       'kind', 'reply',
       'lease_id', p_conversation.lease_id,
       'conversation_id', p_conversation.id,
-      'message_id', p_conversation.last_incoming_id,
+      'message_id', p_conversation.last_pending_id,
       'attempt', p_conversation.reply_attempts,
       'config_id', f.id,
       'contact_number', p_conversation.contact_number,
@@ -154,9 +154,11 @@ begin
 end;
 $$;
 
--- The last texts, oldest first, up to the newest incoming one: [{role, content}]; more than p_limit
--- when so many wait for the answer. An answer stands after the text it answers, also when a newer
--- text overtook it. A picture is named by its type, which the model cannot see.
+-- The last texts, oldest first, up to the newest one a reply is due for: [{role, content}]; more
+-- than p_limit when so many wait for the answer. An answer stands after the text it answers, also
+-- when a newer text overtook it. A picture is named by its type, which the model cannot see. Opt
+-- words and what confirmed them are between the contact and the carriers: to a model a STOP in the
+-- past reads like a wish of now.
 create function sms.history(p_conversation public.sms_conversations, p_limit integer)
 returns jsonb language plpgsql stable set search_path = '' as $$
 begin
@@ -176,9 +178,10 @@ begin
       from public.sms_messages as m
       where m.conversation_id = p_conversation.id
         and (
-          m.id <= p_conversation.last_incoming_id
-          or m.in_reply_to < p_conversation.last_incoming_id
+          m.id <= p_conversation.last_pending_id
+          or m.in_reply_to < p_conversation.last_pending_id
         )
+        and coalesce(m.intent, m.canned_reply, '') not in ('stop', 'start', 'help')
         and sms.reached_twilio(m.message_sid, m.status)
       order by m.id desc
       limit greatest(p_limit, sms.unanswered(p_conversation))
@@ -204,7 +207,7 @@ begin
     select least(count(*), 100) from public.sms_messages as m
     where m.conversation_id = p_conversation.id
       and m.direction = 'incoming'
-      and m.id <= p_conversation.last_incoming_id
+      and m.id <= p_conversation.last_pending_id
       and m.id > coalesce((
         select coalesce(o.in_reply_to, o.id) from public.sms_messages as o
         where o.conversation_id = p_conversation.id
@@ -225,7 +228,7 @@ begin
       'kind', 'fallback',
       'lease_id', p_conversation.lease_id,
       'conversation_id', p_conversation.id,
-      'message_id', p_conversation.last_incoming_id,
+      'message_id', p_conversation.last_pending_id,
       'content', f.fallback_reply,
       'fold_accents', f.fold_accents,
       'max_segments', f.max_segments
@@ -404,7 +407,7 @@ begin
     if not found then
       return null;
     end if;
-    if v_message.in_reply_to < p_conversation.last_incoming_id
+    if v_message.in_reply_to < p_conversation.last_pending_id
       and p_conversation.reply_due_at is not null
       and coalesce(v_message.canned_reply, 'keyword') = 'keyword' then
       v_verdict := 'superseded'; -- the newer text's answer covers both

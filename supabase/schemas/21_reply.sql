@@ -87,20 +87,45 @@ begin
 end;
 $$;
 
--- Three identical texts in an hour: another machine is answering.
+-- Another machine is answering: the same words again and again, each time after a reply of ours.
+-- Without a reply between them they are a person who waits for one. The newest 50 texts are looked
+-- at; what repeats itself faster than that is stopped by the rate limits.
 create function sms.is_looping(p_conversation_id uuid, p_now timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
+declare
+  v_policy sms.policy := sms.policy();
+  v_content text;
 begin
+  -- Two different texts: no loop, the usual case.
+  select min(t.message_content) into v_content
+  from (
+    select m.message_content from public.sms_messages as m
+    where m.conversation_id = p_conversation_id and m.direction = 'incoming'
+    order by m.id desc
+    limit 2
+  ) as t
+  having count(*) = 2 and min(t.message_content) = max(t.message_content);
+  if v_content is null or length(v_content) < v_policy.loop_length_min then
+    return false;
+  end if;
   return (
-    select count(*) = 3 and min(t.message_content) = max(t.message_content)
-      and min(t.created_at) > p_now - interval '1 hour'
-      and length(min(t.message_content)) > 3 -- people say "yes" and "ok" three times
-    from (
-      select m.message_content, m.created_at from public.sms_messages as m
-      where m.conversation_id = p_conversation_id and m.direction = 'incoming'
+    with recent as (
+      select m.id, m.direction, m.message_content from public.sms_messages as m
+      where m.conversation_id = p_conversation_id
+        and m.created_at > p_now - v_policy.loop_window
+        and m.author <> 'human' and sms.reached_twilio(m.message_sid, m.status)
       order by m.id desc
-      limit 3
-    ) as t
+      limit 50
+    ), repeated as (
+      select r.direction, lag(r.direction) over (order by r.id) as before
+      from recent as r
+      where r.id > coalesce((
+        select max(o.id) from recent as o
+        where o.direction = 'incoming' and o.message_content <> v_content
+      ), 0)
+    )
+    select count(*) >= v_policy.loop_rounds from repeated as r
+    where r.direction = 'incoming' and r.before is distinct from 'incoming'
   );
 end;
 $$;
@@ -135,12 +160,12 @@ begin
 end;
 $$;
 
--- A newer text came while the answer was generated, and waiting for the next answer is still fair:
+-- A newer text that a reply is due for came while the answer was generated, and waiting for the next answer is still fair:
 -- not twice dropped already, not 30 s old.
 create function sms.is_superseded(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
-  return p_conversation.last_incoming_id <> p_message_id and (
+  return p_conversation.last_pending_id <> p_message_id and (
     select p_conversation.superseded < t.superseded_max
       and p_now < p_conversation.waiting_since + t.superseded_for
     from sms.policy as t
@@ -172,7 +197,8 @@ begin
 end;
 $$;
 
--- The owed answer is not given, and reply_error says why; at the rate limit the contact is told.
+-- The owed answer is not given; reply_error and the text itself say why, and at the rate limit the
+-- contact is told.
 create function sms.withhold_reply(p_conversation_id uuid, p_reason text)
 returns void language plpgsql set search_path = '' as $$
 begin
@@ -203,7 +229,8 @@ begin
     leased_for = 'send'
   from (
     select min(m.created_at) as created_at from public.sms_messages as m
-    where m.conversation_id = p_conversation.id
+    where p_conversation.last_pending_id > p_message_id
+      and m.conversation_id = p_conversation.id
       and m.direction = 'incoming' and m.id > p_message_id
   ) as n
   where c.id = p_conversation.id;

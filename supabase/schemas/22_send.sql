@@ -127,7 +127,8 @@ returns boolean language sql stable set search_path = '' as $$
     );
 $$;
 
--- What a refusal says beyond its text: the number is suspended, or the contact has opted out of it.
+-- What a refusal says beyond its text: the number is suspended, or the contact had opted out of it
+-- when the text was handed to Twilio; a START since then is newer, however late the report comes.
 create function sms.record_refusal(p_message public.sms_messages, p_error_code integer, p_error_message text, p_outcome text)
 returns void language plpgsql set search_path = '' as $$
 declare
@@ -143,7 +144,7 @@ begin
   elsif p_error_code = 21610 then
     perform sms.record_opt_out(
       v_conversation.user_id, v_conversation.contact_number, v_phone_number, true, 'twilio',
-      clock_timestamp()
+      coalesce(p_message.sending_at, p_message.created_at)
     );
   end if;
 end;

@@ -8,6 +8,7 @@ declare
   v_status text := sms.status_of(p_payload ->> 'status');
   v_code integer := (p_payload ->> 'error_code')::integer;
   v_outcome text := 'recorded';
+  v_is_new boolean;
 begin
   if v_message.id is null or v_message.direction = 'incoming' then
     return jsonb_build_object('outcome', 'gone');
@@ -21,13 +22,13 @@ begin
   ) then
     v_outcome := 'stale';
   end if;
-  if v_code = 21610 then
-    perform sms.record_refusal(v_message, v_code, null, 'failed');
-  end if;
-  perform sms.record_event(
+  v_is_new := sms.record_event(
     v_message.id, p_payload ->> 'sid', coalesce(p_payload ->> 'status', 'none'), v_code,
     nullif(p_payload -> 'form', 'null')
   );
+  if v_code = 21610 and v_is_new then
+    perform sms.record_refusal(v_message, v_code, null, 'failed');
+  end if;
   return jsonb_build_object('outcome', v_outcome, 'message_id', v_message.id);
 end;
 $$;
@@ -38,16 +39,23 @@ comment on function public.record_sms_delivery(jsonb) is
 
 -- Twilio's callbacks.
 -- The text a callback speaks of: by its SID, else by the id we put into the callback URL if that
--- text went to that contact.
+-- text went to that contact. Locked alone, but with its conversation before it when it failed: that
+-- may end a takeover.
 create function sms.callback_target(p_payload jsonb)
 returns public.sms_messages language plpgsql set search_path = '' as $$
 declare
   v_message public.sms_messages;
 begin
-  select m.* into v_message from public.sms_messages as m
-  where m.message_sid = p_payload ->> 'sid'
-  for no key update;
-  if found then
+  if sms.begins_takeover(sms.status_of(p_payload ->> 'status')) then
+    select m.* into v_message from public.sms_messages as m
+    where m.message_sid = p_payload ->> 'sid'
+    for no key update;
+  else
+    v_message := sms.lock_message(
+      (select m.id from public.sms_messages as m where m.message_sid = p_payload ->> 'sid')
+    );
+  end if;
+  if v_message.id is not null then
     return v_message;
   end if;
   v_message := sms.lock_message((p_payload ->> 'message_id')::bigint);
@@ -78,11 +86,16 @@ end;
 $$;
 
 -- Twilio has this text under this SID. A second SID for one text means that it was sent twice:
--- stored as the event "doubled".
+-- stored as the event "doubled", unless the text is old:
+-- a restored database gives ids out again that are in callback URLs.
 create function sms.attach_sid(p_message public.sms_messages, p_message_sid text, p_status text)
 returns text language plpgsql set search_path = '' as $$
 begin
-  if p_message.message_sid <> p_message_sid then
+  if p_message.message_sid <> p_message_sid and coalesce(
+    p_message.sending_at, p_message.created_at
+  ) < clock_timestamp() - (sms.policy()).doubled_within then
+    return 'stale';
+  elsif p_message.message_sid <> p_message_sid then
     perform sms.record_event(p_message.id, p_message_sid, 'doubled', null, null);
     return 'doubled';
   elsif p_message.message_sid is null then

@@ -1,5 +1,6 @@
--- What a human does: writes a text, closes a conversation. Both silence the AI at once: the
--- worker that is generating an answer learns it when its lease is gone.
+-- What a human does: writes a message, closes a conversation. Both silence the AI at once: the worker
+-- that is generating a reply learns it when its lease is gone. A message that cannot reach the
+-- contact silences nobody.
 --
 -- Lock order everywhere: conversation, messages, opt-outs, counters last.
 
@@ -48,12 +49,28 @@ begin
 end;
 $$;
 
--- A human wrote: the AI is silent, also with the answer it is generating.
+-- May a human's text in this state have reached the contact, now or later? One that may not takes
+-- nothing over.
+create function sms.begins_takeover(p_status text)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  return coalesce(p_status, '') not in ('blocked', 'canceled', 'failed', 'undelivered');
+end;
+$$;
+
+-- A human wrote: the AI is silent, also with the answer it is generating. A blocked text is shown and
+-- changes nothing else.
 create function sms.after_human_message()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare
   v_keeps_lease boolean := sms.has_sending(new.conversation_id);
 begin
+  if not sms.begins_takeover(new.status) then
+    update public.sms_conversations as c
+    set last_message_at = greatest(c.last_message_at, new.created_at)
+    where c.id = new.conversation_id;
+    return null;
+  end if;
   perform sms.record_no_reply(new.conversation_id, 'human_wrote');
   update public.sms_conversations as c
   set last_message_at = greatest(c.last_message_at, new.created_at),
@@ -78,6 +95,40 @@ $$;
 create trigger sms_messages_after_human
   after insert on public.sms_messages
   for each row when (new.author = 'human') execute function sms.after_human_message();
+
+-- A human's text failed for good: the pause it began ends, or is that of the human's text before it,
+-- and a contact who asked for a human still waits for one. A pause set by hand stays.
+create function sms.after_human_failed()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_arrived public.sms_messages; -- the newest text of a human that did, or may yet
+begin
+  select m.* into v_arrived from public.sms_messages as m
+  where m.conversation_id = new.conversation_id
+    and m.author = 'human' and sms.begins_takeover(m.status)
+  order by m.id desc
+  limit 1;
+  update public.sms_conversations as c
+  set paused_until = v_arrived.created_at + f.takeover_pause,
+    wants_human = c.wants_human or exists (
+      select from public.sms_messages as m
+      where m.conversation_id = c.id and m.intent = 'human'
+        and m.id > coalesce(v_arrived.id, 0) and m.id < new.id
+    )
+  from public.sms_configs as f
+  where c.id = new.conversation_id and c.status = 'active'
+    and f.id = c.config_id and c.paused_until = new.created_at + f.takeover_pause;
+  return null;
+end;
+$$;
+
+create trigger sms_messages_after_human_failed
+  after update of status on public.sms_messages
+  for each row when (
+    new.author = 'human' and old.status <> new.status
+    and new.status in ('blocked', 'canceled', 'failed', 'undelivered')
+  )
+  execute function sms.after_human_failed();
 
 -- Is a text of this conversation being handed to Twilio? Then its lease stays.
 create function sms.has_sending(p_conversation_id uuid)

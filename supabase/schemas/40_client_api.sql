@@ -38,7 +38,8 @@ select
       where m.conversation_id = c.id and m.id > c.read_up_to_id and m.direction = 'incoming'
       limit 100
     ) as unseen
-  ) else 0 end as unread_count
+  ) else 0 end as unread_count,
+  c.reply_error
 from public.sms_conversations as c
 left join lateral (
   select m.id, m.direction, m.author, m.status, m.message_content, m.created_at
@@ -52,6 +53,11 @@ comment on view public.sms_inbox is
   'One row per conversation with its newest message. Order by last_message_at descending and take '
   'a page; the next page is last_message_at < the last one''s. Read only: change '
   'sms_conversations.';
+comment on column public.sms_inbox.reply_error is
+  'Why the newest text that a reply was due for got none, such as loop, rate_limit or paused.';
+comment on column public.sms_inbox.unread_count is
+  'Texts of the contact after read_up_to_id; 100 means 100 or more.';
+
 -- What a spreadsheet may open. Contacts write what they like, also =HYPERLINK("http://…"): a cell that
 -- a spreadsheet would evaluate begins with an apostrophe here.
 create view public.sms_export with (security_invoker = true) as
@@ -78,9 +84,6 @@ from (
 comment on view public.sms_export is
   'Messages for a spreadsheet: select with Accept: text/csv and filter by created_at. A cell that a '
   'spreadsheet would take for a formula begins with an apostrophe.';
-
-comment on column public.sms_inbox.unread_count is
-  'Texts of the contact after read_up_to_id; 100 means 100 or more.';
 
 create function public.send_sms(
   p_conversation_id uuid, p_content text, p_client_ref uuid default gen_random_uuid()

@@ -85,6 +85,16 @@ declare
   v_message record;
   v_changed integer := 0;
 begin
+  -- Conversations before messages: a human's text that failed gives its takeover back.
+  perform from public.sms_conversations as c
+  where c.id in (
+    select m.conversation_id
+    from jsonb_array_elements(p_messages) as t
+    join public.sms_messages as m on m.message_sid = t ->> 'sid'
+    where m.author = 'human' and not sms.begins_takeover(sms.status_of(t ->> 'status'))
+  )
+  order by c.id
+  for no key update;
   for v_message in
     select m.id, t ->> 'status' as status, (t ->> 'error_code')::integer as error_code,
       (t ->> 'price')::numeric as price, t ->> 'price_unit' as price_unit,

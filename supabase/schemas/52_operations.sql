@@ -208,6 +208,10 @@ returns jsonb language sql stable set search_path = '' as $$
       select count(*) from public.sms_messages as m
       where m.canned_reply = 'rate_limit' and m.created_at > now() - interval '1 day'
     ),
+    'looping_24h', (
+      select count(*) from public.sms_messages as m
+      where m.no_reply_reason = 'loop' and m.created_at > now() - interval '1 day'
+    ),
     'repaired', (select u.repaired from sms.maintenance as u),
     'oldest_transaction_seconds', (
       select round(extract(epoch from now() - min(a.xact_start)), 1)
@@ -219,8 +223,8 @@ returns jsonb language sql stable set search_path = '' as $$
 $$;
 comment on function public.get_sms_health() is
   'What an operator watches: owed and overdue work, unsettled, failed, doubled, refused and '
-  'unconfigured texts, contacts at their rate limit of automatic answers, rows repaired, numbers, '
-  'workers.';
+  'unconfigured texts, contacts at their rate limit of automatic answers, texts that the loop guard left '
+  'unanswered, rows repaired, numbers, workers.';
 
 create function public.maintain_sms(p_every interval default '1 hour')
 returns jsonb language plpgsql set search_path = '' as $$

@@ -199,6 +199,7 @@ revoke execute on function
   sms.admit_human_message(public.sms_messages, public.sms_conversations),
   sms.before_message(),
   sms.after_human_message(),
+  sms.after_human_failed(),
   sms.before_close(),
   sms.after_close(),
   sms.word_pattern(text),

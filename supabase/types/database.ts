@@ -55,14 +55,14 @@ isOneToOne: false
                   ]
                 },"sms_conversations": {
                   Row: {
-                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_incoming_id": number | null,"last_message_at": string,"lease_id": string | null,"leased_by": string | null,"leased_context": Json | null,"leased_for": string | null,"leased_until": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_attempts": number,"reply_due_at": string | null,"reply_error": string | null,"send_due_at": string | null,"status": string,"superseded": number,"user_id": string,"waiting_since": string | null,"wants_human": boolean
+                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_incoming_id": number | null,"last_message_at": string,"last_pending_id": number | null,"lease_id": string | null,"leased_by": string | null,"leased_context": Json | null,"leased_for": string | null,"leased_until": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_attempts": number,"reply_due_at": string | null,"reply_error": string | null,"send_due_at": string | null,"status": string,"superseded": number,"user_id": string,"waiting_since": string | null,"wants_human": boolean
                   }
                   ComputedFields: never
                   Insert: {
-                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"config_id": string,"contact_number": string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id": string,"waiting_since"?: string | null,"wants_human"?: boolean
+                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"config_id": string,"contact_number": string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"last_pending_id"?: number | null,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id": string,"waiting_since"?: string | null,"wants_human"?: boolean
                   }
                   Update: {
-                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"config_id"?: string,"contact_number"?: string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id"?: string,"waiting_since"?: string | null,"wants_human"?: boolean
+                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"config_id"?: string,"contact_number"?: string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"last_pending_id"?: number | null,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id"?: string,"waiting_since"?: string | null,"wants_human"?: boolean
                   }
                   Relationships: [
                     {
@@ -209,14 +209,14 @@ isOneToOne: false
                   ]
                 },"sms_messages": {
                   Row: {
-                    "attempts": number,"author": string,"canned_reply": string | null,"channel": string,"client_ref": string | null,"completion_tokens": number | null,"config_version": number | null,"conversation_id": string,"created_at": string,"delivered_at": string | null,"direction": string,"encoding": string | null,"error_code": number | null,"error_message": string | null,"generation_ms": number | null,"id": number,"in_reply_to": number | null,"is_open": boolean,"listed_empty_at": string | null,"media": NonNullable<Json>,"message_content": string,"message_sid": string | null,"model": string | null,"no_reply_reason": string | null,"occurred_at": string,"price": number | null,"price_unit": string | null,"prompt_tokens": number | null,"recipients": (string)[] | null,"resent_at": string | null,"response_seconds": number | null,"segments": number | null,"send_at": string | null,"sending_at": string | null,"sent_by": string | null,"status": string,"user_id": string
+                    "attempts": number,"author": string,"canned_reply": string | null,"channel": string,"client_ref": string | null,"completion_tokens": number | null,"config_version": number | null,"conversation_id": string,"created_at": string,"delivered_at": string | null,"direction": string,"encoding": string | null,"error_code": number | null,"error_message": string | null,"generation_ms": number | null,"id": number,"in_reply_to": number | null,"intent": string | null,"is_open": boolean,"listed_empty_at": string | null,"media": NonNullable<Json>,"message_content": string,"message_sid": string | null,"model": string | null,"no_reply_reason": string | null,"occurred_at": string,"price": number | null,"price_unit": string | null,"prompt_tokens": number | null,"recipients": (string)[] | null,"resent_at": string | null,"response_seconds": number | null,"segments": number | null,"send_at": string | null,"sending_at": string | null,"sent_by": string | null,"status": string,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id": string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content": string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"user_id"?: string
+                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id": string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"intent"?: string | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content": string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"user_id"?: string
                   }
                   Update: {
-                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id"?: string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content"?: string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"user_id"?: string
+                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id"?: string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"intent"?: string | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content"?: string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"user_id"?: string
                   }
                   Relationships: [
                     {
@@ -316,7 +316,7 @@ isOneToOne: false
                   ]
                 },"sms_inbox": {
                   Row: {
-                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_message_at": string,"message_author": string | null,"message_content": string | null,"message_created_at": string | null,"message_direction": string | null,"message_id": number | null,"message_status": string | null,"paused_until": string | null,"read_up_to_id": number,"status": string,"unread_count": number | null,"user_id": string,"wants_human": boolean
+                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_message_at": string,"message_author": string | null,"message_content": string | null,"message_created_at": string | null,"message_direction": string | null,"message_id": number | null,"message_status": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_error": string | null,"status": string,"unread_count": number | null,"user_id": string,"wants_human": boolean
                   }
                   ComputedFields: never
                   Relationships: [
@@ -359,6 +359,7 @@ isOneToOne: false
 "id": string,
 "last_incoming_id": number | null,
 "last_message_at": string,
+"last_pending_id": number | null,
 "lease_id": string | null,
 "leased_by": string | null,
 "leased_context": Json | null,
@@ -402,6 +403,7 @@ isOneToOne: false
 "id": string,
 "last_incoming_id": number | null,
 "last_message_at": string,
+"last_pending_id": number | null,
 "lease_id": string | null,
 "leased_by": string | null,
 "leased_context": Json | null,
@@ -467,6 +469,7 @@ isOneToOne: false
 "generation_ms": number | null,
 "id": number,
 "in_reply_to": number | null,
+"intent": string | null,
 "is_open": boolean,
 "listed_empty_at": string | null,
 "media": NonNullable<Json>,
@@ -651,6 +654,7 @@ isOneToOne: false
 "generation_ms": number | null,
 "id": number,
 "in_reply_to": number | null,
+"intent": string | null,
 "is_open": boolean,
 "listed_empty_at": string | null,
 "media": NonNullable<Json>,
@@ -697,6 +701,7 @@ isOneToOne: false
 "generation_ms": number | null,
 "id": number,
 "in_reply_to": number | null,
+"intent": string | null,
 "is_open": boolean,
 "listed_empty_at": string | null,
 "media": NonNullable<Json>,

@@ -125,6 +125,7 @@ select setval('public.sms_messages_id_seq', (select max(id) from public.sms_mess
 STATES = """
 update public.sms_conversations as c
 set last_message_at = m.newest_at, created_at = m.oldest_at, last_incoming_id = m.incoming,
+  last_pending_id = m.incoming,
   read_up_to_id = case when p.n % 3 = 0 then m.newest else 0 end,
   status = case when p.closes then 'closed' else 'active' end,
   closed_at = case when p.closes then m.newest_at end

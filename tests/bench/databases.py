@@ -78,11 +78,13 @@ WAITING = """
 set session_replication_role = replica;
 with fresh as (
   insert into public.sms_conversations
-    (user_id, config_id, contact_number, waiting_since, reply_due_at, last_incoming_id)
+    (user_id, config_id, contact_number, waiting_since, reply_due_at, last_incoming_id,
+      last_pending_id)
   select f.user_id, f.id, '+1703' || lpad(n::text, 7, '0'), now(),
-    now() + {due} - interval '1 second' * random(), nextval('public.sms_messages_id_seq')
+    now() + {due} - interval '1 second' * random(), i.id, i.id
   from generate_series(1, {count}) as n
   join public.sms_configs as f on f.phone_number = '+1666' || lpad((1 + n % 1000)::text, 7, '0')
+  cross join lateral (select nextval('public.sms_messages_id_seq') + 0 * n as id) as i
   returning *
 )
 insert into public.sms_messages

@@ -1,4 +1,4 @@
-"""The rules of one chapter a file, each on an empty database of the module's own."""
+"""A database per chapter, empty for each test, whose invariants hold when the test is over."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.local.stack import Stack
-from tests.sql import Db, scratch_database
+from tests.scenario import Scenario
+from tests.sql import Db, new_contact, scratch_database
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +19,12 @@ async def database(stack: Stack) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def db(database: str) -> AsyncIterator[Db]:
-    """An empty database, whose invariants hold when the test is over."""
     async with Db.connect(database) as db:
         await db.empty()
         yield db
         assert await db.broken_invariants() == {}
+
+
+@pytest.fixture
+async def scenario(db: Db) -> Scenario:
+    return Scenario(db, await db.session(), await db.number(), new_contact())

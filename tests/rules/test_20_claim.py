@@ -1,4 +1,4 @@
-"""Claiming: one job for one lease id, whoever asks when, and a turn for every number."""
+"""Claiming: one job for one lease id, whoever asks when, a turn for every number, what is shown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import uuid
 
 import pytest
 
-from tests.sql import Db, new_contact, new_sid
+from tests.scenario import Scenario
+from tests.sql import Db, Job, new_contact, new_sid
 
 
 @pytest.mark.parametrize("waiting", [1, 2], ids=["nothing else waits", "another one waits"])
@@ -60,3 +61,88 @@ async def test_claims_with_leases_of_their_own_do_not_wait_for_each_other(db: Db
     await one.rows("commit")
     assert {first["kind"], second["kind"]} == {"reply"}
     assert first["message_id"] != second["message_id"]
+
+
+# What a job shows the model, and which message it answers.
+
+# No reply is due for these: a reaction, and what Twilio answers itself.
+NOT_DUE = ["Liked “Claro.”", "HELP", "INFO"]
+
+
+def shown(job: Job) -> list[str]:
+    return [turn["content"] for turn in job["history"]]
+
+
+@pytest.mark.parametrize("body", NOT_DUE)
+async def test_the_job_answers_the_newest_message_a_reply_is_due_for(
+    scenario: Scenario, body: str
+) -> None:
+    asked = await scenario.texts("¿Abren hoy?")
+    await scenario.texts(body)
+    job = await scenario.one.claim()
+    assert job["message_id"] == asked["message_id"]
+    assert shown(job) == ["¿Abren hoy?"]
+
+
+async def test_the_job_answers_the_newest_message_of_several(scenario: Scenario) -> None:
+    await scenario.texts("¿Abren hoy?")
+    newest = await scenario.texts("¿Y mañana?")
+    job = await scenario.one.claim()
+    assert job["message_id"] == newest["message_id"]
+    assert shown(job) == ["¿Abren hoy?", "¿Y mañana?"]
+
+
+async def test_the_fallback_answers_the_newest_message_a_reply_is_due_for(
+    scenario: Scenario,
+) -> None:
+    await scenario.db.timing(reply_attempts_max=1)
+    asked = await scenario.texts("¿Abren hoy?")
+    await scenario.one.fail_sms_reply(await scenario.one.claim())
+    await scenario.texts("Liked “Claro.”")
+    job = await scenario.one.claim()
+    assert (job["kind"], job["message_id"]) == ("fallback", asked["message_id"])
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        ["STOP", "START"],
+        ["BAJA", "ALTA"],
+        ["stop texting me", "START", "HELP"],
+        ["STOP", "unstop"],
+    ],
+)
+async def test_opt_words_and_their_confirmations_are_no_part_of_the_history(
+    scenario: Scenario, bodies: list[str]
+) -> None:
+    for body in bodies:
+        await scenario.texts(body)
+        await scenario.work()
+    await scenario.texts("Hola")
+    assert shown(await scenario.one.claim()) == ["Hola"]
+
+
+async def test_what_merely_sounds_like_an_opt_word_stays_in_the_history(
+    scenario: Scenario,
+) -> None:
+    await scenario.texts("please cancel my table")
+    await scenario.work()
+    await scenario.texts("are you a bot?")
+    sent = await scenario.work()
+    await scenario.texts("yes")
+    assert shown(await scenario.one.claim()) == [
+        *("please cancel my table", "model"),
+        *("are you a bot?", sent[0]),
+        "yes",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "intent"),
+    [("STOP", "stop"), ("HELP", "help"), ("quiero un humano", "human"), ("Hola", None)],
+)
+async def test_a_message_keeps_what_it_asked_for(
+    scenario: Scenario, body: str, intent: str | None
+) -> None:
+    stored = await scenario.texts(body)
+    assert (await scenario.db.message(stored["message_id"]))["intent"] == intent

@@ -1,13 +1,18 @@
-"""What a human writes: bounds and blanks."""
+"""What a human writes: bounds, blanks, and whether it takes the conversation over."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
 
-from tests.sql import Db, Session, new_contact
+from tests.scenario import Scenario, minutes_ago
+from tests.sql import Db, Job, Session, new_contact, new_sid
+
+LANDLINE = 21614
 
 
 async def conversation(db: Db) -> tuple[Session, str]:
@@ -90,3 +95,152 @@ async def test_a_blank_message_is_refused(db: Db, blank: str | None) -> None:
 async def test_one_visible_character_is_a_message(db: Db, visible: str) -> None:
     owner, conversation_id = await conversation(db)
     assert await owner.write(conversation_id, visible)
+
+
+# Takeovers: only by what may reach the contact.
+
+
+async def written_job(scenario: Scenario, body: str = "Hola") -> Job:
+    """The job of a human's message, after one of the contact."""
+    stored = await scenario.texts(body)
+    await (await scenario.db.person(scenario.number)).write(stored["conversation_id"])
+    while (job := await scenario.one.claim()).get("content") != "Le atiendo yo.":
+        await scenario.one.finish(job)
+    return job
+
+
+async def takeover(scenario: Scenario) -> tuple[bool, bool]:
+    """(is the AI paused, is a human wanted)"""
+    conversation = await scenario.conversation()
+    return conversation["paused_until"] is not None, conversation["wants_human"]
+
+
+async def test_a_blocked_message_begins_no_takeover(scenario: Scenario) -> None:
+    stored = await scenario.texts("quiero un humano")
+    await scenario.work()
+    await scenario.texts("STOP")
+    before = await scenario.conversation()
+    owner = await scenario.db.person(scenario.number)
+    row = await scenario.db.message(await owner.write(stored["conversation_id"]))
+    assert row["status"] == "blocked"
+    after = await scenario.conversation()
+    kept = ("paused_until", "wants_human", "read_up_to_id", "reply_due_at")
+    assert {key: after[key] for key in kept} == {key: before[key] for key in kept}
+    assert after["last_message_at"] == row["created_at"]
+    await scenario.texts("START")
+    await scenario.texts("Hola")
+    assert await scenario.work() == ["model"]
+
+
+async def test_a_message_that_may_still_leave_begins_one(scenario: Scenario) -> None:
+    stored = await scenario.texts("quiero un humano")
+    await scenario.work()
+    owner = await scenario.db.person(scenario.number)
+    message_id = await owner.write(stored["conversation_id"])
+    assert await takeover(scenario) == (True, False)
+    assert (await scenario.conversation())["read_up_to_id"] == message_id
+    await scenario.texts("¿Sigue ahí?")
+    assert await scenario.work() == ["Le atiendo yo."]
+
+
+async def test_a_message_blocked_at_the_gate_gives_the_pause_back(scenario: Scenario) -> None:
+    stored = await scenario.texts("Hola")
+    owner = await scenario.db.person(scenario.number)
+    await owner.write(stored["conversation_id"])
+    await scenario.texts("STOP")
+    assert await scenario.work() == []
+    assert await takeover(scenario) == (False, False)
+
+
+@pytest.mark.parametrize("ending", ["refused for good", "failed", "undelivered"])
+async def test_a_message_that_never_arrives_gives_the_pause_back(
+    scenario: Scenario, ending: str
+) -> None:
+    job = await written_job(scenario, "quiero un humano")
+    assert await takeover(scenario) == (True, False)
+    if ending == "refused for good":
+        await scenario.one.fail(job, "failed", LANDLINE)
+    else:
+        sid = new_sid()
+        await scenario.one.finish(job, sid)
+        await scenario.one.callback(job, sid, ending, error_code=30006)
+    assert await takeover(scenario) == (False, True)
+    await scenario.texts("¿Hola?")
+    assert await scenario.work() == ["model"]
+
+
+async def test_a_message_that_twilio_lists_as_undelivered_gives_the_pause_back(
+    scenario: Scenario,
+) -> None:
+    job, sid = await written_job(scenario), new_sid()
+    await scenario.one.finish(job, sid)
+    listed = [{"sid": sid, "status": "undelivered", "error_code": 30003}]
+    await scenario.one.call("record_sms_statuses", messages=listed)
+    assert await takeover(scenario) == (False, False)
+
+
+async def test_a_delivered_message_keeps_the_pause(scenario: Scenario) -> None:
+    job, sid = await written_job(scenario), new_sid()
+    await scenario.one.finish(job, sid)
+    await scenario.one.callback(job, sid, "delivered")
+    assert await takeover(scenario) == (True, False)
+
+
+async def test_the_pause_of_another_message_stays(scenario: Scenario) -> None:
+    job = await written_job(scenario)
+    owner = await scenario.db.person(scenario.number)
+    other = await owner.write(job["conversation_id"], "Otra cosa.")
+    await scenario.one.fail(job, "failed", LANDLINE)
+    began = (await scenario.db.message(other))["created_at"]
+    assert (await scenario.conversation())["paused_until"] == began + timedelta(hours=12)
+    second = await scenario.one.claim()
+    await scenario.one.fail(second, "failed", LANDLINE)
+    assert await takeover(scenario) == (False, False)
+
+
+async def test_when_the_second_message_fails_the_pause_is_the_firsts(scenario: Scenario) -> None:
+    job = await written_job(scenario)
+    await scenario.one.finish(job)
+    owner = await scenario.db.person(scenario.number)
+    await owner.write(job["conversation_id"], "Otra cosa.")
+    await scenario.one.fail(await scenario.one.claim(), "failed", LANDLINE)
+    began = (await scenario.db.message(job["message_id"]))["created_at"]
+    assert (await scenario.conversation())["paused_until"] == began + timedelta(hours=12)
+
+
+async def test_a_pause_set_by_hand_stays_when_the_message_fails(scenario: Scenario) -> None:
+    job = await written_job(scenario)
+    owner = await scenario.db.person(scenario.number)
+    await owner.rows("update public.sms_conversations set paused_until = now() + interval '9 days'")
+    await scenario.one.fail(job, "failed", LANDLINE)
+    assert await takeover(scenario) == (True, False)
+
+
+async def test_a_late_message_is_answered_though_a_human_wrote_in_vain_since(
+    scenario: Scenario,
+) -> None:
+    job = await written_job(scenario)
+    await scenario.one.fail(job, "failed", LANDLINE)
+    late: dict[str, Any] = await scenario.texts("¿Abren hoy?", at=minutes_ago(3))
+    assert late["no_reply_reason"] is None
+
+
+async def test_a_late_message_is_not_answered_when_a_human_wrote_since(scenario: Scenario) -> None:
+    await scenario.one.finish(await written_job(scenario))
+    late: dict[str, Any] = await scenario.texts("¿Abren hoy?", at=minutes_ago(3))
+    assert late["no_reply_reason"] == "human_wrote"
+
+
+async def test_a_report_of_failure_waits_for_the_conversation_before_its_message(
+    scenario: Scenario,
+) -> None:
+    """The lock order: whoever holds the conversation may still want that message."""
+    job, sid = await written_job(scenario), new_sid()
+    await scenario.one.finish(job, sid)
+    one, two = scenario.one, await scenario.db.session()
+    async with one.transaction():
+        await one.rows("select 1 from public.sms_conversations for no key update")
+        report = asyncio.ensure_future(two.callback(job, sid, "undelivered"))
+        await scenario.db.waits_for_lock(two)
+        await one.rows("select 1 from public.sms_messages for no key update nowait")
+    assert await report == "recorded"
