@@ -371,6 +371,23 @@ def _iso(moment: datetime | None) -> str | None:
 _is_too_late: ContextVar[Callable[[], bool]] = ContextVar("is_too_late", default=lambda: False)
 
 
+class _Departure:
+    """Whether a request has left: without its body no server takes one for complete."""
+
+    def __init__(self) -> None:
+        self.has_left = False
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """httpcore's extension."""
+        if not event.endswith(".send_request_body.started"):
+            return
+        if info["request"].method == b"CONNECT":  # to a proxy, which knows nothing of ours yet
+            return
+        if _is_too_late.get()():
+            raise TwilioFailed("too late to send it: this worker stood still", reached=False)
+        self.has_left = True
+
+
 class _Wire:
     """The HTTP client we give to twilio.rest.
 
@@ -395,19 +412,7 @@ class _Wire:
         """Raises TwilioFailed for anything but a JSON object with a 2xx status."""
         import httpx2
 
-        has_left = False
-
-        async def trace(event: str, info: Mapping[str, Any]) -> None:
-            """httpcore's extension. Without its body no server takes a request for complete."""
-            nonlocal has_left
-            if not event.endswith(".send_request_body.started"):
-                return
-            if info["request"].method == b"CONNECT":  # to a proxy, which knows nothing of ours yet
-                return
-            if _is_too_late.get()():
-                raise TwilioFailed("too late to send it: this worker stood still", reached=False)
-            has_left = True
-
+        departure = _Departure()
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 response = await self._http.request(
@@ -417,14 +422,15 @@ class _Wire:
                     data=data,
                     headers=headers,
                     auth=auth,
-                    extensions={"trace": trace},
+                    extensions={"trace": departure.trace},
                 )
         except httpx2.ProxyError as error:
             reason = f"no connection: the proxy refused it: {error}"
-            raise TwilioFailed(reason, reached=has_left) from error
+            raise TwilioFailed(reason, reached=departure.has_left) from error
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-            what = "answer" if has_left else "connection"
-            raise TwilioFailed(f"no {what}: {type(error).__name__}", reached=has_left) from error
+            what = "answer" if departure.has_left else "connection"
+            reason = f"no {what}: {type(error).__name__}"
+            raise TwilioFailed(reason, reached=departure.has_left) from error
         answer = _json_object(response.text)
         if not response.is_success or answer is None:
             raise _failure(response, answer or {})
