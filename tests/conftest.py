@@ -10,13 +10,13 @@ import pytest
 
 from gateway.local.stack import Stack
 
-PARTS = Path(__file__).parents[1] / ".local/parts"
+BINARIES = Path(__file__).parents[1] / ".local/parts"
 
 
 @pytest.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """The whole stack without the product's own processes: tests start those they want."""
     folder = tmp_path_factory.mktemp("stack")
-    async with Stack(folder, parts_folder=PARTS, web=0, worker=0) as running:
+    async with Stack(folder, binaries_folder=BINARIES, web=0, worker=0) as running:
         yield running
     shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import httpx
 from starlette.types import ASGIApp
 
-from gateway.local.serving import serve
+from gateway.local.testserver import serve
 from gateway.settings import Settings
 from tests.fakes import ACCOUNT, CONTACT, OURS, PUBLIC_URL, settings, sign
 

@@ -402,7 +402,7 @@ async def scratch_database(server: str, folder: str = "migrations") -> AsyncIter
 
 async def _template(server: str, folder: str) -> str:
     """Made once per server and state of the SQL."""
-    scripts = [REPOSITORY / "gateway/local/realtime.sql"]
+    scripts = [REPOSITORY / "gateway/local/realtime/realtime.sql"]
     migrations = sorted((REPOSITORY / "supabase" / folder).glob("*.sql"))
     told = "".join([folder, GROUND, WATCH, *(path.read_text() for path in scripts + migrations)])
     name = "migrated_" + hashlib.sha256(told.encode()).hexdigest()[:12]

@@ -76,10 +76,10 @@ async def calls_of_texts(stack: Stack, texts: int) -> Counter[str]:
     worker = await stack.start_process("worker", environ, log="worker.guards")
     try:
         await _one_text(world)  # connects everything
-        stack.door.calls.clear()
+        stack.proxy.calls.clear()
         for _ in range(texts):
             await _one_text(world)
-        return stack.door.calls.copy()
+        return stack.proxy.calls.copy()
     finally:
         await asyncio.gather(web.stop(), worker.stop())
         await world.rows("delete from sms_configs where id = %s", world.config_id)

@@ -148,7 +148,7 @@ async def play(stack: Stack) -> AsyncIterator[Play]:
         for who in ("Ada", "Bob", "Eve", "Fay"):
             email = f"{who}.{uuid.uuid4().hex}@example.com"
             answer = await client.post(
-                f"{stack.door.url}/auth/v1/signup",
+                f"{stack.proxy.url}/auth/v1/signup",
                 json={"email": email, "password": "a-password-of-the-tests"},
             )
             session = answer.json()
@@ -156,7 +156,7 @@ async def play(stack: Stack) -> AsyncIterator[Play]:
             bearer = f"Bearer {session['access_token']}"
             headers[who] = {"apikey": publishable, "authorization": bearer}
     bodies = await furnish(stack, ids["Ada"], [ids["Eve"], ids["Fay"]])
-    yield Play(f"{stack.door.url}/rest/v1", headers, bodies)
+    yield Play(f"{stack.proxy.url}/rest/v1", headers, bodies)
     async with stack.postgres.connect() as database:
         await database.execute("delete from auth.users where id = any(%s)", (list(ids.values()),))
         await database.execute("delete from sms_error_codes where meaning = 'matrix'")

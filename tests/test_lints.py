@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.local.children import run
+from gateway.local.processes import run
 from gateway.local.stack import Stack
 
 
 async def test_the_advisors_have_no_warning(stack: Stack, tmp_path: Path) -> None:
-    parts = stack.lite.parts
+    parts = stack.lite.binaries
     code, output = await run(
         *(parts.node, parts.supabase_cli, "db", "advisors"),
         *(f"--remote={stack.postgres.url('postgres')}?sslmode=disable", "--yes"),

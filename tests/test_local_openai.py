@@ -13,8 +13,8 @@ import pytest
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion
 
-from gateway.local.openai import OpenAI, create_openai, quote, serials
-from gateway.local.serving import serve
+from gateway.local.standins.openai import OpenAI, create_openai, quote, serials
+from gateway.local.testserver import serve
 
 KEY = "sk-local"
 HOLA = [{"role": "user", "content": "Hola"}]

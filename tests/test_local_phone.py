@@ -9,9 +9,9 @@ import httpx2
 import psycopg
 import pytest
 
-from gateway.local.phone import create_phone
-from gateway.local.serving import serve
-from gateway.local.twilio import Twilio, create_twilio
+from gateway.local.standins.phone import create_phone
+from gateway.local.standins.twilio import Twilio, create_twilio
+from gateway.local.testserver import serve
 
 OURS, CONTACT = "+15550001111", "+15557654321"
 ROW = {

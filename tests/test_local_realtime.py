@@ -65,8 +65,8 @@ from realtime import AsyncRealtimeClient
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from gateway.local.realtime import RealtimeServer
-from gateway.local.realtime_wire import V2, Frame
+from gateway.local.realtime.server import RealtimeServer
+from gateway.local.realtime.wire import V2, Frame
 from gateway.local.stack import Stack
 
 JWT_SECRET = "a-secret-of-the-local-stack-with-32-bytes-or-more"
@@ -705,7 +705,7 @@ async def test_a_deaf_client_holds_up_nobody(
         deaf.socket.transport.abort()
 
 
-# Real clients, signed in over Auth, through the front door
+# Real clients, signed in over Auth, through the proxy
 
 
 @dataclass(frozen=True)
@@ -726,7 +726,7 @@ async def sign_up(stack: Stack) -> User:
     email = f"{uuid4()}@example.com"
     async with httpx.AsyncClient(trust_env=False) as http:
         answer = await http.post(
-            f"{stack.door.url}/auth/v1/signup",
+            f"{stack.proxy.url}/auth/v1/signup",
             headers={"apikey": stack.environ["SUPABASE_PUBLISHABLE_KEY"]},
             json={"email": email, "password": PASSWORD},
         )
@@ -748,7 +748,7 @@ async def test_realtime_py_receives_announcements(stack: Stack) -> None:
         return states[0]
 
     key = stack.environ["SUPABASE_PUBLISHABLE_KEY"]
-    listener = AsyncRealtimeClient(f"{stack.door.url}/realtime/v1", key)
+    listener = AsyncRealtimeClient(f"{stack.proxy.url}/realtime/v1", key)
     try:
         for topic in (mine.topic, "sms:worker"):
             assert "You do not have permissions" in await join(topic)
@@ -775,9 +775,9 @@ class SupabaseJs:
     @classmethod
     @asynccontextmanager
     async def started(cls, stack: Stack, vsn: str) -> AsyncIterator[SupabaseJs]:
-        parts, key = stack.lite.parts, stack.environ["SUPABASE_PUBLISHABLE_KEY"]
+        parts, key = stack.lite.binaries, stack.environ["SUPABASE_PUBLISHABLE_KEY"]
         process = await asyncio.create_subprocess_exec(
-            *(parts.node, HERE / "js/listen.mjs", parts.folder, stack.door.url, key, vsn),
+            *(parts.node, HERE / "js/listen.mjs", parts.folder, stack.proxy.url, key, vsn),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )

@@ -18,16 +18,16 @@ from dotenv import dotenv_values
 from supabase import AsyncClientOptions, acreate_client
 from websockets.asyncio.client import connect
 
-from gateway.local import parts as npm
-from gateway.local.children import StackError
-from gateway.local.front_door import FrontDoor
+from gateway.local import binaries
+from gateway.local.binaries import HERE, Binaries
 from gateway.local.keys import Keys
-from gateway.local.parts import HERE, Parts
 from gateway.local.postgres import Postgres
+from gateway.local.processes import StackError
+from gateway.local.proxy import Proxy
 from gateway.local.stack import EMAIL, PASSWORD, REPOSITORY, Stack
 from gateway.local.supabase import Lite, Project
 
-PARTS = REPOSITORY / ".local/parts"
+BINARIES = REPOSITORY / ".local/parts"
 
 ECHO = """
 create or replace function public.local_echo(p_value jsonb) returns jsonb
@@ -74,7 +74,7 @@ async def rpc(
 ) -> httpx.Response:
     headers = {"apikey": stack.environ["SUPABASE_SECRET_KEY"]}
     return await client.post(
-        f"{stack.door.url}/rest/v1/rpc/{name}", headers=headers, json=arguments
+        f"{stack.proxy.url}/rest/v1/rpc/{name}", headers=headers, json=arguments
     )
 
 
@@ -105,10 +105,10 @@ async def test_without_a_registry_the_error_says_what_to_do(
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
     monkeypatch.setenv("npm_config_fetch_retries", "0")
     with pytest.raises(StackError, match="The first run needs the npm registry"):
-        await npm.install(tmp_path / "parts", lambda line: None)
+        await binaries.install(tmp_path / "parts", lambda line: None)
 
 
-# The front door, before parts made of a few bytes
+# The proxy, before parts made of a few bytes
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -138,9 +138,9 @@ class Part:
 
 
 @asynccontextmanager
-async def front_door(part: Part) -> AsyncIterator[tuple[FrontDoor, httpx.AsyncClient]]:
+async def proxy(part: Part) -> AsyncIterator[tuple[Proxy, httpx.AsyncClient]]:
     server = await asyncio.start_server(part.talk, "127.0.0.1", 0)
-    door = FrontDoor({"/rest/v1": server.sockets[0].getsockname()[1]})
+    door = Proxy({"/rest/v1": server.sockets[0].getsockname()[1]})
     await door.start(0)
     async with httpx.AsyncClient(base_url=door.url) as client:
         yield door, client
@@ -151,7 +151,7 @@ async def front_door(part: Part) -> AsyncIterator[tuple[FrontDoor, httpx.AsyncCl
 
 async def test_requests_of_one_client_share_one_connection_to_the_part() -> None:
     part = Part()
-    async with front_door(part) as (_, client):
+    async with proxy(part) as (_, client):
         for number in range(3):
             answer = await client.post("/rest/v1/rpc/ping", json={"number": number})
             assert answer.text == "ok"
@@ -172,20 +172,20 @@ async def test_requests_of_one_client_share_one_connection_to_the_part() -> None
     ids=["announced", "chunked", "until the end"],
 )
 async def test_large_answers_arrive_whole_however_they_are_framed(answer: bytes) -> None:
-    async with front_door(Part(answer)) as (_, client):
+    async with proxy(Part(answer)) as (_, client):
         for _ in range(2):
             assert (await client.get("/rest/v1/things")).content == b"x" * 300_000
 
 
 async def test_answers_without_a_body_do_not_hold_up_the_next_request() -> None:
-    async with front_door(Part(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n")) as (_, client):
+    async with proxy(Part(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n")) as (_, client):
         for _ in range(2):
             assert (await client.head("/rest/v1/things")).headers["content-length"] == "9"
 
 
 async def test_a_dropped_answer_is_lost_after_the_part_has_worked() -> None:
     part = Part()
-    async with front_door(part) as (door, client):
+    async with proxy(part) as (door, client):
         door.drop("finish_sms_send")
         with pytest.raises(httpx.TransportError):
             await client.post("/rest/v1/rpc/finish_sms_send", json={})
@@ -195,7 +195,7 @@ async def test_a_dropped_answer_is_lost_after_the_part_has_worked() -> None:
 
 
 async def test_a_closed_part_refuses_and_its_waiting_clients_are_cut() -> None:
-    async with front_door(Part(b"")) as (door, client):
+    async with proxy(Part(b"")) as (door, client):
         waiting = asyncio.create_task(client.get("/rest/v1/slow"))
         await eventually(lambda: door.calls[""] == 1)
         door.close("/rest/v1")
@@ -206,7 +206,7 @@ async def test_a_closed_part_refuses_and_its_waiting_clients_are_cut() -> None:
 
 
 async def test_a_delayed_function_takes_that_long() -> None:
-    async with front_door(Part()) as (door, client):
+    async with proxy(Part()) as (door, client):
         door.delay("claim_sms_work", 0.2)
         began = time.monotonic()
         await client.post("/rest/v1/rpc/claim_sms_work", json={})
@@ -214,7 +214,7 @@ async def test_a_delayed_function_takes_that_long() -> None:
 
 
 async def test_a_part_that_is_away_is_a_503_and_an_unknown_path_a_404() -> None:
-    door = FrontDoor({"/rest/v1": 1})
+    door = Proxy({"/rest/v1": 1})
     await door.start(0)
     async with httpx.AsyncClient(base_url=door.url) as client:
         assert (await client.get("/rest/v1/things")).status_code == 503
@@ -260,7 +260,7 @@ async def test_a_user_signs_in_with_the_python_client_and_is_known_to_sql(echo: 
     key = echo.environ["SUPABASE_PUBLISHABLE_KEY"]
     async with httpx.AsyncClient() as http:
         options = AsyncClientOptions(httpx_client=http, auto_refresh_token=False)
-        client = await acreate_client(echo.door.url, key, options)
+        client = await acreate_client(echo.proxy.url, key, options)
         session = await client.auth.sign_in_with_password({"email": EMAIL, "password": PASSWORD})
         answer = await client.rpc("local_echo", {"p_value": 1}).execute()
     assert session.user and isinstance(answer.data, dict)
@@ -274,7 +274,7 @@ async def test_a_browser_may_call_from_any_origin(stack: Stack) -> None:
         "access-control-request-method": "POST",
         "access-control-request-headers": wanted,
     }
-    async with httpx.AsyncClient(base_url=stack.door.url, headers=headers) as client:
+    async with httpx.AsyncClient(base_url=stack.proxy.url, headers=headers) as client:
         for path in ("/rest/v1/rpc/get_sms_stats", "/auth/v1/token?grant_type=password"):
             answer = await client.options(path)
             assert answer.headers["access-control-allow-origin"] == "*"
@@ -322,7 +322,7 @@ async def test_a_broadcast_from_sql_arrives_through_the_door(stack: Stack) -> No
     """Asked for until it comes: another test may just have crashed Postgres. Each time the join
     is answered first, as a message sent before that is for whoever had joined then."""
     key = stack.environ["SUPABASE_SECRET_KEY"]
-    url = f"{stack.door.url}/realtime/v1/websocket?apikey={key}&vsn=1.0.0".replace("http", "ws", 1)
+    url = f"{stack.proxy.url}/realtime/v1/websocket?apikey={key}&vsn=1.0.0".replace("http", "ws", 1)
     join = {
         "topic": "realtime:sms:worker",
         "event": "phx_join",
@@ -392,14 +392,14 @@ async def test_after_a_crash_of_postgres_under_load_no_answered_call_is_lost(ech
 async def test_a_stack_keeps_its_data_and_its_keys_and_starts_again_quickly(
     tmp_path: Path,
 ) -> None:
-    async with Stack(tmp_path, parts_folder=PARTS, web=0, worker=0) as first:
+    async with Stack(tmp_path, binaries_folder=BINARIES, web=0, worker=0) as first:
         async with first.postgres.connect("postgres") as database:
             await database.execute("create table public.kept ()")
         environ = first.environ
         with pytest.raises(StackError, match="another local stack runs in"):
-            await Stack(tmp_path, parts_folder=PARTS).__aenter__()
+            await Stack(tmp_path, binaries_folder=BINARIES).__aenter__()
     began = time.monotonic()
-    async with Stack(tmp_path, parts_folder=PARTS, web=0, worker=0) as second:
+    async with Stack(tmp_path, binaries_folder=BINARIES, web=0, worker=0) as second:
         assert time.monotonic() - began < 6
         async with second.postgres.connect("postgres") as database:
             await database.execute("select from public.kept")
@@ -454,7 +454,7 @@ async def toy_project(
     tmp_path: Path, migrations: Path, *, exposes: bool = True, said: list[str] | None = None
 ) -> AsyncIterator[psycopg.AsyncConnection[tuple[Any, ...]]]:
     """A project with migrations of the test's own."""
-    parts: Parts = await npm.install(PARTS, lambda line: None)
+    parts: Binaries = await binaries.install(BINARIES, lambda line: None)
     say = (said if said is not None else []).append
     keys = Keys.of(tmp_path)
     postgres = Postgres(parts.postgres_bin, tmp_path / "data", keys.postgres_password, tmp_path)
@@ -478,7 +478,7 @@ import asyncio, pathlib, sys
 from gateway.local.stack import Stack, run_stack
 folder, parts = map(pathlib.Path, sys.argv[1:])
 say = lambda line: print(line, flush=True)
-asyncio.run(run_stack(Stack(folder, parts_folder=parts, web=1, worker=0, say=say)))
+asyncio.run(run_stack(Stack(folder, binaries_folder=parts, web=1, worker=0, say=say)))
 """
 
 
@@ -487,7 +487,7 @@ asyncio.run(run_stack(Stack(folder, parts_folder=parts, web=1, worker=0, say=say
 async def test_however_a_stack_ends_it_leaves_no_process(tmp_path: Path, how: int) -> None:
     """The web process comes from the Procfile's own line."""
     running = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", RUN, tmp_path, PARTS),
+        *(sys.executable, "-c", RUN, tmp_path, BINARIES),
         cwd=REPOSITORY,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -26,8 +26,8 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient  # type: ignore[
 from twilio.request_validator import RequestValidator, get_signature_algorithm  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
-from gateway.local.serving import Events, serve
-from gateway.local.twilio import Step, Twilio, create_twilio
+from gateway.local.standins.twilio import Step, Twilio, create_twilio
+from gateway.local.testserver import Events, serve
 
 # Twilio's asynchronous client passes its credentials in a way that aiohttp 4 will not know.
 pytestmark = pytest.mark.filterwarnings(

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from gateway.local.realtime import RealtimeServer
+from gateway.local.realtime.server import RealtimeServer
 from gateway.local.stack import Stack
 from gateway.realtime import listen
 from gateway.settings import Settings

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway import schema
-from gateway.local.children import run
+from gateway.local.processes import run
 from gateway.local.stack import Stack
 from tests.sql import Db, scratch_database
 
@@ -44,7 +44,7 @@ def test_policies_and_grants_stand_on_one_page() -> None:
 
 async def differences(stack: Stack, one: str, other: str, folder: Path) -> str:
     """What turns the first database into the second, by the Supabase CLI."""
-    parts, script = stack.lite.parts, folder / "differences.sql"
+    parts, script = stack.lite.binaries, folder / "differences.sql"
     code, output = await run(
         *(parts.node, parts.supabase_cli, "db", "diff"),
         *(f"--from={one}?sslmode=disable", f"--to={other}?sslmode=disable", "-o", str(script)),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.local.children import run
+from gateway.local.processes import run
 from gateway.local.stack import Stack
 
 COMMITTED = Path(__file__).parents[1] / "supabase/types/database.ts"
 
 
 async def test_the_committed_types_are_what_the_cli_generates(stack: Stack, tmp_path: Path) -> None:
-    parts = stack.lite.parts
+    parts = stack.lite.binaries
     url = f"{stack.postgres.url('postgres')}?sslmode=disable"
     generated = tmp_path / "database.ts"
     code, output = await run(

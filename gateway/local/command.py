@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from gateway.local.children import StackError
+from gateway.local.processes import StackError
 from gateway.local.stack import PHONE_NUMBER, Stack, run_stack
 
 CONTACT = "+15557770001"

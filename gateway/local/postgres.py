@@ -20,7 +20,7 @@ from typing import Any
 
 import psycopg
 
-from gateway.local.children import Child, StackError, free_port, run, spawn
+from gateway.local.processes import Child, StackError, free_port, run, spawn
 
 SUPERUSER = "supabase_admin"
 DATABASE = "postgres"

@@ -19,25 +19,25 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TextIO
 
-from gateway.local import parts as npm
-from gateway.local.children import Child, Say, StackError, free_port, spawn
-from gateway.local.front_door import FrontDoor
+from gateway.local import binaries
+from gateway.local.binaries import Binaries
 from gateway.local.keys import Keys
-from gateway.local.openai import OpenAI, create_openai
-from gateway.local.parts import Parts
-from gateway.local.phone import create_phone, read_from
 from gateway.local.postgres import Postgres
-from gateway.local.realtime import RealtimeServer
-from gateway.local.serving import serve
+from gateway.local.processes import Child, Say, StackError, free_port, spawn
+from gateway.local.proxy import Proxy
+from gateway.local.realtime.server import RealtimeServer
+from gateway.local.standins.openai import OpenAI, create_openai
+from gateway.local.standins.phone import create_phone, read_from
+from gateway.local.standins.twilio import Twilio, create_twilio
 from gateway.local.supabase import Lite, Project, ensure_user
-from gateway.local.twilio import Twilio, create_twilio
+from gateway.local.testserver import serve
 from gateway.schema import supabase_folder
 
 REPOSITORY = Path(__file__).parents[2]
 EMAIL, PASSWORD = "you@example.com", "local-password"
 PHONE_NUMBER = "+15005550006"
 # Taken when they are free.
-DOOR_PORT, WEB_PORT, PHONE_PORT, TWILIO_PORT, OPENAI_PORT = (
+PROXY_PORT, WEB_PORT, PHONE_PORT, TWILIO_PORT, OPENAI_PORT = (
     54321,
     8000,
     8001,
@@ -68,7 +68,7 @@ class Stack:
     postgres: Postgres
     lite: Lite
     realtime: RealtimeServer
-    door: FrontDoor
+    proxy: Proxy
     twilio: Twilio
     openai: OpenAI | None
     environ: dict[str, str]
@@ -78,7 +78,7 @@ class Stack:
         self,
         folder: Path,
         *,
-        parts_folder: Path | None = None,
+        binaries_folder: Path | None = None,
         web: int = 1,
         worker: int = 1,
         openai_api_key: str | None = None,
@@ -86,15 +86,15 @@ class Stack:
         say: Say = lambda line: None,
     ) -> None:
         self.folder = folder.absolute()
-        self.parts_folder = (parts_folder or folder / "parts").absolute()
+        self.binaries_folder = (binaries_folder or folder / "parts").absolute()
         self.counts = {"web": web, "worker": worker}
         self.openai_api_key = openai_api_key
         self.exposes_new_tables = exposes_new_tables
         self.say = say
         self.logs = self.folder / "logs"
         self.home = self.folder / "home"  # of programs that would write into the user's
-        self.children: list[Child] = []
-        self._parts = AsyncExitStack()
+        self.processes: list[Child] = []
+        self._opened = AsyncExitStack()
 
     @property
     def postgres_url(self) -> str:
@@ -105,16 +105,16 @@ class Stack:
         try:
             await self._start()
         except BaseException:
-            await self._parts.aclose()
+            await self._opened.aclose()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._parts.aclose()
+        await self._opened.aclose()
 
     async def watch(self) -> None:
         """Wait for ever; raises StackError when a child ends by itself."""
-        watched = [self.postgres.child, *self.children]
+        watched = [self.postgres.child, *self.processes]
         running = {asyncio.create_task(child.process.wait()): child for child in watched if child}
         try:
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -135,25 +135,25 @@ class Stack:
             folder=REPOSITORY,
             environ={**_own_environ(), **self.environ, **(environ or {})},
         )
-        self.children.append(child)
+        self.processes.append(child)
         return child
 
     async def _start(self) -> None:
         for folder in (self.folder, self.logs, self.home):
             folder.mkdir(parents=True, exist_ok=True)
-        self._parts.enter_context(_lock(self.folder))
-        installed = await npm.install(self.parts_folder, self.say)
+        self._opened.enter_context(_lock(self.folder))
+        installed = await binaries.install(self.binaries_folder, self.say)
         keys = Keys.of(self.folder)
         await self._start_project(installed, keys)
         await self._start_realtime(keys)
-        await self._start_door()
+        await self._start_proxy()
         await self._start_stand_ins(keys)
         self._write_settings()
         await self._attach_user()
         await self._start_processes()
         await self._start_phone()
 
-    async def _start_project(self, installed: Parts, keys: Keys) -> None:
+    async def _start_project(self, installed: Binaries, keys: Keys) -> None:
         self.postgres = Postgres(
             installed.postgres_bin, self.folder / "postgres", keys.postgres_password, self.logs
         )
@@ -163,18 +163,18 @@ class Stack:
             self.folder / "applied",
             exposes_new_tables=self.exposes_new_tables,
         )
-        self._parts.push_async_callback(self.postgres.stop)
+        self._opened.push_async_callback(self.postgres.stop)
         await project.prepare(self.say)
         self.say(
             f"postgres      127.0.0.1:{self.postgres.port}, passwords in {self.folder}/secrets.json"
         )
         self.lite = Lite(installed, self.postgres, keys, self.home, self.logs)
-        self._parts.push_async_callback(self.lite.stop)
+        self._opened.push_async_callback(self.lite.stop)
         await self.lite.start()
         await project.migrate(installed, self.home, self.say)
 
     async def _start_realtime(self, keys: Keys) -> None:
-        self.realtime = await self._parts.enter_async_context(
+        self.realtime = await self._opened.enter_async_context(
             RealtimeServer(
                 self.postgres_url,
                 jwt_secret=keys.jwt_secret,
@@ -183,17 +183,17 @@ class Stack:
             )
         )
 
-    async def _start_door(self) -> None:
-        self.door = FrontDoor(
+    async def _start_proxy(self) -> None:
+        self.proxy = Proxy(
             {
                 "/rest/v1": self.lite.port,
                 "/auth/v1": self.lite.port,
                 "/realtime/v1": self.realtime.port,
             }
         )
-        self._parts.push_async_callback(self.door.stop)
-        await self.door.start(free_port(DOOR_PORT))
-        self.say(f"supabase      {self.door.url}")
+        self._opened.push_async_callback(self.proxy.stop)
+        await self.proxy.start(free_port(PROXY_PORT))
+        self.say(f"supabase      {self.proxy.url}")
 
     async def _start_stand_ins(self, keys: Keys) -> None:
         """Twilio, and OpenAI when nobody brought a key; then all addresses are known."""
@@ -204,13 +204,13 @@ class Stack:
             keys.twilio_account_sid, keys.twilio_auth_token, numbers=[PHONE_NUMBER]
         )
         self.twilio.numbers[PHONE_NUMBER].sms_url = f"{public_url}/webhook/sms{OVERRIDES}"
-        self.twilio_url = await self._parts.enter_async_context(
+        self.twilio_url = await self._opened.enter_async_context(
             serve(self.twilio, port=free_port(TWILIO_PORT))
         )
         self.say(f"twilio        {self.twilio_url} (a stand-in)")
         self.environ = {
             **dict.fromkeys(UNWANTED, ""),
-            "SUPABASE_URL": self.door.url,
+            "SUPABASE_URL": self.proxy.url,
             "SUPABASE_SECRET_KEY": keys.secret_key,
             "SUPABASE_PUBLISHABLE_KEY": keys.publishable_key,
             "TWILIO_ACCOUNT_SID": keys.twilio_account_sid,
@@ -228,7 +228,9 @@ class Stack:
             self.say("openai        api.openai.com, with the key of this environment")
             return {"OPENAI_API_KEY": self.openai_api_key}
         self.openai = create_openai("sk-local")
-        url = await self._parts.enter_async_context(serve(self.openai, port=free_port(OPENAI_PORT)))
+        url = await self._opened.enter_async_context(
+            serve(self.openai, port=free_port(OPENAI_PORT))
+        )
         self.say(f"openai        {url} (a stand-in)")
         return {"OPENAI_API_KEY": self.openai.api_key, "OPENAI_BASE_URL": f"{url}/v1"}
 
@@ -249,7 +251,7 @@ class Stack:
         self.say(f"user          {EMAIL}, password {PASSWORD}, number {PHONE_NUMBER}")
 
     async def _start_processes(self) -> None:
-        self._parts.push_async_callback(self._stop_processes)
+        self._opened.push_async_callback(self._stop_processes)
         for name, count in self.counts.items():
             for number in range(count):
                 child = await self.start_process(name, *self._numbered(name, number))
@@ -260,7 +262,7 @@ class Stack:
     async def _start_phone(self) -> None:
         """A page with a phone to type texts into."""
         phone = create_phone(self.twilio_url, read_from(self.postgres_url))
-        url = await self._parts.enter_async_context(serve(phone, port=free_port(PHONE_PORT)))
+        url = await self._opened.enter_async_context(serve(phone, port=free_port(PHONE_PORT)))
         self.say(f"phone         {url} (open it and type a text)")
 
     def _numbered(self, name: str, number: int) -> tuple[dict[str, str], str]:
@@ -283,7 +285,7 @@ class Stack:
         raise StackError(f"web did not start, see {child.log}:\n{child.last_words()}")
 
     async def _stop_processes(self) -> None:
-        await asyncio.gather(*(child.stop() for child in self.children))
+        await asyncio.gather(*(child.stop() for child in self.processes))
 
 
 async def run_stack(stack: Stack) -> None:

@@ -17,10 +17,10 @@ from pathlib import Path
 import httpx
 from psycopg import sql
 
-from gateway.local.children import Child, Say, StackError, free_port, run, spawn
+from gateway.local.binaries import Binaries
 from gateway.local.keys import Keys
-from gateway.local.parts import Parts
 from gateway.local.postgres import Connection, Postgres
+from gateway.local.processes import Child, Say, StackError, free_port, run, spawn
 
 HERE = Path(__file__).parent
 LOGINS = ("postgres", "authenticator", "supabase_auth_admin")
@@ -64,7 +64,7 @@ class Project:
             if not await _has_roles(database):
                 await self._bootstrap(database)
 
-    async def migrate(self, parts: Parts, home: Path, say: Say) -> None:
+    async def migrate(self, binaries: Binaries, home: Path, say: Say) -> None:
         """Apply what the database does not have yet; raises StackError."""
         applied = await self._applied()
         pending = [
@@ -78,7 +78,7 @@ class Project:
         for path in pending:
             shutil.copy(path, target / path.name)
         (self.record / "supabase/config.toml").write_text('project_id = "local"\n')
-        await _push(parts, self.postgres.url("postgres"), self.record, home)
+        await _push(binaries, self.postgres.url("postgres"), self.record, home)
 
     async def _bootstrap(self, database: Connection) -> None:
         async with database.transaction():
@@ -119,7 +119,7 @@ class Project:
 
 def _scripts() -> Iterator[Path]:
     yield HERE / "bootstrap.sql"
-    yield HERE / "realtime.sql"
+    yield HERE / "realtime/realtime.sql"
 
 
 def _version(migration: Path) -> str:
@@ -135,10 +135,10 @@ async def _has_roles(database: Connection) -> bool:
     return await found.fetchone() is not None
 
 
-async def _push(parts: Parts, url: str, folder: Path, home: Path) -> None:
+async def _push(binaries: Binaries, url: str, folder: Path, home: Path) -> None:
     environ = {"PATH": os.environ.get("PATH", ""), "HOME": str(home), "DO_NOT_TRACK": "1"}
     code, output = await run(
-        *(parts.node, parts.supabase_cli, "db", "push", f"--remote={url}", "--yes"),
+        *(binaries.node, binaries.supabase_cli, "db", "push", f"--remote={url}", "--yes"),
         folder=folder,
         environ=environ,
     )
@@ -156,9 +156,9 @@ class Lite:
     """
 
     def __init__(
-        self, parts: Parts, postgres: Postgres, keys: Keys, home: Path, logs: Path
+        self, binaries: Binaries, postgres: Postgres, keys: Keys, home: Path, logs: Path
     ) -> None:
-        self.parts = parts
+        self.binaries = binaries
         self.postgres = postgres
         self.keys = keys
         self.home = home
@@ -194,7 +194,7 @@ class Lite:
     async def _spawn(self) -> Child:
         return await spawn(
             "lite",
-            *(self.parts.node, HERE / "lite.mjs", self.parts.folder, HERE / "auth.sql"),
+            *(self.binaries.node, HERE / "lite.mjs", self.binaries.folder, HERE / "auth.sql"),
             log=self.log,
             folder=self.home,
             environ={"HOME": str(self.home), "DO_NOT_TRACK": "1", "LITE_CONFIG": self._config()},

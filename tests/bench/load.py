@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urldefrag, urlsplit
 
-from gateway.local.twilio import Message, Twilio
+from gateway.local.standins.twilio import Message, Twilio
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import time
 
 import httpx
 
-from gateway.local.children import free_port
+from gateway.local.processes import free_port
 from tests.bench import host
 from tests.bench.load import open_loop
 from tests.bench.report import Figure, Report

@@ -46,10 +46,10 @@ async def measure_latency(bench: Bench, report: Report) -> None:
             world = await bench.number()
             set_speeds(stack, model=0.6)
             await asyncio.sleep(bench.size.of(3, 1))  # the worker joins Realtime
-            stack.door.heal()
+            stack.proxy.heal()
             spent = Spent(stack, webs, workers)
             added.append(await texts_one_by_one(bench, world))
-            report_calls(report, stack.door.calls, len(added[-1]))
+            report_calls(report, stack.proxy.calls, len(added[-1]))
             report_cpu(report, spent.so_far(), len(added[-1]))
         await forget(world)
     for percent, most in ((50, 60), (95, 250)):

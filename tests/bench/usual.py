@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.local.children import Child
+from gateway.local.processes import Child
 from tests.bench.load import Post, open_loop, send, signed_post
 from tests.bench.report import Figure, Report
 from tests.bench.system import converse, forget, set_speeds

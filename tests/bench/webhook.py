@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from gateway.local.children import Child, free_port, spawn
+from gateway.local.processes import Child, free_port, spawn
 from gateway.local.stack import REPOSITORY
-from gateway.local.twilio import create_twilio
+from gateway.local.standins.twilio import create_twilio
 from tests.bench import host
 from tests.bench.load import Load, Post, closed_loop, open_loop, signed_post
 from tests.bench.report import Figure, Plot, Report

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.local.children import Child, free_port, spawn
+from gateway.local.processes import Child, free_port, spawn
 from gateway.local.stack import REPOSITORY, Stack
 from tests.bench import host
 from tests.bench.load import Post, signed_post
@@ -60,7 +60,7 @@ class Bench:
     async def stack(self) -> Stack:
         if self._stack is None:
             parts = REPOSITORY / ".local/parts"
-            stack = Stack(self.folder / "stack", parts_folder=parts, web=0, worker=0)
+            stack = Stack(self.folder / "stack", binaries_folder=parts, web=0, worker=0)
             self._stack = await self._opened.enter_async_context(stack)
             self._stack.twilio.delivery_delay = 0.05
         return self._stack
@@ -95,7 +95,7 @@ async def processes(
     finally:
         await asyncio.gather(*(child.stop() for child in (*webs, *started)))
         for child in (*webs, *started):
-            stack.children.remove(child)
+            stack.processes.remove(child)
 
 
 async def start_web(stack: Stack, environ: Mapping[str, str] | None = None) -> Child:

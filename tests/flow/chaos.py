@@ -28,12 +28,12 @@ from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
-from gateway.local.children import Child, StackError, free_port
-from gateway.local.front_door import Cut, FrontDoor, Head
-from gateway.local.openai import quote, serials
+from gateway.local.processes import Child, StackError, free_port
+from gateway.local.proxy import Cut, Head, Proxy
 from gateway.local.stack import Stack
-from gateway.local.twilio import Message
-from tests.conftest import PARTS
+from gateway.local.standins.openai import quote, serials
+from gateway.local.standins.twilio import Message
+from tests.conftest import BINARIES
 from tests.flow.world import World, eventually
 
 # The checker
@@ -220,7 +220,7 @@ class Trap:
     sprung: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Door(FrontDoor):
+class Door(Proxy):
     """One process's way to Supabase, Twilio and OpenAI."""
 
     def __init__(self, routes: Mapping[str, int], see: Callable[..., None]) -> None:
@@ -422,7 +422,7 @@ class Chaos:
         self._is_broken_enough = asyncio.Event()
         self.worlds = [World(stack) for _ in range(4)]
         self.routes = {
-            **stack.door.routes,
+            **stack.proxy.routes,
             "/2010-04-01": _port(stack.twilio_url),
             "/v1": _port(stack.environ["OPENAI_BASE_URL"]),
         }
@@ -814,7 +814,7 @@ async def _main(minutes: float, seed: int) -> None:
         pause=5,
     )
     with tempfile.TemporaryDirectory() as folder:
-        async with Stack(Path(folder), parts_folder=PARTS, web=0, worker=0) as stack:
+        async with Stack(Path(folder), binaries_folder=BINARIES, web=0, worker=0) as stack:
             async with Chaos.on(stack, plan) as chaos:
                 record = await chaos.run()
                 chaos.report(record)

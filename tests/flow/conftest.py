@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.local.children import Child
+from gateway.local.processes import Child
 from gateway.local.stack import Stack
 from tests.flow.world import World, eventually
 
@@ -22,7 +22,7 @@ async def world(stack: Stack) -> AsyncIterator[World]:
     yield world
     stack.twilio.faults.clear()
     stack.openai.faults.clear()
-    stack.door.heal()
+    stack.proxy.heal()
     await world.rows("delete from sms.policy")
     await world.rows("insert into sms.policy default values")
     await world.rows("delete from sms_configs where id = %s", world.config_id)
@@ -44,7 +44,7 @@ async def worker(stack: Stack) -> AsyncIterator[Child]:
 
 
 async def start_worker(stack: Stack) -> Child:
-    child = await stack.start_process("worker", log=f"worker.{len(stack.children)}")
+    child = await stack.start_process("worker", log=f"worker.{len(stack.processes)}")
 
     async def says_so() -> bool:
         return child.runs and "worker started" in child.log.read_text()

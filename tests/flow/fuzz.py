@@ -36,10 +36,10 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from gateway.local.children import Child
 from gateway.local.keys import Keys
+from gateway.local.processes import Child
 from gateway.local.stack import EMAIL, PASSWORD, Stack
-from tests.conftest import PARTS
+from tests.conftest import BINARIES
 from tests.fakes import sign
 from tests.flow.world import World
 
@@ -792,7 +792,7 @@ class Fuzz:
     async def _sign_in(self) -> str:
         async with httpx.AsyncClient(trust_env=False) as client:
             answer = await client.post(
-                f"{self.stack.door.url}/auth/v1/token?grant_type=password",
+                f"{self.stack.proxy.url}/auth/v1/token?grant_type=password",
                 headers={"apikey": self.stack.environ["SUPABASE_PUBLISHABLE_KEY"]},
                 json={"email": EMAIL, "password": PASSWORD},
             )
@@ -844,7 +844,7 @@ async def _read(client: socket.socket) -> bytes:
 
 async def _main(requests: int, chance: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with Stack(Path(folder), parts_folder=PARTS, web=0, worker=0) as stack:
+        async with Stack(Path(folder), binaries_folder=BINARIES, web=0, worker=0) as stack:
             async with Fuzz.on(stack, Plan(requests, chance)) as fuzz:
                 record = await fuzz.run()
             fuzz.report()

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from gateway.backfill import BackfillReport, backfill_number
-from gateway.local.children import Child
-from gateway.local.front_door import FrontDoor, Head
-from gateway.local.openai import quote, serials
+from gateway.local.processes import Child
+from gateway.local.proxy import Head, Proxy
 from gateway.local.stack import Stack
+from gateway.local.standins.openai import quote, serials
 from gateway.settings import Settings
 from gateway.supabase import BackfillJob, Database
 from gateway.twilio import TwilioFailed, TwilioSms
@@ -25,7 +25,7 @@ from tests.flow.conftest import start_worker
 from tests.flow.world import World, eventually
 
 
-class CountingDoor(FrontDoor):
+class CountingDoor(Proxy):
     """Remembers what it was asked for."""
 
     def __init__(self, routes: Mapping[str, int]) -> None:
@@ -40,7 +40,7 @@ class CountingDoor(FrontDoor):
 async def counting(stack: Stack) -> AsyncIterator[CountingDoor]:
     """A way to Supabase and Twilio."""
     twilio_port = int(stack.twilio_url.rpartition(":")[2])
-    door = CountingDoor({**stack.door.routes, "/2010-04-01": twilio_port})
+    door = CountingDoor({**stack.proxy.routes, "/2010-04-01": twilio_port})
     await door.start(0)
     try:
         yield door

@@ -22,10 +22,10 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from gateway.local.children import Child, run
-from gateway.local.parts import NODE_FOLDER, NPM_FLAGS
-from gateway.local.serving import serve
+from gateway.local.binaries import NODE_FOLDER, NPM_FLAGS
+from gateway.local.processes import Child, run
 from gateway.local.stack import EMAIL, PASSWORD, Stack
+from gateway.local.testserver import serve
 from tests.flow.conftest import start_worker
 from tests.flow.world import World, eventually
 
@@ -272,7 +272,7 @@ async def test_a_text_into_a_conversation_closed_elsewhere_is_refused_in_a_sente
     contact = world.contact()
     await world.texts_from(contact, "Hola")
     await screen.open(contact)
-    world.stack.door.delay("send_sms", 1)
+    world.stack.proxy.delay("send_sms", 1)
     await screen.write("¿Hola?")
     await world.rows(
         "update sms_conversations set status = 'closed' where contact_number = %s", contact
@@ -326,9 +326,9 @@ async def test_what_came_while_realtime_was_away_appears_when_it_is_back(
     contact = world.contact()
     await world.texts_from(contact, "antes")
     await screen.open(contact)
-    world.stack.door.close("/realtime/v1")
+    world.stack.proxy.close("/realtime/v1")
     await world.texts_from(contact, "mientras")
-    world.stack.door.open("/realtime/v1")
+    world.stack.proxy.open("/realtime/v1")
     await screen.shows("mientras")
     await world.texts_from(contact, "después")
     await screen.shows("después")

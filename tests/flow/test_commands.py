@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from gateway.local.children import Child, spawn
+from gateway.local.processes import Child, spawn
 from gateway.local.stack import REPOSITORY, Stack
 from tests.flow.command import gateway
 from tests.flow.world import World, eventually

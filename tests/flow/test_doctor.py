@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from gateway import __version__, commands, schema
-from gateway.local.children import Child
-from gateway.local.serving import serve
+from gateway.local.processes import Child
 from gateway.local.stack import PHONE_NUMBER, Stack
+from gateway.local.testserver import serve
 from gateway.settings import Settings
 from tests.flow.command import Outcome, assert_no_secret, gateway
 from tests.flow.conftest import start_worker
@@ -173,9 +173,9 @@ async def forbid_all(request: Request) -> JSONResponse:
 
 @asynccontextmanager
 async def realtime_down(stack: Stack) -> AsyncIterator[dict[str, str]]:
-    stack.door.close("/realtime/v1")
+    stack.proxy.close("/realtime/v1")
     yield {}
-    stack.door.open("/realtime/v1")
+    stack.proxy.open("/realtime/v1")
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import signal
 
 import httpx
 
-from gateway.local.children import Child
+from gateway.local.processes import Child
 from gateway.local.stack import Stack
 from tests.flow.conftest import start_worker
 from tests.flow.world import World, eventually

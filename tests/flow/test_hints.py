@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from gateway.local.children import Child
+from gateway.local.processes import Child
 from gateway.local.stack import Stack
 from gateway.settings import Settings
 from gateway.subscriber import serve
@@ -41,14 +41,14 @@ async def test_a_hint_alone_wakes_the_worker(world: World, web: Child, stack: St
 async def test_without_realtime_the_worker_looks_by_itself(
     world: World, web: Child, stack: Stack
 ) -> None:
-    stack.door.close("/realtime/v1")
+    stack.proxy.close("/realtime/v1")
     try:
         async with working(stack, poll_seconds=0.5):
             contact = world.contact()
             await world.texts_from(contact, "Hola")
             await world.answered(contact)
     finally:
-        stack.door.open("/realtime/v1")
+        stack.proxy.open("/realtime/v1")
 
 
 async def test_a_lock_on_the_announcements_stops_no_text(

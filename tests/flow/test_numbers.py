@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.local.stack import EMAIL, PHONE_NUMBER, Stack
+from gateway.local.standins.twilio import Number
 from gateway.local.supabase import ensure_user
-from gateway.local.twilio import Number
 from tests.flow.command import gateway
 from tests.flow.world import Row, World
 

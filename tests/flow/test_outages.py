@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.local.children import Child, free_port, spawn
-from gateway.local.front_door import FrontDoor, Head
+from gateway.local.processes import Child, free_port, spawn
+from gateway.local.proxy import Head, Proxy
 from gateway.local.stack import REPOSITORY, Stack
 from gateway.supabase import READ_SECONDS
 from tests.flow.conftest import start_worker
@@ -47,13 +47,13 @@ async def test_a_text_that_cannot_be_stored_is_refused_in_time_and_taken_later(
     number = stack.twilio.numbers[world.number]
     number.sms_url = number.sms_url.partition("#")[0] + "#rc=0"
     contact = world.contact()
-    stack.door.close("/rest/v1")
+    stack.proxy.close("/rest/v1")
     asked_at = time.monotonic()
     receipt = await world.texts_from(contact, "Hola")
     # Twilio gives up after 4 s, as the webhook's URL asks it to.
     assert (receipt.status, time.monotonic() - asked_at < 4) == (503, True)
 
-    stack.door.open("/rest/v1")
+    stack.proxy.open("/rest/v1")
     assert (await stack.twilio.repost(receipt.sid)).status == 200
     await world.answered(contact)
     assert len(world.sent_to(contact)) == 1
@@ -232,12 +232,12 @@ async def test_an_account_out_of_quota_parks_its_number_and_goes_on_later(
 # A worker that is late
 
 
-class SlowDoor(FrontDoor):
+class SlowDoor(Proxy):
     """A worker's way to Supabase: that its answer's row is written it learns only when another
     worker, which had to take over, has sent the text; but before it would give up waiting."""
 
     def __init__(self, world: World, contact: str) -> None:
-        super().__init__(world.stack.door.routes)
+        super().__init__(world.stack.proxy.routes)
         self.sent = lambda: len(world.sent_to(contact)) > 0
         self.events = world.stack.twilio.events
 
@@ -319,7 +319,7 @@ async def test_a_text_that_came_while_another_was_answered_waits_for_no_timer(
     world: World, web: Child, worker: Child, stack: Stack
 ) -> None:
     """Whoever ends a job looks for the next one: neither a hint nor the ten seconds are needed."""
-    stack.door.close("/realtime/v1")
+    stack.proxy.close("/realtime/v1")
     assert stack.openai
     openai, contact = stack.openai, world.contact()
     openai.faults.add("slow", match="uno", seconds=2)

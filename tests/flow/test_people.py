@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from gateway.local.children import Child
-from gateway.local.openai import OpenAI, quote
+from gateway.local.processes import Child
 from gateway.local.stack import Stack
+from gateway.local.standins.openai import OpenAI, quote
 from tests.flow.world import World, eventually
 
 THINKS = 2.0  # seconds that the model takes while it is interrupted

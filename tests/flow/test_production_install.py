@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.local.children import Child, run, spawn
+from gateway.local.processes import Child, run, spawn
 from gateway.local.stack import REPOSITORY, Stack
 from tests.flow.world import World, eventually
 

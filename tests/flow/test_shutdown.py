@@ -63,13 +63,13 @@ async def test_a_database_that_is_away_holds_no_stopping_worker_and_costs_no_rep
     stack.openai.latency = 2.0
     stopping = await start_worker(stack)
     contacts = await _sixteen_texts(world, stack)
-    stack.door.close("/rest/v1")
+    stack.proxy.close("/rest/v1")
     status, seconds = await ends(stopping)
     log = stopping.log.read_text()
     assert (status, 24 < seconds < PATIENCE) == (0, True)
     assert log.count("job left to its lease") == 16
 
-    stack.door.open("/rest/v1")
+    stack.proxy.open("/rest/v1")
     stack.openai.latency = 0.02
     heir = await start_worker(stack)
     for contact in contacts:

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from psycopg.rows import dict_row
 
-from gateway.local.children import free_port
+from gateway.local.processes import free_port
 from gateway.local.stack import EMAIL, OVERRIDES, Stack
-from gateway.local.webhooks import Receipt
+from gateway.local.standins.webhooks import Receipt
 
 Row = dict[str, Any]
 T = TypeVar("T")

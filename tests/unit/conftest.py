@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.local.serving import serve
+from gateway.local.testserver import serve
 from gateway.settings import Settings
 from gateway.web import create_app
 from tests.fakes import DataApi, settings

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.local.openai import CLASSIC, MODELS, O_SERIES, Model, OpenAI, create_openai
-from gateway.local.serving import drop, hang, serve
+from gateway.local.standins.openai import CLASSIC, MODELS, O_SERIES, Model, OpenAI, create_openai
+from gateway.local.testserver import drop, hang, serve
 from gateway.messages import Prompt, Reply, ReplyFailed, Turn
 from gateway.openai import Replies
 from gateway.prompt import build_messages

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.local.serving import drop, hang, serve
+from gateway.local.testserver import drop, hang, serve
 from gateway.messages import (
     Claimed,
     DeliveryStatus,

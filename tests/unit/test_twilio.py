@@ -19,8 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.local.serving import serve
-from gateway.local.twilio import Twilio, create_twilio
+from gateway.local.standins.twilio import Twilio, create_twilio
+from gateway.local.testserver import serve
 from gateway.messages import Media, OutgoingSms, SendFailed
 from gateway.twilio import TwilioFailed, TwilioSms
 from tests.fakes import ACCOUNT, CONTACT, OURS, PUBLIC_URL, TOKEN, settings

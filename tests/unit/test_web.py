@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.local.serving import serve
+from gateway.local.testserver import serve
 from gateway.settings import Settings, SettingsError
 from gateway.web import app, create_app
 from tests.fakes import ACCOUNT, CONTACT, OURS, PUBLIC_URL, TOKEN, DataApi, settings, sign

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from gateway.local.serving import drop, hang
+from gateway.local.testserver import drop, hang
 from gateway.settings import Settings
 from gateway.web import create_app
 from gateway.webhooks import EMPTY_TWIML

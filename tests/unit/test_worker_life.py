@@ -15,8 +15,8 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.local.children import Child, free_port, spawn
-from gateway.local.serving import serve
+from gateway.local.processes import Child, free_port, spawn
+from gateway.local.testserver import serve
 from tests.fakes import ACCOUNT, PUBLIC_URL, TOKEN, Call, DataApi
 
 ROOT = Path(__file__).parents[2]

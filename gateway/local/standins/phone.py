@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from gateway import segments
-from gateway.local.serving import read_json
+from gateway.local.testserver import read_json
 
 # From our number and a contact's, either may be "", to
 # {"numbers": [...], "contacts": [...], "texts": [...], "is_answering": bool}

@@ -39,8 +39,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gateway import segments
-from gateway.local.serving import Events, Fault, Faults, drop, hang, read_json
-from gateway.local.webhooks import Form, Receipt, Webhooks, read_answer
+from gateway.local.standins.webhooks import Form, Receipt, Webhooks, read_answer
+from gateway.local.testserver import Events, Fault, Faults, drop, hang, read_json
 
 Handler = Callable[[Request], Awaitable[Response]]
 

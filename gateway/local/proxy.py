@@ -57,7 +57,7 @@ class Peer:
 
 @dataclass(slots=True)
 class Faults:
-    """What the door does wrong on purpose. Names are those of SQL functions called over rpc."""
+    """What the proxy does wrong on purpose. Names are those of SQL functions called over rpc."""
 
     closed: set[str] = field(default_factory=set)  # prefixes whose part is away
     dropped: Counter[str] = field(default_factory=Counter)  # answers still to be lost, per name
@@ -68,7 +68,7 @@ class Cut(Exception):
     """This connection ends here."""
 
 
-class FrontDoor:
+class Proxy:
     """`routes` maps a path prefix to the port of its part on this machine."""
 
     def __init__(self, routes: Mapping[str, int]) -> None:

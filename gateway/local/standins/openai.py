@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from gateway.local.serving import Events, Fault, Faults, drop, hang, read_json
+from gateway.local.testserver import Events, Fault, Faults, drop, hang, read_json
 
 Answer = Callable[[list[dict[str, Any]]], str]  # from the messages of a request
 
