@@ -93,7 +93,6 @@ class Turn:
 class Prompt:
     """All that a model call depends on."""
 
-    config_id: str
     contact_number: str  # only its hash leaves, as safety_identifier
     system_prompt: str
     openai_model: str
@@ -243,8 +242,14 @@ class SendFailed(Exception):
 
 
 class ReplyFailed(Exception):
-    """The model gave no usable text; `suspends` when the account or key is at fault."""
+    """The model gave no usable text.
 
-    def __init__(self, message: str, suspends: bool = False) -> None:
+    `suspends`: the account or key is at fault; `retry_after`: seconds that OpenAI asks for.
+    """
+
+    def __init__(
+        self, message: str, suspends: bool = False, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.suspends = suspends
+        self.retry_after = retry_after

@@ -34,13 +34,14 @@ from tenacity import (
 from gateway.markdown import plain_text
 from gateway.messages import Prompt, Reply, ReplyFailed
 from gateway.prompt import build_messages
-from gateway.segments import fold, whole_sentences
+from gateway.segments import fold, whole
 from gateway.settings import Settings
 
 logger = logging.getLogger("gateway.openai")
 
 DEADLINE = 15.0  # seconds for one answer, retries included
 ATTEMPTS = 4
+DAY = 86400.0  # seconds
 REFRESH_EVERY = 3600.0  # seconds between looks at the list of models
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -78,8 +79,8 @@ POLICIES = (
 
 
 def policy_of(model: str) -> ModelPolicy:
-    """A fine-tuned model takes what its base takes."""
-    name = model.removeprefix("ft:")
+    """A fine-tuned model, ft:gpt-5-mini:bakery::x1, takes what its base takes."""
+    name = model.removeprefix("ft:").partition(":")[0]
     return next(policy for pattern, policy in POLICIES if re.match(pattern, name))
 
 
@@ -298,7 +299,7 @@ def read_answer(completion: ChatCompletion) -> Answer:
         raise ReplyFailed("the model refused to answer this text: see the number's system_prompt")
     text = plain_text(content or "")
     if finish_reason == "length":
-        text = whole_sentences(text)
+        text = whole(text)
     if not fold(text, fold_accents=False).strip():
         _fail_without_text(finish_reason)
     return Answer(text, *_tokens(completion))
@@ -306,9 +307,7 @@ def read_answer(completion: ChatCompletion) -> Answer:
 
 def _fail_without_text(finish_reason: object) -> NoReturn:
     if finish_reason == "length":
-        raise ReplyFailed(
-            "max_tokens ended before a first sentence did: raise the number's max_tokens"
-        )
+        raise ReplyFailed("max_tokens ended before the answer began: raise the number's max_tokens")
     raise ReplyFailed("the model answered without text: see the number's system_prompt")
 
 
@@ -346,17 +345,19 @@ _jitter = wait_random_exponential(multiplier=0.5, max=4)  # full: from 0 to 0.5,
 
 def _pause(state: RetryCallState) -> float:
     """Seconds: what the API asks for, else jitter. A pause past the deadline ends the attempts."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = _retry_after(error) if isinstance(error, openai.APIStatusError) else None
+    asked = _retry_after(state.outcome.exception() if state.outcome else None)
     return _jitter(state) if asked is None else asked
 
 
-def _retry_after(error: openai.APIStatusError) -> float | None:
+def _retry_after(error: BaseException | None) -> float | None:
+    """Seconds that the API asks for, a day at most: how long a reply may wait is SQL's rule."""
+    if not isinstance(error, openai.APIStatusError):
+        return None
     headers = error.response.headers
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         with suppress(KeyError, ValueError):
             if (seconds := float(headers[name]) * unit) >= 0:  # not so for nan
-                return seconds
+                return min(seconds, DAY)
     return None
 
 
@@ -405,4 +406,4 @@ def failure_of(error: BaseException, model: str) -> ReplyFailed:
             what = "OpenAI turned the request away: see the number's model, max_tokens, temperature"
         case _:
             what = "OpenAI answered with no chat completion: see OPENAI_BASE_URL"
-    return ReplyFailed(f"{what} ({name})")
+    return ReplyFailed(f"{what} ({name})", retry_after=_retry_after(error))

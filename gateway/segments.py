@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
-from unicodedata import category, combining, normalize
+from unicodedata import category, combining, decomposition, normalize
 
 Encoding = Literal["GSM-7", "UCS-2"]
 
@@ -27,21 +28,22 @@ _ROOM: dict[Encoding, tuple[int, int]] = {"GSM-7": (160, 153), "UCS-2": (70, 67)
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """`parts` joined are the message; `count` is their number, 0 for an empty message."""
+    """What a message is billed as; `count` is 0 for an empty one."""
 
     encoding: Encoding
     count: int
-    parts: tuple[str, ...]
 
 
 def count(text: str) -> Segments:
-    """Split as Twilio bills."""
+    return Segments(_encoding(text), len(split(text)))
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The parts that Twilio bills; joined they are the text."""
     encoding = _encoding(text)
     single, each = _ROOM[encoding]
     parts = _split(text, encoding, single)
-    if len(parts) > 1:
-        parts = _split(text, encoding, each)
-    return Segments(encoding, len(parts), parts)
+    return parts if len(parts) < 2 else _split(text, encoding, each)
 
 
 def room(encoding: Encoding, segments: int) -> int:
@@ -54,12 +56,13 @@ def fold(text: str, fold_accents: bool) -> str:
     """Replace what makes a text dearer without saying more. fold(fold(text)) is fold(text).
 
     Typographic punctuation and spaces always become plain ones, and what nobody sees goes: control
-    characters, and halves of surrogate pairs, which no database stores. Accents and signs (á, ç, º)
+    characters, and halves of surrogate pairs, which no database stores. Accents, signs (á, ©, ½)
     and joiners go only if that makes the whole text GSM-7, accents only with `fold_accents`.
+    No number changes: its digits stay in order, and a space or sign keeps it from the next one.
     """
-    text = normalize("NFC", text).replace("\r\n", "\n").translate(_PLAIN)
-    text = normalize("NFC", text)
-    bare = text.translate(_WITHOUT_ACCENTS if fold_accents else _WITHOUT_JOINERS)
+    text = _BULLET_OF_A_NUMBER.sub("- ", normalize("NFC", text).replace("\r\n", "\n"))
+    text = normalize("NFC", text.translate(_PLAIN))
+    bare = _bare(text, fold_accents)
     return bare if _encoding(bare) == "GSM-7" else text
 
 
@@ -79,14 +82,16 @@ def fit(text: str, max_segments: int, fold_accents: bool) -> str:
     if _encoding(fold(cut, fold_accents)) == "UCS-2":
         return cut
     # Only what was cut off needs UCS-2, an emoji at the end: as GSM-7 twice as much stays.
-    bare = text.translate(_WITHOUT_ACCENTS if fold_accents else _WITHOUT_JOINERS)
+    bare = _bare(text, fold_accents)
     head = bare[: _first_foreign(bare)]
     return _cut(bare, _fitting(head, max_segments))
 
 
-def whole_sentences(text: str) -> str:
-    """`text` up to its last sentence end; "" without one."""
-    return text[: _last_sentence_end(text, len(text))]
+def whole(text: str) -> str:
+    """What is whole of a text that broke off at its end; cut as `fit` cuts."""
+    if _last_sentence_end(text, len(text)) == len(text):
+        return text
+    return _cut(text + "x", len(text)).rstrip()  # whatever would have come next
 
 
 def _encoding(text: str) -> Encoding:
@@ -126,7 +131,8 @@ def _cut(text: str, end: int) -> str:
     least = end // 3
     if (sentence := _last_sentence_end(text, end)) > least:
         return text[:sentence]
-    if (word := _last_word_end(text, end)) > least:
+    word = _last_word_end(text, end)
+    if word > least or (word and text[end - 1].isdecimal()):  # half a number is another number
         return text[:word]
     return text[: _last_grapheme_end(text, end)]
 
@@ -149,8 +155,20 @@ def _last_sentence_end(text: str, end: int) -> int:
 
 
 def _last_word_end(text: str, end: int) -> int:
-    spaces = (i for i in range(end, 0, -1) if text[i].isspace())
-    return len(text[: next(spaces, 0)].rstrip().rstrip(",;:-(\u00bf\u00a1").rstrip())
+    spaces = (i for i in range(end, 0, -1) if text[i].isspace() and not _is_in_number(text, i))
+    head = text[: next(spaces, 0)].rstrip().rstrip(_DANGLING).rstrip()
+    if number := _LIST_NUMBER.search(head[-6:]):
+        head = head[: -len(number[0])].rstrip(_DANGLING)
+    return len(head)
+
+
+_DANGLING = " \n\t,;:-(\u00bf\u00a1"
+_LIST_NUMBER = re.compile(r"\n *\d{1,2}[.)]$")
+
+
+def _is_in_number(text: str, i: int) -> bool:
+    """The space of 1 1/2 or +34 600 111 222."""
+    return text[i] == " " and text[i - 1].isdecimal() and text[i + 1 : i + 2].isdecimal()
 
 
 def _last_grapheme_end(text: str, end: int) -> int:
@@ -196,18 +214,20 @@ _PLAIN = _table(
         "\u0060\u00b4\u1fef\u2018\u2019\u201a\u201b\u2032\u2035\u2039\u203a": "'",
         "\u02b9\u02bb\u02bc\u02bd\u02c8\u02ca\u02cb\u275b\u275c": "'",
         "\u2010\u2011\u2012\u2013\u2014\u2015\u2212": "-",
-        "\u2022\u2023\u2043\u2219\u25aa\u25cf\u25e6": "-",
+        "\u2022\u2023\u2043\u25aa\u25cf\u25e6": "-",
         "\u2026": "...",
         "\u00f7\u2044\u2215": "/",
-        "\u00bc": "1/4",
-        "\u00bd": "1/2",
-        "\u00be": "3/4",
         "\t\u00a0\u202f\u205f" + _between(0x2000, 0x200A): " ",
         "\v\r\u0085\u2028\u2029": "\n",
         _between(0x00, 0x08) + _between(0x0E, 0x1F) + _between(0x7F, 0x84): "",
         _between(0x86, 0x9F) + "\u00ad\u200b\ufeff" + _between(0x2060, 0x2064): "",
         _between(0xD800, 0xDFFF): "",
     }
+)
+
+# A dash that stands for a bullet, or between two clauses, is no minus.
+_BULLET_OF_A_NUMBER = re.compile(
+    r"[\u2022\u2023\u2043\u25aa\u25cf\u25e6](?=\d)|(?<!\d)[\u2014\u2015](?=\d)"
 )
 
 # They shape emoji and Arabic or Indic letters; in a text without those they say nothing.
@@ -222,7 +242,6 @@ _WITHOUT_JOINERS = _table(
 # them: without its marks it becomes another text.
 _ACCENTED = [chr(code) for code in (*range(0xC0, 0x180), *range(0x218, 0x21C))]
 _WITHOUT_ACCENTS = {
-    **_WITHOUT_JOINERS,
     **{
         ord(letter): normalize("NFD", letter)[0]
         for letter in _ACCENTED
@@ -231,8 +250,6 @@ _WITHOUT_ACCENTS = {
     **_table(
         {
             _between(0x0300, 0x036F): "",
-            "\u00aa": "a",
-            "\u00ba\u00b0": "o",
             "\u00f0\u0111": "d",
             "\u00d0\u0110": "D",
             "\u0131": "i",
@@ -242,11 +259,14 @@ _WITHOUT_ACCENTS = {
             "\u00de": "Th",
             "\u0153": "oe",
             "\u0152": "OE",
-            "\u00b2": "2",
-            "\u00b3": "3",
-            "\u00b9": "1",
+        }
+    ),
+}
+_SIGNS = {
+    **_WITHOUT_JOINERS,
+    **_table(
+        {
             "\u00b5\u03bc": "u",
-            "\u00b7": ".",
             "\u00d7": "x",
             "\u2190": "<-",
             "\u2192": "->",
@@ -254,7 +274,84 @@ _WITHOUT_ACCENTS = {
             "\u2265": ">=",
             "\u00a9": "(c)",
             "\u00ae": "(R)",
+            "\u2103": "\u00b0C",
+            "\u2109": "\u00b0F",
+            "\u2116": "No.",
             "\u2122": "TM",
         }
     ),
 }
+
+
+def _bare(text: str, fold_accents: bool) -> str:
+    """Without signs and accents, as far as that changes no number."""
+    if _encoding(text) == "GSM-7":
+        return text
+    text = text.translate(_SIGNS)
+    for sign, plain in _NUMBER_SIGNS:
+        text = sign.sub(plain, text)
+    text = text.translate(_WITHOUT_ACCENTS) if fold_accents else text
+    return _SIGN.sub(_spelled, text)
+
+
+# 180\u00b0 stays: every language has a word of its own for it. 25\u00ba means degrees as often as
+# an ordinal, so only 1 to 9 are taken for one.
+_NUMBER_SIGNS = (
+    (re.compile(r"(?<=\d)[ ]?[\u00b0\u00ba] ?(?=[CF]\b)"), " "),
+    (re.compile(r"[\u00b0\u00ba] ?(?=[CF]\b)"), ""),
+    (re.compile(r"(?<=[Nn])\u00ba(?!\.)"), "o."),
+    (re.compile(r"(?<!\d)(\d)\.?\u00ba(?=\w)"), r"\1.o "),
+    (re.compile(r"(?<!\d)(\d)\.?\u00ba"), r"\1.o"),
+    (re.compile(r"(?<=\d)\.?\u00aa(?=\w)"), ".a "),
+    (re.compile(r"(?<=\d)\.?\u00aa"), ".a"),
+    (re.compile(r"(?<![\d\u00b2\u00b3\u00b9])\u00ba"), "o"),
+    (re.compile(r"\u00aa"), "a"),
+    (re.compile(r"(?<!\d)\u00b7|\u00b7(?!\d)"), "."),  # 3\u00b75 is 15 or 3.5
+    (re.compile(r"(?<!\d)\u2219|\u2219(?!\d)"), "-"),
+)
+_SIGN = re.compile(r"[^\x00-\x7f\u00b0\u00ba]")
+_UNITS = frozenset({"m", "mm", "cm", "dm", "km", "ft", "in", "yd", "mi"})
+
+
+def _spelled(found: re.Match[str]) -> str:
+    """One sign in the letters and digits it stands for: ½, ², №, Ⅳ, ①; else as it is."""
+    sign = found[0]
+    kind, plain = _compatible(sign)
+    if not kind:
+        return sign
+    before = found.string[max(found.start() - 3, 0) : found.start()]
+    after = found.string[found.end() : found.end() + 1]
+    if kind in ("wide", "font"):
+        return plain
+    if kind == "circle" and plain.isdecimal():
+        plain = f"({plain})"
+    elif kind == "super":
+        plain = _raised(plain, before)
+    elif plain[0].isdecimal() and before[-1:].isnumeric() and not _continues(sign, before):
+        plain = ("_" if kind == "sub" else " ") + plain
+    return plain + " " if after.isdecimal() and plain[-1] in "0123456789." else plain
+
+
+def _raised(plain: str, before: str) -> str:
+    """10^2, but m2 as people type it, and 1er."""
+    word = re.sub(r".*[\W\d_]", "", before, flags=re.DOTALL)
+    is_power = not plain.isalpha() or (plain == "n" and before != "")
+    goes_on = before and _compatible(before[-1])[0] == "super"
+    return f"^{plain}" if is_power and not goes_on and word not in _UNITS else plain
+
+
+def _continues(sign: str, before: str) -> bool:
+    """Both are digits set low: one number."""
+    return _compatible(sign)[0] == _compatible(before[-1])[0] == "sub"
+
+
+@cache
+def _compatible(sign: str) -> tuple[str, str]:
+    """How Unicode derives a sign from plain ones ("super", "fraction") and those; "" if it cannot.
+
+    https://www.unicode.org/reports/tr44/#Character_Decomposition_Mappings
+    """
+    plain = normalize("NFKC", sign).replace("\u2044", "/").replace("\u2212", "-")
+    if sign in GSM_7 or not GSM_7.issuperset(plain):
+        return "", sign
+    return decomposition(sign).partition(">")[0].removeprefix("<"), plain

@@ -611,7 +611,6 @@ def _job(found: dict[str, Any]) -> Job:
 
 def _reply_job(found: dict[str, Any]) -> ReplyJob:
     prompt = Prompt(
-        config_id=found["config_id"],
         contact_number=found["contact_number"],
         system_prompt=found["system_prompt"],
         openai_model=found["openai_model"],

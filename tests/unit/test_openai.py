@@ -26,7 +26,6 @@ from gateway.settings import Settings
 KEY = "sk-test-of-openai"
 FALLBACK = "gpt-6-luna"
 PROMPT = Prompt(
-    config_id="c1",
     contact_number="+15550002222",
     system_prompt="You work for a bakery.",
     openai_model="gpt-4o-mini",
@@ -212,6 +211,10 @@ async def test_a_contact_keeps_one_identifier_and_shares_it_with_nobody(
         ("gpt-3.5-turbo", None, 0.7, 150),
         ("gpt-4.1-nano", None, 0.7, 150),
         ("ft:gpt-4o-mini-2024-07-18:bakery::x1", None, 0.7, 150),
+        ("ft:gpt-5-mini:bakery::x1", "minimal", None, 1000),
+        ("ft:gpt-5-nano-2025-08-07:bakery:spring:x1", "minimal", None, 1000),
+        ("ft:o4-mini-2025-04-16:bakery::x1", "low", None, 1000),
+        ("ft:gpt-6-luna:bakery::x1", "none", 0.7, 150),
         ("gpt-5", "minimal", None, 1000),
         ("gpt-5-mini", "minimal", None, 1000),
         ("gpt-5-nano-2025-08-07", "minimal", None, 1000),
@@ -402,7 +405,8 @@ async def test_trouble_that_stays_is_a_failed_reply(
         (completion(" \n\u200b\u00ad"), False, "without text"),
         (completion("***"), False, "without text"),
         (completion("", "length"), False, "max_tokens"),
-        (completion("We open at nine and", "length"), False, "max_tokens"),
+        (completion("<think>They ask when we", "length"), False, "max_tokens"),
+        (completion("<think>They ask when we open."), False, "without text"),
     ],
 )
 async def test_trouble_that_would_not_pass_fails_at_once(
@@ -440,6 +444,28 @@ async def test_an_answer_cut_off_by_max_tokens_ends_at_its_last_sentence(
     reply = await openai.answer(completion("We open at nine. On Sunday we", "length"))
 
     assert reply.text == "We open at nine."
+
+
+@pytest.mark.parametrize(
+    ("content", "sent"),
+    [
+        ("We open at nine and", "We open at nine"),
+        ("We have:\n- bread\n- rolls\n- caramel tar", "We have:\n- bread\n- rolls"),
+        ("\u0e40\u0e1b\u0e34\u0e14\u0e40\u0e01\u0e49\u0e32\u0e42\u0e21\u0e07",) * 2,
+        ("<think>Hours?</think>We open at nine and", "We open at nine"),
+    ],
+)
+async def test_an_answer_cut_off_within_its_first_sentence_ends_at_its_last_word(
+    openai: ScriptedOpenAI, content: str, sent: str
+) -> None:
+    assert (await openai.answer(completion(content, "length"))).text == sent
+    assert len(openai.bodies) == 1
+
+
+async def test_what_a_model_thinks_aloud_is_not_sent(openai: ScriptedOpenAI) -> None:
+    thought = "<think>\nThe customer asks for hours.\n</think>\n\nWe open at 9."
+
+    assert (await openai.answer(completion(thought))).text == "We open at 9."
 
 
 @pytest.mark.parametrize("finish", ["stop", "a_reason_of_next_year", None])
@@ -487,6 +513,26 @@ async def test_a_pause_longer_than_the_time_left_ends_the_attempts(
     assert "rate limit" in str(failed)
     assert time.monotonic() - started < 2
     assert len(openai.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ({"retry_after": "60"}, 60),
+        ({"retry_after_ms": "90000"}, 90),
+        ({"retry_after": "inf"}, 86400),
+    ],
+)
+async def test_how_long_to_wait_reaches_whoever_asks_again(
+    openai: ScriptedOpenAI, header: dict[str, str], seconds: float
+) -> None:
+    failed = await openai.fail(error(429, "rate_limit_exceeded", **header))
+
+    assert failed.retry_after == seconds
+
+
+async def test_a_failure_without_such_a_wish_has_none(openai: ScriptedOpenAI) -> None:
+    assert (await openai.fail(error(400, "context_length_exceeded"))).retry_after is None
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "nan", "Wed, 21 Oct 2026 07:28:00 GMT"])

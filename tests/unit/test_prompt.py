@@ -10,7 +10,6 @@ from gateway.messages import Prompt, Turn
 from gateway.prompt import build_messages
 
 PROMPT = Prompt(
-    config_id="c1",
     contact_number="+15550002222",
     system_prompt="You work for a bakery.",
     openai_model="gpt-4o-mini",

@@ -132,7 +132,6 @@ JOBS: list[tuple[dict[str, Any], Job]] = [
             CONVERSATION,
             7,
             Prompt(
-                config_id="c",
                 contact_number=CONTACT,
                 system_prompt="Sé breve.",
                 openai_model="gpt-4o-mini",
