@@ -3,9 +3,48 @@
 // json arguments, PostgREST's error codes, timestamps as JSON, schema reload on NOTIFY pgrst.
 // Started as: node lite.mjs <folder of node_modules> <auth.sql>, with its config as JSON in LITE_CONFIG.
 import { readFile } from 'node:fs/promises'
+import { registerHooks } from 'node:module'
 
-const [parts, authSql] = process.argv.slice(2)
-const part = (path) => import(`${parts}/node_modules/${path}`)
+const [folder, authSql] = process.argv.slice(2)
+const part = (path) => import(`${folder}/node_modules/${path}`)
+
+// Lite guesses a filter value's type by its look: +34600111222 becomes a number, and no text equals
+// it. PostgREST hands the text to Postgres, which knows the column's type; quotes are the logic
+// tree's alone. And {} as a body is a row of defaults. The names are those of the minified file that
+// package-lock.json pins.
+const MENDS = [
+  [/function at\(t,e\)\{let n=e\?\.preserveWhitespace.+?return n\?r===""\?"":t:r\}/,
+    'function at(t){return globalThis.unquoted(t)}'],
+  [/if\(\(t==="\$eq"\|\|t==="\$neq"\)&&e\.startsWith\("\{"\).+?return cn\(e\)\}(?=return at\(e\))/, ''],
+  ['for(let s of e){let i=al(s);n[r]?', 'for(let s of e){let i=al(globalThis.quoted(s));n[r]?'],
+  ['let r=n.insertInto(t.from);if(t.values)',
+    'let r=n.insertInto(t.from);if(globalThis.isEmpty(t.values))r=r.defaultValues();else if(t.values)']
+]
+const LISTS = /\b(in|is|ov|cs|cd)\.$/ // and operators with (any) or (all), which have a parenthesis
+Object.assign(globalThis, {
+  unquoted: (text) => /^".*"$/s.test(text) ? text.slice(1, -1).replace(/\\(.)/gs, '$1') : text,
+  quoted(filter) {
+    const [, operator, value] = /^((?:not\.)?[a-z]+\.)(".*")$/s.exec(filter) ?? []
+    return value && !LISTS.test(operator) ? operator + JSON.stringify(value) : filter
+  },
+  isEmpty(values) {
+    const rows = [values].flat()
+    return rows.length === 1 && rows[0] && Object.keys(rows[0]).length === 0
+  }
+})
+registerHooks({
+  load(url, context, next) {
+    const loaded = next(url, context)
+    if (!url.endsWith('/@supabase/lite/dist/index.js')) return loaded
+    const source = MENDS.reduce((source, [found, mended]) => {
+      if (source.search(typeof found === 'string' ? RegExp.escape(found) : found) < 0) {
+        throw new Error('this Supabase Lite is not the one that lite.mjs mends: ' + found)
+      }
+      return source.replace(found, () => mended)
+    }, loaded.source.toString())
+    return { ...loaded, source }
+  }
+})
 const { App } = await part('@supabase/lite/dist/index.js')
 const { PostgresConnection } = await part('@supabase/lite/dist/db/postgres/PostgresConnection.js')
 const { sql } = await part('kysely/dist/esm/index.js')
@@ -103,6 +142,7 @@ const connection = new Connection({
       json: { to: 114, from: [114], serialize: json, parse: JSON.parse },
       jsonb: { to: 3802, from: [3802], serialize: json, parse: JSON.parse },
       numeric: { to: 1700, from: [1700], serialize: String, parse: Number },
+      bool: { to: 16, from: [16], serialize: String, parse: (text) => text === 't' },
       timestamptz: { to: 1184, from: [1184], serialize: (text) => text, parse: timestamp }
     }
   }

@@ -56,7 +56,7 @@ async def side(bench: Bench, name: str) -> AsyncIterator[Side]:
     world = await bench.number()
     await world.rows(
         "insert into usual_configs values (%s, 'You answer text messages.', 'gpt-4o-mini')",
-        world.number.lstrip("+"),
+        world.number,
     )
     world.stack.twilio.deliver_as("never")
     running = Side(name, bench, world, int(world.stack.environ["PORT"]), [])
@@ -131,7 +131,7 @@ async def bursts(bench: Bench, report: Report) -> None:
             table = "sms_conversations" if name == "ours" else "usual_conversations"
             rows = await running.world.rows(
                 f"select count(*) as n from {table} where contact_number = %s",  # noqa: S608
-                posts[0].contact.lstrip("+" if name == "usual" else ""),
+                posts[0].contact,
             )
             most = 1 if name == "ours" else None
             what = f"{name}: conversations after 30 first texts at once"

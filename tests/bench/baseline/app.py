@@ -57,8 +57,7 @@ class Usual:
         if not self.validator.validate(self.url, form, signature):
             return Response("forbidden", 403)
 
-        # Without their plus: Supabase Lite 0.10.0 takes "eq.+1555" for a number.
-        number, contact = form["To"].lstrip("+"), form["From"].lstrip("+")
+        number, contact = form["To"], form["From"]
         log = await self.insert("usual_logs", {"payload": form})
         config = await self.config(number)
         conversation = await self.conversation(number, contact)
