@@ -30,8 +30,9 @@ from gateway.twilio import WEBHOOK_OVERRIDES, PhoneNumber, TwilioFailed, TwilioS
 from gateway.twilio_post import sign
 
 CHECK_SECONDS = 12.0
+# As long as the worker waits: a project that was asleep is slow to join, and not at fault.
+REALTIME_SECONDS = realtime.READY_WITHIN + realtime.FLOWS_WITHIN + 5
 READ_SECONDS = 4.0
-JOIN_SECONDS = 8.0
 LATE_SECONDS = 90  # as /readyz: three heartbeats of a worker, and more than a lease
 OLD_BACKFILL_SECONDS = 3600
 CALLS_OF_A_WEB_PROCESS = 20  # connections of its pool
@@ -116,12 +117,13 @@ async def _collect(check: Callable[[], Findings]) -> list[Finding]:
     """What a check found until its end or its deadline."""
     name = check.__name__.removeprefix("check_").replace("_", " ")
     findings: list[Finding] = []
+    seconds = REALTIME_SECONDS if name == "realtime" else CHECK_SECONDS
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
+        async with asyncio.timeout(seconds):
             async for finding in check():
                 findings.append(finding)
     except TimeoutError:
-        late = f"no answer within {CHECK_SECONDS:g} s"
+        late = f"no answer within {seconds:g} s"
         findings.append(fault(name, late, "see the network; run it again"))
     except (Unavailable, Refused, TwilioFailed) as error:
         findings.append(warning(name, f"not looked at: {error}", "mend the FAULT first"))
@@ -279,13 +281,14 @@ class Doctor:
             )
 
     async def check_realtime(self) -> Findings:
-        reason = await realtime.join(self._settings, JOIN_SECONDS)
-        if reason is None:
-            yield ok("realtime", f"joined {realtime.TOPIC}")
+        joined = await realtime.join(self._settings)
+        if not joined.failure:
+            unsaid = "" if joined.is_confirmed else ", but it does not say that broadcasts flow"
+            yield ok("realtime", f"joined {realtime.TOPIC}{unsaid}")
         else:
             yield fault(
                 "realtime",
-                f"{realtime.TOPIC} was not joined: {reason}",
+                f"{realtime.TOPIC} was not joined: {joined.failure}",
                 "texts wait for the worker's next look, up to 10 s; see the secret key, "
                 "Realtime > Settings in the dashboard, status.supabase.com",
             )

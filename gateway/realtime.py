@@ -8,6 +8,11 @@ realtime-py (2.34) left to itself gives up after 15 s without a server, reconnec
 when the server accepts and then closes, and stays connected but deaf after an error in a callback,
 an expired token or a late answer to a join. So one client lives as long as one connection, and
 whatever happens to it ends both.
+
+A join is answered "ok" whether or not broadcasts can flow. That they do is said by a system message
+of its own, at once or later; when they cannot the server closes the channel after 60 s. A channel
+is ready with that message. Older servers send none and close nothing: theirs counts as ready then,
+with a note.
 """
 
 from __future__ import annotations
@@ -17,10 +22,13 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from realtime import AsyncRealtimeClient, RealtimeSubscribeStates
+from realtime.message import SuccessSystemPayload
+from websockets.exceptions import InvalidStatus
 
 from gateway.settings import Settings
 from gateway.telemetry import log_event
@@ -28,11 +36,15 @@ from gateway.telemetry import log_event
 TOPIC = "sms:worker"
 # A hosted project that was asleep answers a join after up to 15 s, and a refusal 5 s later.
 JOIN_SECONDS = 25
+READY_WITHIN = 30.0
+FLOWS_WITHIN = 65.0  # after a join
 CLOSE_SECONDS = 2.0
 ITS_AGE = "its age"  # the one expected end
 MAX_AGE = 8 * 3600.0  # a secret key's connection is valid for 24 h
 
-StatusCallback = Callable[[RealtimeSubscribeStates, Exception | None], None]
+NO_FLOW = "joined, but the database's broadcasts cannot flow: see the project's Realtime log"
+CLOSED = RealtimeSubscribeStates.CLOSED.value
+LONGEST_REASON = 200  # bytes
 
 log = logging.getLogger("gateway.realtime")
 
@@ -43,23 +55,26 @@ async def listen(
     on_ready: Callable[[datetime], object],
     on_lost: Callable[[], object],
     *,
-    ready_within: float = 30.0,
+    ready_within: float = READY_WITHIN,
+    flows_within: float = FLOWS_WITHIN,
     max_age: float = MAX_AGE,
     longest_pause: float = 30.0,
     healthy_after: float = 60.0,
 ) -> NoReturn:
     """Call `wake` with the seconds until there is work, on each hint and each (re)join; `on_ready`
-    with the time of each (re)join, `on_lost` when nothing is heard until the next one.
+    with the time from when on broadcasts flow, `on_lost` when nothing is heard until the next one.
 
     All are called in the event loop and must not block. Ends only by being cancelled. Seconds:
-    a connection that is not `ready_within` is replaced, as is one of `max_age`; pauses grow up to
-    `longest_pause` and are short again after a connection was ready for `healthy_after`.
+    a connection that has not joined `ready_within` is replaced, as is one of `max_age`; one of
+    which the server does not say `flows_within` that broadcasts flow is taken for an older
+    server's. Pauses grow up to `longest_pause` and are short again after a connection was ready
+    for `healthy_after`.
     """
     _quieten_libraries()
     failures, is_lost = 0, False
     while True:
         connection = _Connection(settings, wake, on_ready)
-        reason = await connection.hold(ready_within, max_age)
+        reason = await connection.hold(ready_within, flows_within, max_age)
         on_lost()
         if connection.ready_for >= healthy_after:
             failures = 0
@@ -72,18 +87,32 @@ async def listen(
         await asyncio.sleep(pause)
 
 
-async def join(settings: Settings, within: float) -> str | None:
-    """Join once and leave; None when that went well within so many seconds, else why not."""
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """`failure`: why nothing would be heard; `is_confirmed`: the server says that all flows."""
+
+    failure: str | None
+    is_confirmed: bool
+
+
+async def join(
+    settings: Settings, ready_within: float = READY_WITHIN, flows_within: float = FLOWS_WITHIN
+) -> Joined:
+    """Join once and leave, with the worker's patience: its 30 s for a join, 65 s until it flows."""
     _quieten_libraries()
     connection = _Connection(settings, lambda seconds: None, lambda ready_at: None)
-    reason = await connection.hold(within, max_age=0)
-    return None if connection.was_ready else reason
+    reason = await connection.hold(ready_within, flows_within, max_age=0)
+    return Joined(None if connection.was_ready else reason, connection.is_confirmed)
 
 
 def _pause(failures: int, longest: float) -> float:
     """Exponential with jitter. A quarter is fixed: that alone keeps a server that accepts and
     closes below 15 connections in 60 s; endless fast loops get a project suspended."""
     return min(longest, 2.0 ** min(failures, 16)) * random.uniform(0.25, 1)  # noqa: S311
+
+
+class _Ended(Exception):
+    """The connection; the message says why."""
 
 
 class _Connection:
@@ -99,6 +128,8 @@ class _Connection:
         self._on_ready = on_ready
         self._key = settings.supabase_secret_key
         self._ready_at: float | None = None
+        self._joined = asyncio.Event()
+        self._flows = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._client = AsyncRealtimeClient(
@@ -113,57 +144,85 @@ class _Connection:
             {
                 "config": {
                     "private": True,
-                    # Asks for a system message when the database's broadcasts flow, which may
-                    # be later than the answer to the join.
+                    # Asks for the system message that says that the database's broadcasts flow.
                     "broadcast": {"ack": False, "self": False, "replication_ready": True},
                     "presence": None,
                 }
             },
         )
         self._channel.on_broadcast("*", lambda hint: self._tell(lambda: self._wake(_seconds(hint))))
-        self._channel.on_system(lambda _: self._tell(self._wake_now))
+        self._channel.on_system(self._on_system)
 
     @property
     def was_ready(self) -> bool:
         return self._ready_at is not None
 
     @property
+    def is_confirmed(self) -> bool:
+        return self._flows.is_set()
+
+    @property
     def ready_for(self) -> float:
-        """Seconds since the join."""
+        """Seconds since broadcasts flow."""
         return 0.0 if self._ready_at is None else time.monotonic() - self._ready_at
 
-    async def hold(self, ready_within: float, max_age: float) -> str:
+    async def hold(self, ready_within: float, flows_within: float, max_age: float) -> str:
         """Listen until something ends it; the reason. Raises nothing but CancelledError."""
         try:
-            async with asyncio.timeout(ready_within) as deadline:
-                await self._client.connect()
-                # Private, but an error in this task goes unseen otherwise, and the client would
-                # stay connected without reading.
-                self._watch(self._client._listen_task, "the connection ended")
-                joined = self._on_status(deadline, max_age)
-                self._watch(asyncio.create_task(self._channel.subscribe(joined)))
+            async with asyncio.timeout(ready_within):
+                await self._connect()
+                await self._reached(self._joined)
+            self._tell(self._wake_now)
+            await self._reached(self._flows, flows_within)
+            self._become_ready()
+            async with asyncio.timeout(max_age):
                 return await self._end
         except TimeoutError:
-            return ITS_AGE if self.was_ready else "not ready in time"
+            return ITS_AGE if self.was_ready else "not joined in time"
+        except _Ended as ended:
+            closed_idle = self._joined.is_set() and str(ended) == CLOSED
+            return f"{NO_FLOW} ({ended})" if closed_idle else str(ended)
         except Exception as error:  # listen() must outlive whatever a library raises
             return self._describe(error)
         finally:
             await self._close()
 
-    def _on_status(self, deadline: asyncio.Timeout, max_age: float) -> StatusCallback:
+    async def _connect(self) -> None:
+        await self._client.connect()
+        # Private, but an error in this task goes unseen otherwise, and the client would stay
+        # connected without reading.
+        self._watch(self._client._listen_task, "the connection ended")
+        self._watch(asyncio.create_task(self._channel.subscribe(self._on_status)))
+
+    async def _reached(self, state: asyncio.Event, within: float | None = None) -> None:
+        """Returns when it is, or after so many seconds; raises _Ended when that comes first."""
+        waiting: asyncio.Future[Any] = asyncio.ensure_future(state.wait())
+        either: set[asyncio.Future[Any]] = {waiting, self._end}
+        await asyncio.wait(either, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if self._end.done():
+            raise _Ended(self._end.result())
+
+    def _become_ready(self) -> None:
+        self._ready_at = time.monotonic()
+        unsaid = None if self.is_confirmed else "the server does not say that broadcasts flow"
+        log_event(log, "realtime ready", note=unsaid)
+        self._tell(lambda: self._on_ready(datetime.now(UTC)))
+        self._tell(self._wake_now)
+
+    def _on_status(self, status: RealtimeSubscribeStates, error: Exception | None) -> None:
         """Anything but SUBSCRIBED is the end: after it client and server may disagree."""
+        if status is RealtimeSubscribeStates.SUBSCRIBED:
+            self._joined.set()
+        else:
+            self._finish(f"{status.value} {self._describe(error)}" if error else status.value)
 
-        def on_status(status: RealtimeSubscribeStates, error: Exception | None) -> None:
-            if status is not RealtimeSubscribeStates.SUBSCRIBED:
-                self._finish(f"{status.value} {self._describe(error)}" if error else status.value)
-                return
-            deadline.reschedule(asyncio.get_running_loop().time() + max_age)
-            self._ready_at = time.monotonic()
-            log_event(log, "realtime ready")
-            self._tell(lambda: self._on_ready(datetime.now(UTC)))
+    def _on_system(self, payload: SuccessSystemPayload) -> None:
+        """An object, not a mapping, although realtime-py's broadcasts are mappings."""
+        if self.was_ready:
             self._tell(self._wake_now)
-
-        return on_status
+        elif payload.extension == "system":
+            self._flows.set()
 
     def _wake_now(self) -> None:
         self._wake(0.0)
@@ -193,7 +252,11 @@ class _Connection:
             self._end.set_result(reason)
 
     def _describe(self, error: BaseException) -> str:
-        return f"{type(error).__name__}: {error}".replace(self._key, "***")
+        """A refused handshake says why in its body: {"error": …}."""
+        text = f"{type(error).__name__}: {error}"
+        if isinstance(error, InvalidStatus) and error.response.body:
+            text += f", {error.response.body[:LONGEST_REASON].decode(errors='replace')}"
+        return text.replace(self._key, "***")
 
     async def _close(self) -> None:
         """Leave no timer, task or socket behind, within CLOSE_SECONDS whatever the server does."""

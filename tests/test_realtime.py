@@ -20,7 +20,7 @@ import pytest
 
 from gateway.local.realtime.server import RealtimeServer
 from gateway.local.stack import Stack
-from gateway.realtime import listen
+from gateway.realtime import Joined, join, listen
 from gateway.settings import Settings
 from tests.fakes import settings
 
@@ -147,6 +147,79 @@ async def test_a_hint_and_a_join_wake(stack: Stack, server: RealtimeServer) -> N
         await listener.until(lambda: listener.wakes == 3)
         assert listener.seconds == 1.5
     assert server.joins == len(server.accepted) == 1
+
+
+# Joined is not heard: broadcasts may flow at once, later, or never.
+
+SECRETIVE = {"ready_within": 5, "flows_within": 0.6}
+
+
+async def test_a_channel_is_ready_when_broadcasts_flow_and_not_when_it_is_joined(
+    stack: Stack, server: RealtimeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "gateway.realtime")
+    server.faults.flow_after = 0.5
+    async with listening(server, QUICK, is_ready=False) as listener:
+        await listener.until(lambda: listener.wakes == 1)  # joined: work is looked for
+        await asyncio.sleep(0.2)
+        assert (listener.hears, "realtime ready" in caplog.text) == (False, False)
+        await listener.until(lambda: listener.hears)
+        await assert_it_hears(stack, listener)
+    assert server.joins == 1
+    assert "note=" not in caplog.text
+    assert await join(settings_for(server)) == Joined(None, is_confirmed=True)
+
+
+async def test_a_channel_that_is_closed_without_a_flow_was_never_ready_nor_healthy(
+    server: RealtimeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the hosted server does after 60 s when its replication cannot start."""
+    caplog.set_level(logging.INFO, "gateway.realtime")
+    server.faults.flow_after, server.faults.no_flow_timeout = None, 0.3
+    times = {"longest_pause": 2.0, "healthy_after": 0.1}
+    async with listening(server, times, is_ready=False) as listener:
+        await server.until_accepted(4)
+        assert not listener.ready
+    assert "realtime ready" not in caplog.text
+    [lost] = [line for line in caplog.messages if line.startswith("realtime lost")]
+    assert "broadcasts cannot flow" in lost
+    gaps = [later - earlier - 0.3 for earlier, later in pairwise(server.accepted)]
+    assert gaps[1] >= 0.5, "the pause grows: nothing of it was health"
+    joined = await join(settings_for(server))
+    assert "broadcasts cannot flow" in str(joined.failure)
+    assert not joined.is_confirmed
+
+
+async def test_a_server_that_never_says_that_broadcasts_flow_is_heard_with_a_note(
+    stack: Stack, server: RealtimeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "gateway.realtime")
+    server.faults.says_flowing = False
+    async with listening(server, SECRETIVE, is_ready=False) as listener:
+        await listener.until(lambda: listener.wakes == 1)
+        assert not listener.hears
+        await listener.until(lambda: listener.hears)
+        await assert_it_hears(stack, listener)
+    assert server.joins == 1
+    [ready] = [line for line in caplog.messages if line.startswith("realtime ready")]
+    assert "does not say" in ready
+    assert await join(settings_for(server), **SECRETIVE) == Joined(None, is_confirmed=False)
+
+
+async def test_why_a_handshake_was_refused_is_said(
+    server: RealtimeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "gateway.realtime")
+    server.faults.refusal = '{"error":"Realtime was disabled for this tenant"}'
+    server.faults.refused_handshakes = 2
+    async with listening(server, QUICK):
+        pass
+    [lost] = [line for line in caplog.messages if line.startswith("realtime lost")]
+    assert "Realtime was disabled for this tenant" in lost
+    server.faults.refused_handshakes = 1
+    assert "Realtime was disabled for this tenant" in str(
+        (await join(settings_for(server))).failure
+    )
 
 
 def drop(server: RealtimeServer) -> None:

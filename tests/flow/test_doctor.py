@@ -206,7 +206,7 @@ def say_version(before: str, after: str) -> str:
     ); end $$"""
 
 
-FINISH_SEND = "function public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid)"
+FINISH_SEND = "function public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid, text)"
 
 TROUBLES: dict[str, tuple[Trouble, str]] = {
     "no Supabase there": (

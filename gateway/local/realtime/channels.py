@@ -59,6 +59,8 @@ class Channel:
     identity: Identity
     may_write: bool | None = None  # asked at the first broadcast, for each token anew
     expiry: asyncio.Task[None] | None = None
+    flows: bool = False  # whether the database's broadcasts reach it
+    flow: asyncio.Task[None] | None = None
 
     @property
     def name(self) -> str:
@@ -122,10 +124,28 @@ class Socket:
         else:
             self.channels[frame.topic] = channel
             self._reply(frame, "ok", {"postgres_changes": []})
-            if _is_true(_config(frame.payload), "broadcast", "replication_ready"):
-                self.send_system(channel, "ok", "Replication connection established")
+            says_so = _is_true(_config(frame.payload), "broadcast", "replication_ready")
+            if self.server.faults.flow_after == 0:
+                self._start_flow(channel, says_so)
+            else:
+                channel.flow = asyncio.create_task(self._flow_later(channel, says_so))
         if earlier:
             self._send_close(earlier)
+
+    def _start_flow(self, channel: Channel, says_so: bool) -> None:
+        channel.flows = True
+        if says_so and self.server.faults.says_flowing:
+            self.send_system(channel, "ok", "Replication connection established")
+
+    async def _flow_later(self, channel: Channel, says_so: bool) -> None:
+        """The hosted server's replication is slow to start, or has no slot."""
+        faults = self.server.faults
+        if faults.flow_after is None:
+            await asyncio.sleep(faults.no_flow_timeout)
+            self.close_channel(channel)
+        else:
+            await asyncio.sleep(faults.flow_after)
+            self._start_flow(channel, says_so)
 
     async def _open(self, frame: Frame) -> Channel:
         """The channel a join asks for; raises Refused."""
@@ -224,6 +244,8 @@ class Socket:
         channel = self.channels.pop(topic, None)
         if channel:
             self._stop_expiry(channel)
+            if channel.flow and channel.flow is not asyncio.current_task():
+                channel.flow.cancel()
         return channel
 
     def _stop_expiry(self, channel: Channel) -> None:

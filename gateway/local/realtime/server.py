@@ -45,10 +45,16 @@ class Faults:
     """What tests can break. Everything is off."""
 
     refused_handshakes: int = 0  # as many are answered with 503
+    refusal: str = ""  # the body of those answers
     closes_after_accept: bool = False
     join_delay: float = 0.0  # seconds
     swallow_every: int = 0  # each n-th broadcast from the database is lost
     flowing: asyncio.Event = field(default_factory=asyncio.Event)
+    # Seconds from a join until the database's broadcasts flow in its channel; None: never, and
+    # the channel is closed after no_flow_timeout, as by the hosted server.
+    flow_after: float | None = 0.0
+    no_flow_timeout: float = 60.0
+    says_flowing: bool = True  # older servers do not
 
 
 class RealtimeServer:
@@ -131,7 +137,7 @@ class RealtimeServer:
         """The opening handshake: None lets the client in."""
         if self.faults.refused_handshakes > 0:
             self.faults.refused_handshakes -= 1
-            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "")
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, self.faults.refusal)
         url = urlsplit(request.path)
         if url.path not in PATHS:
             return connection.respond(HTTPStatus.NOT_FOUND, "")
@@ -218,7 +224,9 @@ class RealtimeServer:
         """To each socket that joined the topic; public and private ones are two channels."""
         for socket in self._sockets - {omit}:
             channel = socket.channels.get(topic)
-            if channel and channel.private == private and self.faults.flowing.is_set():
+            if not channel or channel.private != private or not self.faults.flowing.is_set():
+                continue
+            if channel.flows or not meta:  # a client's broadcast needs no database
                 socket.push(socket.wire.encode_broadcast(topic, event, payload, meta))
 
     # For the tests: what happened, and faults.
