@@ -410,9 +410,8 @@ returns text[] language sql stable set search_path = '' as $$
     select format('execute on function %s', p.oid::regprocedure)
     from pg_catalog.pg_proc as p
     where p.pronamespace = 'public'::regnamespace
-      and (p.proname like '%sms%' or p.proname in (
-        'queue_sms_reply', 'fail_sms_reply', 'finish_sms_send', 'fail_sms_send', 'record_sms_delivery'
-      ))
+      and p.proname like '%sms%'
+      and p.proname not in ('accept_sms_invitation', 'leave_sms_account') -- for who is signed in
       and not has_function_privilege('service_role', p.oid, 'execute')
     union all
     select 'usage on schema sms'
