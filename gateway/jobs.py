@@ -105,7 +105,7 @@ class Jobs:
 
     async def _fail_reply(self, lease: Lease, job: ReplyJob, failure: ReplyFailed) -> None:
         outcome = await retry_while_unavailable(
-            lambda: self._database.fail_sms_reply(lease.id, str(failure), failure.suspends)
+            lambda: self._database.fail_sms_reply(lease.id, failure)
         )
         log_event(
             log,

@@ -41,6 +41,7 @@ from gateway.messages import (
     Prompt,
     ReconcileJob,
     Reply,
+    ReplyFailed,
     ReplyJob,
     SendFailed,
     SendJob,
@@ -346,10 +347,16 @@ class Database:
             },
         )
 
-    async def fail_sms_reply(self, lease_id: str, error: str, suspends: bool = False) -> str:
+    async def fail_sms_reply(self, lease_id: str, failure: ReplyFailed) -> str:
         """'retry', 'fallback', 'suspended', 'gone' or 'refused'."""
         return await self._outcome(
-            "fail_sms_reply", {"p_lease_id": lease_id, "p_error": error, "p_suspends": suspends}
+            "fail_sms_reply",
+            {
+                "p_lease_id": lease_id,
+                "p_error": str(failure),
+                "p_suspends": failure.suspends,
+                "p_retry_after": failure.retry_after,
+            },
         )
 
     async def reconcile_sms(

@@ -247,9 +247,15 @@ class Session:
             retry_after=retry_after,
         )
 
-    async def fail_sms_reply(self, job: Job, *, suspends: bool = False) -> str:
+    async def fail_sms_reply(
+        self, job: Job, *, suspends: bool = False, retry_after: str | None = None
+    ) -> str:
         return await self._outcome(
-            "fail_sms_reply", lease_id=job["lease_id"], error="no usable text", suspends=suspends
+            "fail_sms_reply",
+            lease_id=job["lease_id"],
+            error="no usable text",
+            suspends=suspends,
+            retry_after=retry_after,
         )
 
     async def settle(self, job: Job, found: list[Job] | None) -> str:

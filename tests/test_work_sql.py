@@ -632,7 +632,7 @@ async def test_a_persons_texts_leave_in_order_though_the_first_is_refused(db: Db
     written = [await person.write(conversation_id, text) for text in ("uno", "dos", "tres")]
     assert await one.fail(await one.claim(), "refused", retry_after="30") == "refused"
     assert (await one.claim())["kind"] == "wait"
-    await db.later(seconds=31)
+    await db.later(seconds=40)
     sent = []
     while (job := await one.claim())["kind"] == "send":
         sent.append(job["message_id"])
@@ -647,7 +647,7 @@ async def test_an_answer_waits_behind_a_persons_refused_text(db: Db) -> None:
     await one.ingest(number, contact, "gracias")
     wait = await one.claim()
     assert (wait["kind"], wait["seconds"] > 25) == ("wait", True)
-    await db.later(seconds=31)
+    await db.later(seconds=40)
     job = await one.claim()
     assert job["message_id"] == written
     await one.finish(job)

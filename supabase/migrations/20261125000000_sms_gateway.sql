@@ -40,6 +40,7 @@ create table sms.policy (
   keyword_replies_ceiling integer not null default 1000,
   max_tokens_ceiling integer not null default 4096,
   history_limit_ceiling integer not null default 100,
+  history_characters integer not null default 12000,
   number_replies_per_day_ceiling integer not null default 100000,
   conversations_kept interval,
   constraint policy_pkey primary key (only_row),
@@ -95,6 +96,9 @@ comment on column sms.policy.max_tokens_ceiling is
   'The most tokens an owner may let a reply have (sms_configs.max_tokens).';
 comment on column sms.policy.history_limit_ceiling is
   'The most messages an owner may show the model (sms_configs.history_limit).';
+comment on column sms.policy.history_characters is
+  'The most characters of messages that a model is shown, the newest first; at one token each, as in '
+  'Thai, they and a system_prompt of usual length fit into 16,000 tokens.';
 comment on column sms.policy.number_replies_per_day_ceiling is
   'The most AI replies a day an owner may allow a number.';
 
@@ -2327,7 +2331,7 @@ end;
 $$;
 
 -- The last texts, oldest first, up to the newest one a reply is due for: [{role, content}]; more
--- than p_limit when so many wait for the answer. An answer stands after the text it answers, also
+-- than p_limit when so many wait for the answer, but no more characters than policy allows. An answer stands after the text it answers, also
 -- when a newer text overtook it. A picture is named by its type, which the model cannot see. Opt
 -- words and what confirmed them are between the contact and the carriers: to a model a STOP in the
 -- past reads like a wish of now.
@@ -2336,28 +2340,33 @@ returns jsonb language plpgsql stable set search_path = '' as $$
 begin
   return (
     select coalesce(
-      jsonb_agg(jsonb_build_object('role', h.role, 'content', h.content) order by h.place, h.id), '[]'
+      jsonb_agg(jsonb_build_object('role', b.role, 'content', b.content) order by b.place, b.id), '[]'
     )
     from (
-      select m.id, coalesce(m.in_reply_to, m.id) as place,
-        case m.direction when 'incoming' then 'user' else 'assistant' end as role,
-        concat_ws(' ', nullif(m.message_content, ''), case when m.media <> '[]' then (
-          select format('[sent %s not shown here: %s]', case count(*)
-            when 1 then 'an attachment' else count(*) || ' attachments' end,
-            string_agg(a ->> 'content_type', ', '))
-          from jsonb_array_elements(m.media) as a
-        ) end) as content
-      from public.sms_messages as m
-      where m.conversation_id = p_conversation.id
-        and (
-          m.id <= p_conversation.last_pending_id
-          or m.in_reply_to < p_conversation.last_pending_id
-        )
-        and coalesce(m.intent, m.canned_reply, '') not in ('stop', 'start', 'help')
-        and sms.reached_twilio(m.message_sid, m.status)
-      order by m.id desc
-      limit greatest(p_limit, sms.unanswered(p_conversation))
-    ) as h
+      select h.*, sum(length(h.content)) over (order by h.id desc) as characters,
+        row_number() over (order by h.id desc) as rank
+      from (
+        select m.id, coalesce(m.in_reply_to, m.id) as place,
+          case m.direction when 'incoming' then 'user' else 'assistant' end as role,
+          concat_ws(' ', nullif(m.message_content, ''), case when m.media <> '[]' then (
+            select format('[sent %s not shown here: %s]', case count(*)
+              when 1 then 'an attachment' else count(*) || ' attachments' end,
+              string_agg(a ->> 'content_type', ', '))
+            from jsonb_array_elements(m.media) as a
+          ) end) as content
+        from public.sms_messages as m
+        where m.conversation_id = p_conversation.id
+          and (
+            m.id <= p_conversation.last_pending_id
+            or m.in_reply_to < p_conversation.last_pending_id
+          )
+          and coalesce(m.intent, m.canned_reply, '') not in ('stop', 'start', 'help')
+          and sms.reached_twilio(m.message_sid, m.status)
+        order by m.id desc
+        limit greatest(p_limit, sms.unanswered(p_conversation))
+      ) as h
+    ) as b
+    where b.rank = 1 or b.characters <= (select t.history_characters from sms.policy as t)
   );
 end;
 $$;
@@ -3012,16 +3021,20 @@ begin
 end;
 $$;
 
-create function public.fail_sms_reply(p_lease_id uuid, p_error text, p_suspends boolean default false)
+create function public.fail_sms_reply(
+  p_lease_id uuid, p_error text, p_suspends boolean default false, p_retry_after numeric default null
+)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_conversation public.sms_conversations;
   v_timing sms.policy := sms.policy();
   v_outcome text;
+  v_now timestamptz;
 begin
   select c.* into v_conversation from public.sms_conversations as c
   where c.lease_id = p_lease_id
   for no key update;
+  v_now := clock_timestamp();
   if not found then
     return jsonb_build_object('outcome', 'gone');
   elsif v_conversation.leased_for = 'send' then -- its row exists: it is a delivery now
@@ -3038,17 +3051,20 @@ begin
     reply_attempts = c.reply_attempts - p_suspends::int,
     reply_due_at = case
       when c.reply_due_at is null then null
-      when p_suspends then clock_timestamp() + v_timing.suspend_for
-      when v_outcome = 'fallback' then clock_timestamp()
-      else clock_timestamp() + sms.backoff(c.reply_attempts)
+      when p_suspends then v_now + v_timing.suspend_for
+      when v_outcome = 'fallback' then v_now
+      else sms.retry_at(
+        v_now, c.reply_attempts, p_retry_after, c.waiting_since + v_timing.retry_for
+      )
     end,
     lease_id = null, leased_until = null, leased_for = null
   where c.id = v_conversation.id;
   return jsonb_build_object('outcome', v_outcome);
 end;
 $$;
-comment on function public.fail_sms_reply(uuid, text, boolean) is
-  'No usable answer: tried again after a pause, or the fallback when the attempts are used up. '
+comment on function public.fail_sms_reply(uuid, text, boolean, numeric) is
+  'No usable answer: tried again after a pause (p_retry_after seconds, if OpenAI asked for them), '
+  'or the fallback when the attempts are used up. '
   'p_suspends: the account or key is at fault, so the number rests and the attempt is given back. '
   'Refused once the answer''s row exists.';
 
@@ -3060,6 +3076,27 @@ begin
   update public.sms_configs as f
   set suspended_until = clock_timestamp() + (sms.policy()).suspend_for, suspended_reason = p_reason
   where f.id = p_config_id;
+end;
+$$;
+
+-- When to try again: after the pause that the other side asked for (p_retry_after, seconds), with up
+-- to a quarter more, so that those who were turned away together do not come back together; else
+-- after our own. It never leads past the end of the window, where the last attempt is made.
+create function sms.retry_at(
+  p_now timestamptz, p_attempts integer, p_retry_after numeric, p_window_end timestamptz
+)
+returns timestamptz language plpgsql set search_path = '' as $$
+declare
+  v_own timestamptz := p_now + sms.backoff(p_attempts);
+  v_asked interval := make_interval(secs => least(p_retry_after, 604800)::double precision);
+begin
+  if p_retry_after is null then
+    return v_own;
+  end if;
+  return least(
+    p_now + v_asked * (1 + 0.25 * random()),
+    greatest(p_window_end - (p_window_end - p_now) * (0.1 * random()), v_own)
+  );
 end;
 $$;
 
@@ -3199,8 +3236,8 @@ begin
     v_message,
     case v_outcome when 'refused' then 'queued' when 'suspended' then 'queued' else v_outcome end,
     case v_outcome
-      when 'refused' then v_now + coalesce(
-        make_interval(secs => p_retry_after::double precision), sms.backoff(v_message.attempts)
+      when 'refused' then sms.retry_at(
+        v_now, v_message.attempts, p_retry_after, v_message.created_at + v_timing.retry_for
       )
       when 'suspended' then v_now + v_timing.suspend_for
       when 'unknown' then v_now + v_timing.reconcile_after
@@ -3213,7 +3250,7 @@ end;
 $$;
 comment on function public.fail_sms_send(uuid, bigint, text, text, integer, numeric) is
   'Twilio did not accept the text. p_outcome: refused (never taken, tried again after '
-  'p_retry_after seconds), suspended (the number rests), failed (for good) or unknown (it may have '
+  'p_retry_after seconds, within the hour), suspended (the number rests), failed (for good) or unknown (it may have '
   'it: looked up later, never sent blindly).';
 
 -- A code that nobody listed suspends the number, since no message is lost by that. But when the
@@ -6009,7 +6046,7 @@ revoke all on function
   public.claim_sms_work(text, uuid, interval),
   public.release_sms_work(uuid),
   public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer),
-  public.fail_sms_reply(uuid, text, boolean),
+  public.fail_sms_reply(uuid, text, boolean, numeric),
   public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid, text),
   public.fail_sms_send(uuid, bigint, text, text, integer, numeric),
   public.reconcile_sms(bigint, jsonb, uuid),
@@ -6054,7 +6091,7 @@ grant execute on function
   public.claim_sms_work(text, uuid, interval),
   public.release_sms_work(uuid),
   public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer),
-  public.fail_sms_reply(uuid, text, boolean),
+  public.fail_sms_reply(uuid, text, boolean, numeric),
   public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid, text),
   public.fail_sms_send(uuid, bigint, text, text, integer, numeric),
   public.reconcile_sms(bigint, jsonb, uuid),

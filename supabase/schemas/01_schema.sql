@@ -34,6 +34,7 @@ create table sms.policy (
   keyword_replies_ceiling integer not null default 1000,
   max_tokens_ceiling integer not null default 4096,
   history_limit_ceiling integer not null default 100,
+  history_characters integer not null default 12000,
   number_replies_per_day_ceiling integer not null default 100000,
   conversations_kept interval,
   constraint policy_pkey primary key (only_row),
@@ -89,6 +90,9 @@ comment on column sms.policy.max_tokens_ceiling is
   'The most tokens an owner may let a reply have (sms_configs.max_tokens).';
 comment on column sms.policy.history_limit_ceiling is
   'The most messages an owner may show the model (sms_configs.history_limit).';
+comment on column sms.policy.history_characters is
+  'The most characters of messages that a model is shown, the newest first; at one token each, as in '
+  'Thai, they and a system_prompt of usual length fit into 16,000 tokens.';
 comment on column sms.policy.number_replies_per_day_ceiling is
   'The most AI replies a day an owner may allow a number.';
 

@@ -155,7 +155,7 @@ end;
 $$;
 
 -- The last texts, oldest first, up to the newest one a reply is due for: [{role, content}]; more
--- than p_limit when so many wait for the answer. An answer stands after the text it answers, also
+-- than p_limit when so many wait for the answer, but no more characters than policy allows. An answer stands after the text it answers, also
 -- when a newer text overtook it. A picture is named by its type, which the model cannot see. Opt
 -- words and what confirmed them are between the contact and the carriers: to a model a STOP in the
 -- past reads like a wish of now.
@@ -164,28 +164,33 @@ returns jsonb language plpgsql stable set search_path = '' as $$
 begin
   return (
     select coalesce(
-      jsonb_agg(jsonb_build_object('role', h.role, 'content', h.content) order by h.place, h.id), '[]'
+      jsonb_agg(jsonb_build_object('role', b.role, 'content', b.content) order by b.place, b.id), '[]'
     )
     from (
-      select m.id, coalesce(m.in_reply_to, m.id) as place,
-        case m.direction when 'incoming' then 'user' else 'assistant' end as role,
-        concat_ws(' ', nullif(m.message_content, ''), case when m.media <> '[]' then (
-          select format('[sent %s not shown here: %s]', case count(*)
-            when 1 then 'an attachment' else count(*) || ' attachments' end,
-            string_agg(a ->> 'content_type', ', '))
-          from jsonb_array_elements(m.media) as a
-        ) end) as content
-      from public.sms_messages as m
-      where m.conversation_id = p_conversation.id
-        and (
-          m.id <= p_conversation.last_pending_id
-          or m.in_reply_to < p_conversation.last_pending_id
-        )
-        and coalesce(m.intent, m.canned_reply, '') not in ('stop', 'start', 'help')
-        and sms.reached_twilio(m.message_sid, m.status)
-      order by m.id desc
-      limit greatest(p_limit, sms.unanswered(p_conversation))
-    ) as h
+      select h.*, sum(length(h.content)) over (order by h.id desc) as characters,
+        row_number() over (order by h.id desc) as rank
+      from (
+        select m.id, coalesce(m.in_reply_to, m.id) as place,
+          case m.direction when 'incoming' then 'user' else 'assistant' end as role,
+          concat_ws(' ', nullif(m.message_content, ''), case when m.media <> '[]' then (
+            select format('[sent %s not shown here: %s]', case count(*)
+              when 1 then 'an attachment' else count(*) || ' attachments' end,
+              string_agg(a ->> 'content_type', ', '))
+            from jsonb_array_elements(m.media) as a
+          ) end) as content
+        from public.sms_messages as m
+        where m.conversation_id = p_conversation.id
+          and (
+            m.id <= p_conversation.last_pending_id
+            or m.in_reply_to < p_conversation.last_pending_id
+          )
+          and coalesce(m.intent, m.canned_reply, '') not in ('stop', 'start', 'help')
+          and sms.reached_twilio(m.message_sid, m.status)
+        order by m.id desc
+        limit greatest(p_limit, sms.unanswered(p_conversation))
+      ) as h
+    ) as b
+    where b.rank = 1 or b.characters <= (select t.history_characters from sms.policy as t)
   );
 end;
 $$;

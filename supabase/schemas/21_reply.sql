@@ -237,16 +237,20 @@ begin
 end;
 $$;
 
-create function public.fail_sms_reply(p_lease_id uuid, p_error text, p_suspends boolean default false)
+create function public.fail_sms_reply(
+  p_lease_id uuid, p_error text, p_suspends boolean default false, p_retry_after numeric default null
+)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_conversation public.sms_conversations;
   v_timing sms.policy := sms.policy();
   v_outcome text;
+  v_now timestamptz;
 begin
   select c.* into v_conversation from public.sms_conversations as c
   where c.lease_id = p_lease_id
   for no key update;
+  v_now := clock_timestamp();
   if not found then
     return jsonb_build_object('outcome', 'gone');
   elsif v_conversation.leased_for = 'send' then -- its row exists: it is a delivery now
@@ -263,17 +267,20 @@ begin
     reply_attempts = c.reply_attempts - p_suspends::int,
     reply_due_at = case
       when c.reply_due_at is null then null
-      when p_suspends then clock_timestamp() + v_timing.suspend_for
-      when v_outcome = 'fallback' then clock_timestamp()
-      else clock_timestamp() + sms.backoff(c.reply_attempts)
+      when p_suspends then v_now + v_timing.suspend_for
+      when v_outcome = 'fallback' then v_now
+      else sms.retry_at(
+        v_now, c.reply_attempts, p_retry_after, c.waiting_since + v_timing.retry_for
+      )
     end,
     lease_id = null, leased_until = null, leased_for = null
   where c.id = v_conversation.id;
   return jsonb_build_object('outcome', v_outcome);
 end;
 $$;
-comment on function public.fail_sms_reply(uuid, text, boolean) is
-  'No usable answer: tried again after a pause, or the fallback when the attempts are used up. '
+comment on function public.fail_sms_reply(uuid, text, boolean, numeric) is
+  'No usable answer: tried again after a pause (p_retry_after seconds, if OpenAI asked for them), '
+  'or the fallback when the attempts are used up. '
   'p_suspends: the account or key is at fault, so the number rests and the attempt is given back. '
   'Refused once the answer''s row exists.';
 
@@ -285,6 +292,27 @@ begin
   update public.sms_configs as f
   set suspended_until = clock_timestamp() + (sms.policy()).suspend_for, suspended_reason = p_reason
   where f.id = p_config_id;
+end;
+$$;
+
+-- When to try again: after the pause that the other side asked for (p_retry_after, seconds), with up
+-- to a quarter more, so that those who were turned away together do not come back together; else
+-- after our own. It never leads past the end of the window, where the last attempt is made.
+create function sms.retry_at(
+  p_now timestamptz, p_attempts integer, p_retry_after numeric, p_window_end timestamptz
+)
+returns timestamptz language plpgsql set search_path = '' as $$
+declare
+  v_own timestamptz := p_now + sms.backoff(p_attempts);
+  v_asked interval := make_interval(secs => least(p_retry_after, 604800)::double precision);
+begin
+  if p_retry_after is null then
+    return v_own;
+  end if;
+  return least(
+    p_now + v_asked * (1 + 0.25 * random()),
+    greatest(p_window_end - (p_window_end - p_now) * (0.1 * random()), v_own)
+  );
 end;
 $$;
 

@@ -90,8 +90,8 @@ begin
     v_message,
     case v_outcome when 'refused' then 'queued' when 'suspended' then 'queued' else v_outcome end,
     case v_outcome
-      when 'refused' then v_now + coalesce(
-        make_interval(secs => p_retry_after::double precision), sms.backoff(v_message.attempts)
+      when 'refused' then sms.retry_at(
+        v_now, v_message.attempts, p_retry_after, v_message.created_at + v_timing.retry_for
       )
       when 'suspended' then v_now + v_timing.suspend_for
       when 'unknown' then v_now + v_timing.reconcile_after
@@ -104,7 +104,7 @@ end;
 $$;
 comment on function public.fail_sms_send(uuid, bigint, text, text, integer, numeric) is
   'Twilio did not accept the text. p_outcome: refused (never taken, tried again after '
-  'p_retry_after seconds), suspended (the number rests), failed (for good) or unknown (it may have '
+  'p_retry_after seconds, within the hour), suspended (the number rests), failed (for good) or unknown (it may have '
   'it: looked up later, never sent blindly).';
 
 -- A code that nobody listed suspends the number, since no message is lost by that. But when the

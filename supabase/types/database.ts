@@ -431,7 +431,7 @@ isOneToOne: false
 { Args: Record<PropertyKey, never>; Returns: number
                            },
 "fail_sms_reply":
-{ Args: { "p_error": string,"p_lease_id": string,"p_suspends"?: boolean }; Returns: Json
+{ Args: { "p_error": string,"p_lease_id": string,"p_retry_after"?: number,"p_suspends"?: boolean }; Returns: Json
                            },
 "fail_sms_send":
 { Args: { "p_error_code"?: number,"p_error_message": string,"p_lease_id": string,"p_message_id": number,"p_outcome": string,"p_retry_after"?: number }; Returns: Json

@@ -146,3 +146,28 @@ async def test_a_message_keeps_what_it_asked_for(
 ) -> None:
     stored = await scenario.texts(body)
     assert (await scenario.db.message(stored["message_id"]))["intent"] == intent
+
+
+# What a model is shown is bounded in messages and in characters.
+
+
+async def test_a_model_is_shown_no_more_characters_than_it_takes(scenario: Scenario) -> None:
+    long = [f"{n} " + "a" * 1590 for n in range(12)]
+    for body in long:
+        await scenario.texts(body)
+    contents = shown(await scenario.one.claim())
+    assert contents == long[-7:], "the newest, oldest first"
+    assert sum(map(len, contents)) <= 12_000
+
+
+async def test_the_newest_message_is_shown_however_long(scenario: Scenario) -> None:
+    await scenario.db.timing(history_characters=5)
+    await scenario.texts("¿Abren hoy?")
+    await scenario.texts("¿Y mañana por la tarde?")
+    assert shown(await scenario.one.claim()) == ["¿Y mañana por la tarde?"]
+
+
+async def test_short_messages_are_all_shown(scenario: Scenario) -> None:
+    for n in range(30):
+        await scenario.texts(f"mensaje {n}")
+    assert shown(await scenario.one.claim()) == [f"mensaje {n}" for n in range(30)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.rules.test_20_claim import NOT_DUE
@@ -94,3 +96,36 @@ async def test_health_counts_no_loop_where_there_is_none(scenario: Scenario) -> 
     await scenario.texts(ASKED)
     await scenario.work()
     assert (await scenario.one.call("get_sms_health"))["looping_24h"] == 0
+
+
+# When a reply that failed is tried again.
+
+
+async def due_in(scenario: Scenario) -> float:
+    """Seconds until the reply is tried again."""
+    due_at = (await scenario.conversation())["reply_due_at"]
+    return float((due_at - datetime.now(UTC)).total_seconds())
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [(None, 3, 7), ("2", 1, 3), ("90", 88, 113), ("900000", 50 * 60, 60 * 60)],
+)
+async def test_the_pause_that_openai_asks_for_is_kept_within_the_time_to_retry(
+    scenario: Scenario, asked: str | None, least: float, most: float
+) -> None:
+    await scenario.texts(ASKED)
+    assert await scenario.one.fail_sms_reply(await scenario.one.claim(), retry_after=asked) == (
+        "retry"
+    )
+    assert least <= await due_in(scenario) <= most
+    await scenario.db.later(hours=1)
+    assert await scenario.work() == ["model"]
+
+
+async def test_a_pause_does_not_put_off_the_fallback(scenario: Scenario) -> None:
+    await scenario.db.timing(reply_attempts_max=1)
+    await scenario.texts(ASKED)
+    job = await scenario.one.claim()
+    assert await scenario.one.fail_sms_reply(job, retry_after="900000") == "fallback"
+    assert (await scenario.one.claim())["kind"] == "fallback"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from gateway.twilio import SUSPENDS
@@ -62,3 +64,47 @@ async def test_every_code_that_suspends_tells_people_what_to_do(db: Db) -> None:
         "select code from public.sms_error_codes where action = 'operator' and hint <> ''"
     )
     assert SUSPENDS.keys() <= {row["code"] for row in told}
+
+
+# When a refused message is tried again.
+
+
+async def retried_in(db: Db, job: Job) -> float:
+    """Seconds from now until it is tried again."""
+    send_at = (await db.message(job["message_id"]))["send_at"]
+    return float((send_at - datetime.now(UTC)).total_seconds())
+
+
+@pytest.mark.parametrize("asked", ["900000", "1e300", "Infinity", "NaN"])
+async def test_a_pause_that_twilio_asks_for_ends_with_the_time_to_retry(db: Db, asked: str) -> None:
+    one, _, job = await sending(db)
+    assert await one.fail(job, "refused", retry_after=asked) == "refused"
+    assert 50 * 60 < await retried_in(db, job) <= 60 * 60
+    await db.later(hours=1)
+    assert (await one.claim())["message_id"] == job["message_id"], "the last attempt"
+
+
+async def test_a_pause_within_the_time_to_retry_is_kept(db: Db) -> None:
+    one, _, job = await sending(db)
+    await one.fail(job, "refused", retry_after="120")
+    assert 118 < await retried_in(db, job) <= 150
+
+
+async def test_messages_refused_together_do_not_come_back_together(db: Db) -> None:
+    one, number, *_ = await sending(db)
+    jobs = [await reply(one, number) for _ in range(8)]
+    for job in jobs:
+        await one.fail(job, "refused", retry_after="1200")
+    seconds = [await retried_in(db, job) for job in jobs]
+    assert max(seconds) - min(seconds) > 10
+
+
+async def test_a_message_refused_at_the_end_of_its_time_is_tried_once_more(db: Db) -> None:
+    one, _, job = await sending(db)
+    await one.fail(job, "refused", retry_after="900000")
+    await db.later(minutes=59, seconds=59)
+    again = await one.claim()
+    await one.fail(again, "refused", retry_after="900000")
+    assert 0 < await retried_in(db, job) < 60
+    await db.later(minutes=1)
+    assert await one.fail(await one.claim(), "refused", retry_after="900000") == "failed"

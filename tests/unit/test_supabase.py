@@ -21,6 +21,7 @@ from gateway.messages import (
     Prompt,
     ReconcileJob,
     Reply,
+    ReplyFailed,
     ReplyJob,
     SendFailed,
     SendJob,
@@ -225,7 +226,8 @@ async def test_every_report_calls_the_function_of_its_name(
     sent = SentSms("SM1", "queued", "Hola", segments=1)
     failed = SendFailed("refused", "too many requests", 20429, retry_after=1.5)
     assert await database.fail_sms_send(LEASE, 7, failed) == "recorded"
-    assert await database.fail_sms_reply(LEASE, "insufficient_quota", suspends=True) == "recorded"
+    unanswered = ReplyFailed("rate limit", suspends=True, retry_after=2.5)
+    assert await database.fail_sms_reply(LEASE, unanswered) == "recorded"
     assert await database.reconcile_sms(7, [sent], LEASE) == "recorded"
     assert await database.record_sms_delivery(DeliveryStatus("SM1", "sent", CONTACT)) == "recorded"
     assert await database.maintain_sms() == {"outcome": "recorded"}
@@ -237,6 +239,12 @@ async def test_every_report_calls_the_function_of_its_name(
         "p_error_message",
         "p_error_code",
         "p_retry_after",
+    }
+    assert api.calls[1].params == {
+        "p_lease_id": LEASE,
+        "p_error": "rate limit",
+        "p_suspends": True,
+        "p_retry_after": 2.5,
     }
     assert [call.name for call in api.calls] == [
         "fail_sms_send",
