@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from gateway.local.stack import Stack
-
-BINARIES = Path(__file__).parents[1] / ".local/parts"
 
 
 @pytest.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """The whole stack without the product's own processes: tests start those they want."""
     folder = tmp_path_factory.mktemp("stack")
-    async with Stack(folder, binaries_folder=BINARIES, web=0, worker=0) as running:
+    async with Stack(folder, web=0, worker=0) as running:
         yield running
     shutil.rmtree(folder, ignore_errors=True)

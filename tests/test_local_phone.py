@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +10,8 @@ import httpx2
 import psycopg
 import pytest
 
+from gateway.local.stack import REPOSITORY
+from gateway.local.standins.openai import create_openai
 from gateway.local.standins.phone import create_phone
 from gateway.local.standins.twilio import Twilio, create_twilio
 from gateway.local.testserver import serve
@@ -23,6 +26,7 @@ ROW = {
     "segments": 1,
     "encoding": "GSM-7",
     "error_message": None,
+    "no_reply_reason": None,
     "at": "2026-11-22T10:00:00+00:00",
 }
 
@@ -109,6 +113,72 @@ async def test_segments_are_counted_while_typing(
 ) -> None:
     answer = await page.post("/segments", json={"text": text})
     assert answer.json() == {"encoding": encoding, "segments": count}
+
+
+@pytest.mark.parametrize(
+    ("sender", "number", "said"),
+    [
+        ("Ana", OURS, "'Ana' is no phone number: type one such as +15550123456."),
+        ("", OURS, "'' is no phone number: type one such as +15550123456."),
+        ("+1", OURS, "'+1' is no phone number: type one such as +15550123456."),
+        (OURS, OURS, f"{OURS} is the gateway's own number: send as somebody else."),
+        (CONTACT, "", f"'' is none of the gateway's numbers: {OURS}."),
+    ],
+)
+async def test_what_no_phone_could_send_is_refused_with_words(
+    page: httpx2.AsyncClient, twilio: Twilio, sender: str, number: str, said: str
+) -> None:
+    answer = await page.post("/texts", json={"from": sender, "to": number, "body": "Hola"})
+    assert (answer.status_code, answer.json()) == (422, {"error": said})
+    assert twilio.messages == {}
+
+
+def test_the_page_has_words_for_each_reason_why_no_reply_was_given() -> None:
+    schema = (REPOSITORY / "supabase/schemas/05_messages.sql").read_text()
+    listed = schema.partition("check (no_reply_reason in (")[2].partition("))")[0]
+    page = (REPOSITORY / "gateway/local/standins/phone.html").read_text()
+    worded = page.partition("const NO_REPLY = {")[2].partition("};")[0]
+    assert set(re.findall(r"'(\w+)'", listed)) == set(
+        re.findall(r"^  (\w+): ", worded, re.MULTILINE)
+    )
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "rebound.example.com"},
+        {"host": "127.0.0.1.example.com:8001"},
+        {"origin": "https://example.com"},
+        {"origin": "http://127.0.0.1:1"},
+        {"origin": "null"},
+        {"host": "rebound.example.com", "sec-fetch-site": "same-origin"},
+    ],
+)
+async def test_a_strange_web_page_reaches_neither_phone_nor_stand_ins(
+    page: httpx2.AsyncClient, headers: dict[str, str]
+) -> None:
+    async with (
+        serve(create_twilio("AC" + "0" * 32, "token", numbers=[OURS])) as twilio_url,
+        serve(create_openai("sk-local")) as openai_url,
+    ):
+        for url in ("/", "/board", f"{twilio_url}/_control/messages", f"{openai_url}/_control"):
+            answer = await page.get(url, headers=headers)
+            assert (url, answer.status_code) == (url, 403)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "localhost:8001"},
+        {"host": "localhost:8001", "origin": "http://localhost:8001"},
+        {"host": "[::1]:8001"},
+        {"origin": "https://forwarded.example.com", "sec-fetch-site": "same-origin"},
+    ],
+)
+async def test_the_page_itself_is_no_stranger(
+    page: httpx2.AsyncClient, headers: dict[str, str]
+) -> None:
+    assert (await page.get("/board", headers=headers)).is_success
 
 
 async def test_a_strange_web_page_cannot_send(page: httpx2.AsyncClient, twilio: Twilio) -> None:

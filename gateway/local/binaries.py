@@ -63,6 +63,12 @@ def _below(folder: Path, pattern: str) -> list[Path]:
     return sorted((folder / "node_modules").glob(pattern))
 
 
+def shared_folder() -> Path:
+    """One for all data folders of a user: https://specifications.freedesktop.org/basedir/latest/"""
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(cache) if cache.startswith("/") else Path.home() / ".cache") / "sms-gateway"
+
+
 async def install(cache: Path, say: Say) -> Binaries:
     """Install the binaries below `cache`, an absolute path, unless this lock file's are there.
 

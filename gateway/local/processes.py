@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import json
 import os
 import signal
 import socket
@@ -111,6 +112,24 @@ async def run(
             process.kill()
             await process.wait()
     return process.returncode or 0, output.decode(errors="replace")
+
+
+class Ports:
+    """The ports of one data folder, kept between its starts in `ports.json`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "ports.json"
+        self.known: dict[str, int] = json.loads(self.path.read_text()) if self.path.exists() else {}
+
+    def take(self, name: str, default: int) -> int:
+        """The port it had, or else the usual one; another one where that is in use."""
+        return self.keep(name, free_port(self.known.get(name, default)))
+
+    def keep(self, name: str, port: int) -> int:
+        if self.known.get(name) != port:
+            self.known[name] = port
+            self.path.write_text(json.dumps(self.known, indent=2))
+        return port
 
 
 def free_port(wanted: int = 0) -> int:

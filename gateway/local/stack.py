@@ -22,8 +22,8 @@ from typing import TextIO
 from gateway.local import binaries
 from gateway.local.binaries import Binaries
 from gateway.local.keys import Keys
-from gateway.local.postgres import Postgres
-from gateway.local.processes import Child, Say, StackError, free_port, spawn
+from gateway.local.postgres import WANTED_PORT, Postgres
+from gateway.local.processes import Child, Ports, Say, StackError, free_port, spawn
 from gateway.local.proxy import Proxy
 from gateway.local.realtime.server import RealtimeServer
 from gateway.local.standins.openai import OpenAI, create_openai
@@ -34,9 +34,10 @@ from gateway.local.testserver import serve
 from gateway.schema import supabase_folder
 
 REPOSITORY = Path(__file__).parents[2]
+EXAMPLE = Path("tests/react")
 EMAIL, PASSWORD = "you@example.com", "local-password"
 PHONE_NUMBER = "+15005550006"
-# Taken when they are free.
+# Taken at a data folder's first start when they are free.
 PROXY_PORT, WEB_PORT, PHONE_PORT, TWILIO_PORT, OPENAI_PORT = (
     54321,
     8000,
@@ -78,7 +79,6 @@ class Stack:
         self,
         folder: Path,
         *,
-        binaries_folder: Path | None = None,
         web: int = 1,
         worker: int = 1,
         openai_api_key: str | None = None,
@@ -86,7 +86,6 @@ class Stack:
         say: Say = lambda line: None,
     ) -> None:
         self.folder = folder.absolute()
-        self.binaries_folder = (binaries_folder or folder / "parts").absolute()
         self.counts = {"web": web, "worker": worker}
         self.openai_api_key = openai_api_key
         self.exposes_new_tables = exposes_new_tables
@@ -133,7 +132,7 @@ class Stack:
             *("/bin/sh", "-c", f"exec {_procfile()[name]}"),
             log=self.logs / f"{log or name}.log",
             folder=REPOSITORY,
-            environ={**_own_environ(), **self.environ, **(environ or {})},
+            environ={**_own_environ(), **_on_loopback({**self.environ, **(environ or {})})},
         )
         self.processes.append(child)
         return child
@@ -142,7 +141,8 @@ class Stack:
         for folder in (self.folder, self.logs, self.home):
             folder.mkdir(parents=True, exist_ok=True)
         self._opened.enter_context(_lock(self.folder))
-        installed = await binaries.install(self.binaries_folder, self.say)
+        self.ports = Ports(self.folder)
+        installed = await binaries.install(binaries.shared_folder(), self.say)
         keys = Keys.of(self.folder)
         await self._start_project(installed, keys)
         await self._start_realtime(keys)
@@ -164,7 +164,9 @@ class Stack:
             exposes_new_tables=self.exposes_new_tables,
         )
         self._opened.push_async_callback(self.postgres.stop)
+        self.postgres.port = self.ports.take("postgres", WANTED_PORT)
         await project.prepare(self.say)
+        self.ports.keep("postgres", self.postgres.port)
         self.say(
             f"postgres      127.0.0.1:{self.postgres.port}, passwords in {self.folder}/secrets.json"
         )
@@ -192,20 +194,20 @@ class Stack:
             }
         )
         self._opened.push_async_callback(self.proxy.stop)
-        await self.proxy.start(free_port(PROXY_PORT))
+        await self.proxy.start(self.ports.take("supabase", PROXY_PORT))
         self.say(f"supabase      {self.proxy.url}")
 
     async def _start_stand_ins(self, keys: Keys) -> None:
         """Twilio, and OpenAI when nobody brought a key; then all addresses are known."""
         # Not kept for a process that may be started later: another stack may want it before.
-        web_port = free_port(WEB_PORT if self.counts["web"] else 0)
+        web_port = self.ports.take("web", WEB_PORT) if self.counts["web"] else free_port()
         public_url = f"http://127.0.0.1:{web_port}"
         self.twilio = create_twilio(
             keys.twilio_account_sid, keys.twilio_auth_token, numbers=[PHONE_NUMBER]
         )
         self.twilio.numbers[PHONE_NUMBER].sms_url = f"{public_url}/webhook/sms{OVERRIDES}"
         self.twilio_url = await self._opened.enter_async_context(
-            serve(self.twilio, port=free_port(TWILIO_PORT))
+            serve(self.twilio, port=self.ports.take("twilio", TWILIO_PORT))
         )
         self.say(f"twilio        {self.twilio_url} (a stand-in)")
         self.environ = {
@@ -229,7 +231,7 @@ class Stack:
             return {"OPENAI_API_KEY": self.openai_api_key}
         self.openai = create_openai("sk-local")
         url = await self._opened.enter_async_context(
-            serve(self.openai, port=free_port(OPENAI_PORT))
+            serve(self.openai, port=self.ports.take("openai", OPENAI_PORT))
         )
         self.say(f"openai        {url} (a stand-in)")
         return {"OPENAI_API_KEY": self.openai.api_key, "OPENAI_BASE_URL": f"{url}/v1"}
@@ -262,8 +264,22 @@ class Stack:
     async def _start_phone(self) -> None:
         """A page with a phone to type texts into."""
         phone = create_phone(self.twilio_url, read_from(self.postgres_url))
-        url = await self._opened.enter_async_context(serve(phone, port=free_port(PHONE_PORT)))
+        url = await self._opened.enter_async_context(
+            serve(phone, port=self.ports.take("phone", PHONE_PORT))
+        )
         self.say(f"phone         {url} (open it and type a text)")
+        if (REPOSITORY / EXAMPLE).exists():
+            self.say(f"react page    {self.react_command}")
+
+    @property
+    def react_command(self) -> str:
+        """The line that starts the example of tests/react in another terminal."""
+        settings = {
+            "VITE_SUPABASE_URL": self.proxy.url,
+            "VITE_SUPABASE_PUBLISHABLE_KEY": self.environ["SUPABASE_PUBLISHABLE_KEY"],
+        }
+        named = " ".join(f"{name}={value}" for name, value in settings.items())
+        return f"(cd {EXAMPLE} && npm ci && {named} npm run dev)"
 
     def _numbered(self, name: str, number: int) -> tuple[dict[str, str], str]:
         """Environment and log name of one of several; each web process has a port of its own."""
@@ -336,6 +352,11 @@ def _procfile() -> dict[str, str]:
     lines = path.read_text().splitlines()
     found = (re.fullmatch(r"(\w+):\s*(.+)", line) for line in lines)
     return {match[1]: match[2] for match in found if match}
+
+
+def _on_loopback(environ: Mapping[str, str]) -> dict[str, str]:
+    """gunicorn's configuration listens to the world, as platforms want it; here nobody else may."""
+    return {**environ, "GUNICORN_CMD_ARGS": f"--bind=127.0.0.1:{environ['PORT']}"}
 
 
 def _own_environ() -> dict[str, str]:

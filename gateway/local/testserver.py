@@ -10,12 +10,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @contextlib.asynccontextmanager
@@ -116,6 +120,35 @@ async def drop(request: Request) -> Response:
     """Close the connection without a single byte."""
     request.scope["standin.drop"]()
     return await hang(request)
+
+
+class LoopbackOnly:
+    """ASGI middleware: answers callers on this machine, and none that a strange web page sends.
+
+    A page may post to local ports, and with a name of its own that leads to 127.0.0.1 even read:
+    so Host must be a loopback name, and Origin, which browsers add, the same as Host.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self.app
+        if scope["type"] == "http" and (reason := _foreign(Headers(scope=scope))):
+            app = Response(f"{reason}: this answers only this machine\n", 403)
+        await app(scope, receive, send)
+
+
+def _foreign(headers: Headers) -> str:
+    """Why a request is not of this machine; "" when it is."""
+    host, origin = headers.get("host", ""), headers.get("origin")
+    name = urlsplit(f"//{host}").hostname
+    if name not in LOOPBACK:
+        return f"Host {name!r}"
+    # A forwarded port (of a development container) has another Origin; the browser vouches for it.
+    if origin and origin != f"http://{host}" and headers.get("sec-fetch-site") != "same-origin":
+        return f"Origin {origin!r}"
+    return ""
 
 
 @dataclass

@@ -59,8 +59,7 @@ class Bench:
 
     async def stack(self) -> Stack:
         if self._stack is None:
-            parts = REPOSITORY / ".local/parts"
-            stack = Stack(self.folder / "stack", binaries_folder=parts, web=0, worker=0)
+            stack = Stack(self.folder / "stack", web=0, worker=0)
             self._stack = await self._opened.enter_async_context(stack)
             self._stack.twilio.delivery_delay = 0.05
         return self._stack

@@ -33,7 +33,6 @@ from gateway.local.proxy import Cut, Head, Proxy
 from gateway.local.stack import Stack
 from gateway.local.standins.openai import quote, serials
 from gateway.local.standins.twilio import Message
-from tests.conftest import BINARIES
 from tests.flow.world import World, eventually
 
 # The checker
@@ -814,7 +813,7 @@ async def _main(minutes: float, seed: int) -> None:
         pause=5,
     )
     with tempfile.TemporaryDirectory() as folder:
-        async with Stack(Path(folder), binaries_folder=BINARIES, web=0, worker=0) as stack:
+        async with Stack(Path(folder), web=0, worker=0) as stack:
             async with Chaos.on(stack, plan) as chaos:
                 record = await chaos.run()
                 chaos.report(record)

@@ -39,7 +39,6 @@ from psycopg import sql
 from gateway.local.keys import Keys
 from gateway.local.processes import Child
 from gateway.local.stack import EMAIL, PASSWORD, Stack
-from tests.conftest import BINARIES
 from tests.fakes import sign
 from tests.flow.world import World
 
@@ -844,7 +843,7 @@ async def _read(client: socket.socket) -> bytes:
 
 async def _main(requests: int, chance: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with Stack(Path(folder), binaries_folder=BINARIES, web=0, worker=0) as stack:
+        async with Stack(Path(folder), web=0, worker=0) as stack:
             async with Fuzz.on(stack, Plan(requests, chance)) as fuzz:
                 record = await fuzz.run()
             fuzz.report()

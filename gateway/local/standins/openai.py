@@ -19,12 +19,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from gateway.local.testserver import Events, Fault, Faults, drop, hang, read_json
+from gateway.local.testserver import Events, Fault, Faults, LoopbackOnly, drop, hang, read_json
 
 Answer = Callable[[list[dict[str, Any]]], str]  # from the messages of a request
 
@@ -189,12 +190,13 @@ class OpenAI:
         self.faults = Faults(FAULTS, seed)
         self.events = Events()
         self.app = Starlette(
+            middleware=[Middleware(LoopbackOnly)],
             routes=[
                 Route("/v1/chat/completions", self._private(self.complete), methods=["POST"]),
                 Route("/v1/models", self._private(self.list_models)),
                 Route("/v1/models/{model}", self._private(self.fetch_model)),
                 *self._control_routes(),
-            ]
+            ],
         )
 
     def reset(self) -> None:

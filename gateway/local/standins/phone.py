@@ -7,6 +7,7 @@ database, and the texts that Twilio sends by itself (to STOP, START and HELP).
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.resources import files
 from typing import Any, LiteralString
@@ -15,17 +16,19 @@ import httpx2
 import psycopg
 from psycopg.rows import dict_row
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from gateway import segments
-from gateway.local.testserver import read_json
+from gateway.local.testserver import LoopbackOnly, read_json
 
 # From our number and a contact's, either may be "", to
 # {"numbers": [...], "contacts": [...], "texts": [...], "is_answering": bool}
 ReadBoard = Callable[[str, str], Awaitable[dict[str, Any]]]
 
+NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 NUMBERS = "select phone_number from public.sms_configs order by created_at, phone_number"
 CONTACTS = """
     select c.contact_number, bool_or(c.reply_due_at is not null) as is_answered
@@ -38,7 +41,7 @@ CONTACTS = """
 """
 TEXTS = """
     select m.id, m.direction, m.author, m.message_content as content, m.status, m.segments,
-      m.encoding, m.error_message, m.created_at as at
+      m.encoding, m.error_message, m.no_reply_reason, m.created_at as at
     from public.sms_messages as m
     join public.sms_conversations as c on c.id = m.conversation_id
     join public.sms_configs as n on n.id = c.config_id
@@ -53,6 +56,7 @@ def create_phone(twilio_url: str, read: ReadBoard) -> Starlette:
     phone = _Phone(twilio_url, read)
     return Starlette(
         lifespan=phone.live,
+        middleware=[Middleware(LoopbackOnly)],
         routes=[
             Route("/", phone.show),
             Route("/board", phone.board),
@@ -138,6 +142,7 @@ class _Phone:
                 "segments": int(message["num_segments"]),
                 "encoding": segments.count(message["body"]).encoding,
                 "error_message": None,
+                "no_reply_reason": None,
                 "at": message["at"],
             }
             for message in log
@@ -153,7 +158,24 @@ class _Phone:
         """{"from", "to", "body"}: a text from the contact; answers what the webhook said."""
         text = await read_json(request)
         try:
+            if refusal := await self._refusal(str(text.get("from", "")), str(text.get("to", ""))):
+                return JSONResponse({"error": refusal}, 422)
             answer = await self.twilio.post("/_control/receive", json=text)
+        except psycopg.OperationalError:
+            return JSONResponse({"error": "The database does not answer."}, 503)
         except httpx2.TransportError:
             return JSONResponse({"error": "The Twilio stand-in does not answer."}, 503)
         return Response(answer.content, answer.status_code, media_type="application/json")
+
+    async def _refusal(self, sender: str, number: str) -> str:
+        """Why a phone cannot send this; "" when it can."""
+        if not NUMBER.fullmatch(sender):
+            return f"{sender!r} is no phone number: type one such as +15550123456."
+        ours = (await self.read(number, sender))["numbers"]
+        if sender in ours:
+            return f"{sender} is the gateway's own number: send as somebody else."
+        if number not in ours:
+            return (
+                f"{number!r} is none of the gateway's numbers: {', '.join(ours) or 'it has none'}."
+            )
+        return ""

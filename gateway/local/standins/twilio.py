@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -40,7 +41,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import segments
 from gateway.local.standins.webhooks import Form, Receipt, Webhooks, read_answer
-from gateway.local.testserver import Events, Fault, Faults, drop, hang, read_json
+from gateway.local.testserver import Events, Fault, Faults, LoopbackOnly, drop, hang, read_json
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -258,7 +259,9 @@ class Twilio:
         self.events = Events()
         self._deliveries: set[asyncio.Task[None]] = set()
         self.reset()
-        self.app = Starlette(routes=self._routes(), lifespan=self._live)
+        self.app = Starlette(
+            routes=self._routes(), lifespan=self._live, middleware=[Middleware(LoopbackOnly)]
+        )
 
     def reset(self) -> None:
         """Forget all texts, faults, scripts and opt-outs; numbers and settings stay."""
