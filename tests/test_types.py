@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from gateway.local.processes import run
 from gateway.local.stack import Stack
+from tests.npm import install
 
-COMMITTED = Path(__file__).parents[1] / "supabase/types/database.ts"
+HERE = Path(__file__).parent
+COMMITTED = HERE.parent / "supabase/types/database.ts"
 
 
 async def test_the_committed_types_are_what_the_cli_generates(stack: Stack, tmp_path: Path) -> None:
-    parts = stack.lite.binaries
     url = f"{stack.postgres.url('postgres')}?sslmode=disable"
     generated = tmp_path / "database.ts"
+    environ = await asyncio.to_thread(install, HERE / "js/types", tmp_path)
+    cli = tmp_path / "node_modules/@supabase/cli-linux-x64/bin/supabase"
     code, output = await run(
-        *("/bin/sh", "-c", 'exec "$@" > "$0"', generated, parts.node, parts.supabase_cli),
+        *("/bin/sh", "-c", 'exec "$@" > "$0"', generated, cli),
         *("gen", "types", "--lang", "typescript", f"--remote={url}", "--schema", "public"),
         folder=tmp_path,
-        environ={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "DO_NOT_TRACK": "1"},
+        environ=environ,
     )
     assert code == 0, output
     is_current = generated.read_text() == COMMITTED.read_text()

@@ -138,7 +138,8 @@ async def _has_roles(database: Connection) -> bool:
 async def _push(binaries: Binaries, url: str, folder: Path, home: Path) -> None:
     environ = {"PATH": os.environ.get("PATH", ""), "HOME": str(home), "DO_NOT_TRACK": "1"}
     code, output = await run(
-        *(binaries.node, binaries.supabase_cli, "db", "push", f"--remote={url}", "--yes"),
+        *(binaries.node, binaries.supabase_cli, "db", "push"),
+        *(f"--db-url={url}?sslmode=disable", "--yes"),
         folder=folder,
         environ=environ,
     )
