@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from gateway import telemetry
+from gateway import __version__, telemetry
 from gateway.settings import Settings, SettingsError
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -31,12 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.run(options)
     except SettingsError as error:
         sys.exit(str(error))
+    except OSError as error:
+        if error.filename is None:  # not about a file: a fault of ours
+            raise
+        sys.exit(f"sms-gateway: {error.filename} cannot be used: {error.strerror}")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sms-gateway", description=__doc__.splitlines()[0])
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     local = commands.add_parser("local", help="a whole gateway on this machine, without accounts")

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from gateway.doctor import Finding
 
 LEVEL_STYLES = {"ok": "green", "warning": "yellow", "FAULT": "bold red"}
-SYNC_DAYS = 1  # older texts without a final state never get one
+SYNC_DAYS = 1  # older messages without a final state never get one
+
+# What add_sms_number does to the number's row, for people.
+ROW_CHANGES = {
+    "insert": "is added",
+    "update": "gets another messaging service",
+    "none": "stays as it is",
+}
 
 # What reconcile_sms says, for people.
 VERDICTS = {
@@ -95,8 +102,8 @@ async def examine(settings: Settings) -> None:
 
 def _line(finding: Finding) -> str:
     style = LEVEL_STYLES[finding.level]
-    cure = f" — {finding.cure}" if finding.cure else ""
-    text = escape(f"{finding.name:<20}  {finding.detail}{cure}")
+    fix = f" — {finding.fix}" if finding.fix else ""
+    text = escape(f"{finding.name:<20}  {finding.detail}{fix}")
     return f"[{style}]{finding.level:<7}[/]  {text}"
 
 
@@ -114,36 +121,52 @@ async def add_number(
                 f"the Twilio account {settings.twilio_account_sid} does not have {phone_number}: "
                 "buy it there, or set TWILIO_ACCOUNT_SID to the account that has it"
             )
-        numbers = await database.list_sms_numbers()
-        known = next((found for found in numbers if found.phone_number == phone_number), None)
-        _print_plan(settings, at_twilio, owner, known, service_sid)
+        if at_twilio.service and not twilio.points_here(at_twilio):
+            raise Impossible(
+                f"the messages of {phone_number} go to {at_twilio.destination}, whatever its own "
+                f"webhook is. {at_twilio.how_to_defer}; then run this again"
+            )
+        change = await database.add_sms_number(owner, phone_number, service_sid, dry_run=True)
+        points = not (at_twilio.service or _is_pointed(settings, at_twilio))
+        if change == "none" and not points:
+            print(f"Nothing to do: {phone_number} is {owner}'s, and its messages arrive here.")
+            return
+        _print_plan(settings, at_twilio, owner, change, points, service_sid)
         if not (agreed or _agrees()):
             print("Nothing was done; --yes does it.")
             return
-        # The row first: a text that is posted at once finds it.
+        # The row first: a message that is posted at once finds it.
         await database.add_sms_number(owner, phone_number, service_sid)
-        await twilio.point_number(at_twilio)
-        print(f"Done: texts to {phone_number} arrive here and are answered.")
+        if points:
+            await twilio.point_number(at_twilio)
+        print(f"Done: messages to {phone_number} arrive here and are answered.")
+
+
+def _is_pointed(settings: Settings, number: PhoneNumber) -> bool:
+    return number.webhook == (settings.webhook_url + WEBHOOK_OVERRIDES, "POST")
 
 
 def _print_plan(
     settings: Settings,
     at_twilio: PhoneNumber,
     owner: str,
-    known: Number | None,
+    change: str,
+    points: bool,
     service_sid: str | None,
 ) -> None:
-    row = f"is there, owned by {known.owner}" if known else "is added"
-    url = redact_query(settings.webhook_url) + WEBHOOK_OVERRIDES
     print(f"{at_twilio.phone_number} for {owner}")
-    print(f"  database   its row of sms_configs {row}")
-    print(f"  Twilio     incoming texts go to {at_twilio.destination} ({at_twilio.sms_method})")
-    print(f"             and will go to {url} (POST)")
+    print(f"  database   its row of sms_configs {ROW_CHANGES[change]}")
+    if points:
+        url = redact_query(settings.webhook_url) + WEBHOOK_OVERRIDES
+        print(f"  Twilio     incoming messages go to {at_twilio.destination}", end="")
+        print(f" ({at_twilio.webhook[1]})")
+        print(f"             and will go to {url} (POST)")
+    else:
+        print("  Twilio     incoming messages arrive here already")
     print(f"             delivery states go to {redact_query(settings.status_url)},")
-    print("             which each text names itself: nothing is to be set for them")
+    print("             which each message names itself: nothing is to be set for them")
     if service_sid:
-        print(f"  service    answers leave through {service_sid}; in the Twilio console choose")
-        print("             Defer to sender's webhook under its Integration")
+        print(f"  service    answers leave through {service_sid}")
 
 
 def _agrees() -> bool:
@@ -154,12 +177,12 @@ def _agrees() -> bool:
 async def list_numbers(settings: Settings) -> None:
     async with _connect(settings) as (database, twilio):
         numbers = await database.list_sms_numbers()
-        at_twilio = await asyncio.gather(*(twilio.find_number(n.phone_number) for n in numbers))
+        at_twilio = await twilio.list_numbers()
     rows = [
-        (n.phone_number, n.owner, n.openai_model, _whereto(twilio, found))
-        for n, found in zip(numbers, at_twilio, strict=True)
+        (n.phone_number, n.owner, n.openai_model, _whereto(twilio, at_twilio.get(n.phone_number)))
+        for n in numbers
     ]
-    _print_table(("number", "owner", "model", "its texts"), rows)
+    _print_table(("number", "owner", "model", "its messages"), rows)
 
 
 def _whereto(twilio: TwilioSms, number: PhoneNumber | None) -> str:

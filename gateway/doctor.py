@@ -1,4 +1,4 @@
-"""sms-gateway doctor: looks at every part a text passes through, and says what to do.
+"""sms-gateway doctor: looks at every part a message passes through, and says what to do.
 
 All checks run at the same time, each with a deadline. What one of them cannot know because
 another part is away is a warning; the fault is that part's own line.
@@ -7,6 +7,7 @@ another part is away is a warning; the fault is that part's own line.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -26,6 +27,7 @@ from gateway.supabase import (
     Unavailable,
     WorkerHealth,
 )
+from gateway.telemetry import mask_numbers
 from gateway.twilio import WEBHOOK_OVERRIDES, PhoneNumber, TwilioFailed, TwilioSms, redact_query
 from gateway.twilio_post import sign
 
@@ -42,13 +44,17 @@ APPLY_MIGRATIONS = (
     "or in the SQL Editor"
 )
 SEE_TWILIO = "see the lines of Twilio's credentials"
+STRANGE_ANSWER = (
+    "see what answers at that address (SUPABASE_URL, TWILIO_BASE_URL, OPENAI_BASE_URL, a proxy); "
+    "if it is the service itself, open an issue with this line"
+)
 REGISTER = (
     "register the number: https://www.twilio.com/docs/messaging/compliance/a2p-10dlc (US), "
     "https://www.twilio.com/docs/messaging/compliance/toll-free/console-onboarding (toll-free)"
 )
 
-# What get_sms_health counts of texts: (count, in words, what to do).
-TEXTS = (
+# What get_sms_health counts of messages: (count, in words, what to do).
+COUNTS = (
     (
         "unknown",
         "may or may not be at Twilio",
@@ -66,11 +72,6 @@ TEXTS = (
         "sms_messages.no_reply_reason is loop; a human may answer",
     ),
     ("refused_24h", "were refused by the database in 24 h", "see sms_webhook_logs and the log"),
-    (
-        "unconfigured_24h",
-        "came in 24 h to a number that nobody configured",
-        "sms-gateway number add; sms_webhook_logs has them",
-    ),
 )
 
 Level = Literal["ok", "warning", "FAULT"]
@@ -83,7 +84,7 @@ class Finding:
     level: Level
     name: str
     detail: str
-    cure: str = ""
+    fix: str = ""
 
 
 Findings = AsyncIterator[Finding]
@@ -93,16 +94,16 @@ def ok(name: str, detail: str) -> Finding:
     return Finding("ok", name, detail)
 
 
-def warning(name: str, detail: str, cure: str) -> Finding:
-    return Finding("warning", name, detail, cure)
+def warning(name: str, detail: str, fix: str) -> Finding:
+    return Finding("warning", name, detail, fix)
 
 
-def fault(name: str, detail: str, cure: str) -> Finding:
-    return Finding("FAULT", name, detail, cure)
+def fault(name: str, detail: str, fix: str) -> Finding:
+    return Finding("FAULT", name, detail, fix)
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """All findings, in the order of a text's way through the parts."""
+    """All findings, in the order of a message's way through the parts."""
     async with (
         Database.connect(settings, READ_SECONDS) as database,
         TwilioSms.connect(settings) as twilio,
@@ -126,10 +127,13 @@ async def _collect(check: Callable[[], Findings]) -> list[Finding]:
         late = f"no answer within {seconds:g} s"
         findings.append(fault(name, late, "see the network; run it again"))
     except (Unavailable, Refused, TwilioFailed) as error:
-        findings.append(warning(name, f"not looked at: {error}", "mend the FAULT first"))
+        findings.append(warning(name, f"not looked at: {error}", "fix the FAULT first"))
     except KeyError as error:  # an older schema answers with less
         lacking = f"not looked at: the database's answer lacks {error}"
         findings.append(warning(name, lacking, "see the line of the schema"))
+    except Exception as error:  # whatever stands at an address may answer anything
+        told = f"{type(error).__name__}: {mask_numbers(str(error))[:200]}"
+        findings.append(fault(name, f"the check itself failed: {told}", STRANGE_ANSWER))
     return findings
 
 
@@ -138,7 +142,7 @@ def _without_secrets(finding: Finding, settings: Settings) -> Finding:
     detail = finding.detail
     for secret in settings.secrets:
         detail = detail.replace(secret, "[secret]")
-    return Finding(finding.level, finding.name, detail, finding.cure)
+    return Finding(finding.level, finding.name, detail, finding.fix)
 
 
 class Doctor:
@@ -164,6 +168,8 @@ class Doctor:
             self.check_twilio_token,
             self.check_twilio_api_key,
             self.check_numbers,
+            self.check_messaging_services,
+            self.check_unconfigured,
             self.check_registration,
             self.check_models,
             self.check_worker,
@@ -176,7 +182,7 @@ class Doctor:
         yield ok("settings", f"complete; PUBLIC_URL is {self._settings.public_url}")
 
     async def check_web(self) -> Findings:
-        """A status post, signed as Twilio would, about a text that nobody has: nothing is stored.
+        """A status post, signed as Twilio would, about a message that nobody has: none is stored.
 
         https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
         """
@@ -198,14 +204,14 @@ class Doctor:
                 "start the web process there, or correct PUBLIC_URL",
             )
             return
-        yield _seen_of_web(answer.status_code, self._settings.public_url)
+        yield _check_web(answer.status_code, self._settings.public_url)
 
     # Supabase
 
     async def check_secret_key(self) -> Findings:
-        yield await self._seen_of_secret_key("secret key")
+        yield await self._check_key("secret key")
 
-    async def _seen_of_secret_key(self, name: str) -> Finding:
+    async def _check_key(self, name: str) -> Finding:
         where = "set SUPABASE_SECRET_KEY: dashboard, Project Settings > API Keys > Secret keys"
         key = self._settings.supabase_secret_key
         try:
@@ -220,14 +226,14 @@ class Doctor:
         if status == 200 or code == "PGRST202":
             return ok(name, f"{self._settings.supabase_url} takes it")
         if code == "42501":
-            return await self._seen_of_weak_key(name, where)
+            return await self._check_weak_key(name, where)
         if status in (401, 403):
             return fault(name, f"Supabase refuses it (HTTP {status})", where)
         return fault(
             name, f"the Data API is not well: HTTP {status} {code}", "see status.supabase.com"
         )
 
-    async def _seen_of_weak_key(self, name: str, where: str) -> Finding:
+    async def _check_weak_key(self, name: str, where: str) -> Finding:
         """The grant of one function may be missing; the publishable key has none."""
         key = self._settings.supabase_secret_key
         status, _ = await self._database.call_with_key("get_sms_setup", key)
@@ -246,7 +252,7 @@ class Doctor:
         try:
             status, answer = await self._database.call_with_key("get_sms_setup", key)
         except Unavailable as error:
-            yield warning("publishable key", f"not looked at: {error}", "mend the FAULT first")
+            yield warning("publishable key", f"not looked at: {error}", "fix the FAULT first")
             return
         if status == 200:
             yield fault("publishable key", "it is a secret key, which browsers would see", where)
@@ -257,7 +263,7 @@ class Doctor:
 
     async def check_schema(self) -> Findings:
         try:
-            setup = await self._setup
+            setup = await asyncio.shield(self._setup)
         except Unavailable as error:
             if error.code != "PGRST202":
                 raise
@@ -270,8 +276,8 @@ class Doctor:
                 raise
             yield fault("grants", "missing: execute on get_sms_setup()", _grant("get_sms_setup()"))
             return
-        yield _seen_of_version(setup["schema_version"], setup["postgres_version"])
-        for finding in _seen_of_grants(setup["missing_grants"]):
+        yield _check_version(setup["schema_version"], setup["postgres_version"])
+        for finding in _check_grants(setup["missing_grants"]):
             yield finding
         if not setup["realtime"]:
             yield fault(
@@ -289,7 +295,7 @@ class Doctor:
             yield fault(
                 "realtime",
                 f"{realtime.TOPIC} was not joined: {joined.failure}",
-                "texts wait for the worker's next look, up to 10 s; see the secret key, "
+                "messages wait for the worker's next look, up to 10 s; see the secret key, "
                 "Realtime > Settings in the dashboard, status.supabase.com",
             )
 
@@ -299,8 +305,8 @@ class Doctor:
         try:
             account = await self._twilio.fetch_account()
         except TwilioFailed as failure:
-            cure = "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN: Twilio console, Account Info"
-            yield _seen_of_failure("twilio token", failure, f"set {cure}")
+            fix = "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN: Twilio console, Account Info"
+            yield _check_refusal("twilio token", failure, f"set {fix}")
             return
         if account.status != "active":
             yield fault(
@@ -309,7 +315,7 @@ class Doctor:
         elif account.kind == "Trial":
             yield warning(
                 "twilio token",
-                "a trial account texts verified numbers only, with a sentence before each text",
+                "a trial account sends to verified numbers only, with a sentence of its own",
                 "upgrade it at console.twilio.com",
             )
         else:
@@ -322,7 +328,7 @@ class Doctor:
         try:
             await self._twilio.find_number(self._settings.twilio_phone_number or "+15005550006")
         except TwilioFailed as failure:
-            yield _seen_of_failure(
+            yield _check_refusal(
                 "twilio api key",
                 failure,
                 f"make one in the account {self._settings.twilio_account_sid} (Twilio console, "
@@ -332,21 +338,22 @@ class Doctor:
         yield ok("twilio api key", f"{self._settings.twilio_api_key} belongs to the account")
 
     async def check_numbers(self) -> Findings:
-        numbers = await self._numbers
+        numbers = await asyncio.shield(self._numbers)
         if not numbers:
             yield fault("numbers", "none is configured", "sms-gateway number add --owner E-MAIL")
-        found = await asyncio.gather(*(self._seen_of_number(number) for number in numbers))
-        for finding in found:
-            yield finding
+            return
+        try:
+            at_twilio = await self._twilio.list_numbers()
+        except TwilioFailed as failure:
+            yield warning("numbers", f"not looked at: {failure}", SEE_TWILIO)
+            return
+        for number in numbers:
+            yield self._check_number(number, at_twilio.get(number.phone_number))
 
-    async def _seen_of_number(self, number: Number) -> Finding:
+    def _check_number(self, number: Number, at_twilio: PhoneNumber | None) -> Finding:
         name = f"number {number.phone_number}"
         if not number.phone_number.startswith("+"):
             return warning(name, "a short code is not looked at", "see it in the Twilio console")
-        try:
-            at_twilio = await self._twilio.find_number(number.phone_number)
-        except TwilioFailed as failure:
-            return warning(name, f"not looked at: {failure}", SEE_TWILIO)
         if at_twilio is None:
             return fault(
                 name,
@@ -354,28 +361,54 @@ class Doctor:
                 "buy it there, or delete its row of sms_configs",
             )
         add = f"sms-gateway number add {number.phone_number} --owner {number.owner} --yes"
-        return self._seen_of_webhook(name, at_twilio, add)
+        return self._check_webhook(name, at_twilio, at_twilio.how_to_defer or add)
 
-    def _seen_of_webhook(self, name: str, number: PhoneNumber, add: str) -> Finding:
+    def _check_webhook(self, name: str, number: PhoneNumber, fix: str) -> Finding:
+        url, method = number.webhook
         if not self._twilio.points_here(number):
             here = redact_query(self._settings.webhook_url)
-            return fault(name, f"its texts go to {number.destination}, not to {here}", add)
-        if number.sms_method != "POST":
-            return fault(name, f"Twilio uses {number.sms_method} for its texts, not POST", add)
-        if "#" + number.sms_url.partition("#")[2] != WEBHOOK_OVERRIDES:
+            return fault(name, f"its messages go to {number.destination}, not to {here}", fix)
+        if method != "POST":
+            return fault(name, f"Twilio uses {method} for its messages, not POST", fix)
+        if "#" + url.partition("#")[2] != WEBHOOK_OVERRIDES:
             return warning(
-                name, "its webhook does not ask Twilio to retry as it should (#rc, rp, ct, rt)", add
+                name, "its webhook does not ask Twilio to retry as it should (#rc, rp, ct, rt)", fix
             )
-        return ok(name, "webhook, method and retries are set; each text names its status callback")
+        return ok(name, "webhook, method and retries are set; each message names its callback")
+
+    async def check_messaging_services(self) -> Findings:
+        """Those that do not defer ignore what is set on their numbers, seen in check_numbers."""
+        try:
+            services = await self._twilio.list_services()
+        except TwilioFailed as failure:
+            yield warning(
+                "messaging services",
+                f"not looked at: {failure}; they may send a number's messages elsewhere",
+                "give the API key read access to messaging services, or look in the Twilio console",
+            )
+            return
+        count = len({service.sid for service in services.values()})
+        yield ok("messaging services", f"{count} take their numbers' messages themselves")
+
+    async def check_unconfigured(self) -> Findings:
+        """Messages that came to an address of ours that no row of sms_configs has."""
+        count = (await asyncio.shield(self._health))["unconfigured_24h"]
+        if not count:
+            yield ok("unconfigured", "every message of 24 h came to a number that is configured")
+            return
+        for address in (await asyncio.shield(self._setup))["unconfigured_to"]:
+            yield _check_unconfigured(address, count)
 
     async def check_registration(self) -> Findings:
-        count = (await self._setup)["unregistered_24h"]
+        count = (await asyncio.shield(self._setup))["unregistered_24h"]
         if count:
             yield warning(
-                "registration", f"carriers refused {count} texts in 24 h (30032, 30034)", REGISTER
+                "registration",
+                f"carriers refused {count} messages in 24 h (30032, 30034)",
+                REGISTER,
             )
         else:
-            yield ok("registration", "no text was refused for it in 24 h (30032, 30034)")
+            yield ok("registration", "no message was refused for it in 24 h (30032, 30034)")
 
     # OpenAI
 
@@ -383,14 +416,14 @@ class Doctor:
         try:
             models = await self._model.models()
         except FAILURES as error:
-            what, _, cure = str(failure_of(error, "")).partition(": ")
-            yield fault("openai key", what, cure)
+            what, _, fix = str(failure_of(error, "")).partition(": ")
+            yield fault("openai key", what, fix)
             return
         yield ok("openai key", f"it may use {len(models)} models")
         fallback = self._settings.openai_fallback_model
-        for name in sorted({number.openai_model for number in await self._numbers}):
+        for name in sorted({number.openai_model for number in await asyncio.shield(self._numbers)}):
             choose = f"set openai_model in sms_configs to one that stays, such as {fallback}"
-            yield _seen_of_model(f"model {name}", name, models, choose)
+            yield _check_model(f"model {name}", name, models, choose)
         if fallback not in models:
             yield warning(
                 "fallback model",
@@ -399,24 +432,25 @@ class Doctor:
             )
         else:
             choose = "set OPENAI_FALLBACK_MODEL to one that stays"
-            yield _seen_of_model("fallback model", fallback, models, choose)
+            yield _check_model("fallback model", fallback, models, choose)
 
     # The worker and its work
 
     async def check_worker(self) -> Findings:
-        health = await self._health
+        health = await asyncio.shield(self._health)
         for finding in (
-            *_seen_of_workers(_alive(health)),
-            _seen_of_backlog(health),
-            *_seen_of_parking(health["numbers"]),
-            *_seen_of_backfill(health["numbers"]),
-            *_seen_of_texts(health),
+            *_check_workers(_alive(health)),
+            _check_backlog(health),
+            *_check_suspended(health["numbers"]),
+            *_check_backfill(health["numbers"]),
+            *_check_messages(health),
         ):
             yield finding
 
     async def check_connections(self) -> Findings:
         """The Data API queues what its pool cannot take, and says PGRST003 when that lasts."""
-        health, setup = await self._health, await self._setup
+        health = await asyncio.shield(self._health)
+        setup = await asyncio.shield(self._setup)
         workers, web = max(1, len(_alive(health))), self._settings.web_concurrency
         slots, limit = self._settings.sms_worker_concurrency, setup["max_connections"]
         at_once = workers * slots + web * CALLS_OF_A_WEB_PROCESS
@@ -442,7 +476,7 @@ def _grant(function: str) -> str:
     return f"grant execute on function public.{function} to service_role; or {APPLY_MIGRATIONS}"
 
 
-def _seen_of_web(status: int, public_url: str) -> Finding:
+def _check_web(status: int, public_url: str) -> Finding:
     if status == 200:
         return ok("web", f"{public_url} takes what Twilio signs, status callbacks too")
     if status == 403:
@@ -454,7 +488,7 @@ def _seen_of_web(status: int, public_url: str) -> Finding:
         )
     if status == 503:
         return fault(
-            "web", f"{public_url} cannot store texts (HTTP 503)", "see the lines of Supabase"
+            "web", f"{public_url} cannot store messages (HTTP 503)", "see the lines of Supabase"
         )
     return fault(
         "web",
@@ -463,7 +497,18 @@ def _seen_of_web(status: int, public_url: str) -> Finding:
     )
 
 
-def _seen_of_version(version: str, postgres: str) -> Finding:
+def _check_unconfigured(address: str, count: int) -> Finding:
+    detail = f"messages to {address} are not answered ({count} to all such addresses in 24 h)"
+    if re.fullmatch(r"\+[0-9]+", address):
+        return warning("unconfigured", detail, f"sms-gateway number add {address} --owner E-MAIL")
+    if address.startswith("whatsapp:"):
+        fix = "WhatsApp is not answered: remove its webhook in the Twilio console"
+        return warning("unconfigured", detail, fix)
+    fix = f"add '{address}' to the addresses of its number's row in sms_configs"
+    return warning("unconfigured", detail, fix)
+
+
+def _check_version(version: str, postgres: str) -> Finding:
     if version < schema.VERSION:
         return fault(
             "schema", f"it is at {version}, the gateway needs {schema.VERSION}", APPLY_MIGRATIONS
@@ -477,7 +522,7 @@ def _seen_of_version(version: str, postgres: str) -> Finding:
     return ok("schema", f"{version}, Postgres {postgres}")
 
 
-def _seen_of_grants(missing: list[str]) -> list[Finding]:
+def _check_grants(missing: list[str]) -> list[Finding]:
     if not missing:
         return [ok("grants", "the service role may do what it has to")]
     shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
@@ -490,13 +535,13 @@ def _seen_of_grants(missing: list[str]) -> list[Finding]:
     ]
 
 
-def _seen_of_failure(name: str, failure: TwilioFailed, cure: str) -> Finding:
+def _check_refusal(name: str, failure: TwilioFailed, fix: str) -> Finding:
     if failure.status in (401, 403, 404):
-        return fault(name, f"Twilio refuses it: {failure}", cure)
+        return fault(name, f"Twilio refuses it: {failure}", fix)
     return fault(name, str(failure), "see the network, TWILIO_BASE_URL, status.twilio.com")
 
 
-def _seen_of_model(name: str, model: str, models: dict[str, date | None], choose: str) -> Finding:
+def _check_model(name: str, model: str, models: dict[str, date | None], choose: str) -> Finding:
     if model not in models:
         return fault(name, "OpenAI does not have it for this key: the fallback answers", choose)
     ends = models[model]
@@ -511,7 +556,7 @@ def _alive(health: Health) -> list[WorkerHealth]:
     return [worker for worker in health["workers"] if worker["seen_seconds_ago"] < LATE_SECONDS]
 
 
-def _seen_of_workers(workers: list[WorkerHealth]) -> list[Finding]:
+def _check_workers(workers: list[WorkerHealth]) -> list[Finding]:
     if not workers:
         return [
             fault(
@@ -528,9 +573,9 @@ def _seen_of_workers(workers: list[WorkerHealth]) -> list[Finding]:
             detail = f"it runs {worker['version']}, this is {__version__}"
             findings.append(warning(name, detail, "restart it after a deploy"))
         if worker["realtime_ready_at"] is None:
-            detail = "it has not joined Realtime: texts wait up to 10 s"
-            cure = "usual in its first 20 s; else see the realtime line and its log"
-            findings.append(warning(name, detail, cure))
+            detail = "it has not joined Realtime: messages wait up to 10 s"
+            fix = "usual in its first 20 s; else see the realtime line and its log"
+            findings.append(warning(name, detail, fix))
     notices = {item for worker in workers for item in worker["notices"].items()}
     findings += [
         warning("worker", f"{subject}: {reason}", "see the lines of OpenAI")
@@ -539,7 +584,7 @@ def _seen_of_workers(workers: list[WorkerHealth]) -> list[Finding]:
     return findings
 
 
-def _seen_of_backlog(health: Health) -> Finding:
+def _check_backlog(health: Health) -> Finding:
     late = health["oldest_due_seconds"] or 0
     if late > LATE_SECONDS:
         return fault(
@@ -550,19 +595,19 @@ def _seen_of_backlog(health: Health) -> Finding:
     return ok("backlog", f"{health['owed']} conversations in work, none is late")
 
 
-def _seen_of_parking(numbers: list[NumberHealth]) -> list[Finding]:
+def _check_suspended(numbers: list[NumberHealth]) -> list[Finding]:
     suspended = [number for number in numbers if number["suspended_until"]]
     return [
         fault(
             "suspended",
             f"the number {number['number']} rests: {number['suspended_reason']}",
-            f"mend that; it is tried again by itself at {number['suspended_until']}",
+            f"fix that; it is tried again by itself at {number['suspended_until']}",
         )
         for number in suspended
     ] or [ok("suspended", "no number rests")]
 
 
-def _seen_of_backfill(numbers: list[NumberHealth]) -> list[Finding]:
+def _check_backfill(numbers: list[NumberHealth]) -> list[Finding]:
     return [
         warning(
             "backfill",
@@ -575,9 +620,9 @@ def _seen_of_backfill(numbers: list[NumberHealth]) -> list[Finding]:
     ]
 
 
-def _seen_of_texts(health: Mapping[str, object]) -> list[Finding]:
+def _check_messages(health: Mapping[str, object]) -> list[Finding]:
     return [
-        warning("texts", f"{health[count]} {words}", cure)
-        for count, words, cure in TEXTS
+        warning("messages", f"{health[count]} {words}", fix)
+        for count, words, fix in COUNTS
         if health[count]
-    ] or [ok("texts", "none is unsettled, failed, doubled, refused or without a number")]
+    ] or [ok("messages", "none is unsettled, failed, doubled, refused or without a number")]

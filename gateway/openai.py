@@ -252,10 +252,15 @@ class Replies:
     async def models(self) -> dict[str, date | None]:
         """All models of this key with the date they shut down, most with none. Raises FAILURES."""
         page = await self._client.models.list()
-        return {
-            model.id: date.fromisoformat(model.shutdown_date[:10]) if model.shutdown_date else None
-            for model in page.data
-        }
+        return {model.id: _date(getattr(model, "shutdown_date", None)) for model in page.data}
+
+
+def _date(value: object) -> date | None:
+    """An odd date of one model must not hide the others."""
+    try:
+        return date.fromisoformat(str(value)[:10])
+    except ValueError:
+        return None
 
 
 def _parameter_turned_away(error: openai.BadRequestError) -> str:

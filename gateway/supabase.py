@@ -197,6 +197,7 @@ class Setup(TypedDict):
     missing_grants: list[str]
     realtime: bool
     unregistered_24h: int
+    unconfigured_to: list[str]
 
 
 class Database:
@@ -444,14 +445,18 @@ class Database:
 
     # The operator
 
-    async def add_sms_number(self, owner: str, phone_number: str, service_sid: str | None) -> str:
-        """The config's id; `owner` is an e-mail or a user's id."""
+    async def add_sms_number(
+        self, owner: str, phone_number: str, service_sid: str | None, *, dry_run: bool = False
+    ) -> Literal["insert", "update", "none"]:
+        """What it does to the number's row; `owner` is an e-mail or a user's id."""
         params = {
             "p_owner": owner,
             "p_phone_number": phone_number,
             "p_messaging_service_sid": service_sid,
+            "p_dry_run": dry_run,
         }
-        return str((await self._object("add_sms_number", params))["config_id"])
+        answer = await self._object("add_sms_number", params)
+        return cast(Literal["insert", "update", "none"], answer["change"])
 
     async def list_sms_numbers(self) -> list[Number]:
         return [Number(**found) for found in await self._call("list_sms_numbers", {})]

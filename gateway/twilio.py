@@ -9,6 +9,7 @@ import asyncio
 import json
 import random
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 CALL_SECONDS = 8.0  # all of one request to Twilio
 PAGE_SIZE = 1000  # the most Twilio lists in one answer
+SERVICES_SECONDS = 60.0  # for how long what messaging services say is not asked again
 VALIDITY_SECONDS = 600  # a reply that waits longer at Twilio is worse than none
 
 # Connection overrides of the number's URL: without them Twilio retries no 5xx and no timeout.
@@ -112,6 +114,20 @@ class ListedSms:
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """A messaging service that takes its numbers' incoming messages itself.
+
+    With a blank `url` Twilio drops them, and does not even log them.
+    https://www.twilio.com/docs/messaging/api/service-resource
+    """
+
+    sid: str
+    name: str
+    url: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneNumber:
     """A number of the account and where its incoming messages go."""
 
@@ -120,13 +136,34 @@ class PhoneNumber:
     sms_url: str
     sms_method: str
     sms_application_sid: str  # not blank: the application's URL is used instead of sms_url
+    service: Service | None  # used instead of both
+
+    @property
+    def webhook(self) -> tuple[str, str]:
+        """URL and method that Twilio uses; blank for an application, which is not looked up."""
+        if self.service:
+            return self.service.url, self.service.method
+        return "" if self.sms_application_sid else self.sms_url, self.sms_method
 
     @property
     def destination(self) -> str:
         """Its webhook for people to read: a query may hold a token."""
+        if self.service:
+            url = redact_query(self.service.url) or "nobody"
+            return f"{url}, as the messaging service {self.service.name} says"
         if self.sms_application_sid:
             return f"the application {self.sms_application_sid}"
         return redact_query(self.sms_url) or "nothing"
+
+    @property
+    def how_to_defer(self) -> str:
+        """What lets the number's own webhook count again; blank when it does."""
+        if not self.service:
+            return ""
+        return (
+            f"Twilio console, Messaging > Services > {self.service.name} ({self.service.sid}) > "
+            "Integration: choose Defer to sender's webhook"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +184,8 @@ class TwilioSms:
         self._settings = settings
         self._client = client
         self._owner = owner
+        self._services: dict[str, Service] = {}
+        self._services_known_until = 0.0
 
     @classmethod
     @asynccontextmanager
@@ -166,6 +205,7 @@ class TwilioSms:
             owner = Client(*account, http_client=wire)
             if settings.twilio_base_url:
                 client.api.base_url = owner.api.base_url = settings.twilio_base_url
+                client.messaging.base_url = settings.twilio_base_url
             _ = client.messages  # 0.4 s of imports now and not in the first call
             yield cls(settings, client, owner)
 
@@ -245,21 +285,52 @@ class TwilioSms:
     async def find_number(self, phone_number: str) -> PhoneNumber | None:
         found = await self._client.incoming_phone_numbers.list_async(phone_number=phone_number)
         # Twilio's filter matches parts of numbers.
-        return next((_number(n) for n in found if n.phone_number == phone_number), None)
+        number = next((n for n in found if n.phone_number == phone_number), None)
+        return _number(number, await self._receiving_services()) if number else None
+
+    async def list_numbers(self) -> dict[str, PhoneNumber]:
+        """All numbers of the account, a request per 1,000."""
+        services = await self._receiving_services()
+        numbers = await self._client.incoming_phone_numbers.stream_async(page_size=PAGE_SIZE)
+        return {number.phone_number: _number(number, services) async for number in numbers}
 
     async def point_number(self, number: PhoneNumber) -> PhoneNumber:
-        """Send the number's incoming messages to our webhook from now on."""
+        """Send the number's incoming messages to our webhook, which its service may overrule."""
         updated = await self._client.incoming_phone_numbers(number.sid).update_async(
             sms_url=self._settings.webhook_url + WEBHOOK_OVERRIDES,
             sms_method="POST",
             sms_application_sid="",
         )
-        return _number(updated)
+        return _number(updated, await self._receiving_services())
 
     def points_here(self, number: PhoneNumber) -> bool:
         """Whether the number's incoming messages go to our webhook, with whatever overrides."""
-        url = number.sms_url.partition("#")[0]
-        return url == self._settings.webhook_url and not number.sms_application_sid
+        return number.webhook[0].partition("#")[0] == self._settings.webhook_url
+
+    async def list_services(self) -> dict[str, Service]:
+        """By its members' SIDs, each messaging service that does not defer to their webhooks."""
+        found = {}
+        services = self._client.messaging.v1.services
+        async for service in await services.stream_async(page_size=PAGE_SIZE):
+            if service.use_inbound_webhook_on_number:
+                continue
+            members = services(service.sid).phone_numbers
+            async for member in await members.stream_async(page_size=PAGE_SIZE):
+                found[member.sid] = _service(service)
+        return found
+
+    async def _receiving_services(self) -> dict[str, Service]:
+        """list_services() as of a minute ago; none for a key that may not read them."""
+        if time.monotonic() < self._services_known_until:
+            return self._services
+        try:
+            self._services = await self.list_services()
+        except TwilioFailed as failure:
+            if failure.status not in (401, 403):
+                raise
+            self._services = {}
+        self._services_known_until = time.monotonic() + SERVICES_SECONDS
+        return self._services
 
     async def fetch_account(self) -> Account:
         account = await self._owner.api.accounts(self._settings.twilio_account_sid).fetch_async()
@@ -348,13 +419,23 @@ def _sent(message: Any) -> SentSms:
     )
 
 
-def _number(number: Any) -> PhoneNumber:
+def _number(number: Any, services: Mapping[str, Service]) -> PhoneNumber:
     return PhoneNumber(
         sid=number.sid,
         phone_number=number.phone_number,
         sms_url=number.sms_url or "",
         sms_method=number.sms_method or "POST",
         sms_application_sid=number.sms_application_sid or "",
+        service=services.get(number.sid),
+    )
+
+
+def _service(service: Any) -> Service:
+    return Service(
+        sid=service.sid,
+        name=service.friendly_name or service.sid,
+        url=service.inbound_request_url or "",
+        method=service.inbound_method or "POST",
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import schema
+from gateway import __version__, schema
 from gateway.cli import main
 from tests.test_settings import COMPLETE
 
@@ -106,3 +106,17 @@ def test_the_newest_migration_is_the_version_that_database_and_gateway_name() ->
     newest = max(MIGRATIONS.glob("*.sql"))
     assert newest.name.partition("_")[0] == schema.VERSION
     assert f"'schema_version', '{schema.VERSION}'" in newest.read_text()
+
+
+def test_the_version_is_told_without_settings() -> None:
+    outcome = run("--version")
+    assert (outcome.returncode, outcome.stdout) == (0, f"sms-gateway {__version__}\n")
+
+
+@pytest.mark.parametrize("folder", ["file/below", "/proc/none"])
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").touch()
+    outcome = run("local", "--data", folder)
+    assert outcome.returncode == 1
+    (line,) = outcome.stderr.splitlines()
+    assert line.startswith("sms-gateway: ") and folder in line and "cannot be used: " in line

@@ -776,3 +776,28 @@ async def test_a_web_page_cannot_reach_the_control_endpoints(http: httpx2.AsyncC
     assert (await http.post("/_control/receive", data=text)).status_code == 415
     plain = await http.post("/_control/receive", content=json.dumps(text))
     assert plain.status_code == 415
+
+
+@pytest.mark.parametrize("defers", [True, False])
+async def test_a_service_that_does_not_defer_takes_its_numbers_messages(
+    twilio: Twilio, webhook: Webhook, defers: bool
+) -> None:
+    service = twilio.services[SERVICE]
+    twilio.numbers[POOLED].sms_url = f"{webhook.url}/number"
+    service.use_inbound_webhook_on_number = defers
+    service.inbound_request_url = f"{webhook.url}/service"
+    await twilio.receive(CONTACT, POOLED, "Hola")
+    service.use_inbound_webhook_on_number = True
+    (posted,) = [request.url.path for request, _ in webhook.posts]
+    assert posted == ("/number" if defers else "/service")
+
+
+async def test_what_a_service_without_url_takes_is_not_even_logged(
+    twilio: Twilio, webhook: Webhook
+) -> None:
+    service = twilio.services[SERVICE]
+    twilio.numbers[POOLED].sms_url = f"{webhook.url}/number"
+    service.use_inbound_webhook_on_number, service.inbound_request_url = False, ""
+    await twilio.receive(CONTACT, POOLED, "Hola")
+    service.use_inbound_webhook_on_number = True
+    assert (webhook.posts, list(twilio.messages)) == ([], [])

@@ -5091,30 +5091,43 @@ comment on table sms.maintenance is
 insert into sms.maintenance default values;
 
 create function public.add_sms_number(
-  p_owner text, p_phone_number text, p_messaging_service_sid text default null
+  p_owner text, p_phone_number text, p_messaging_service_sid text default null,
+  p_dry_run boolean default false
 )
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_user_id uuid := sms.user_id(p_owner);
   v_config public.sms_configs;
+  v_change text;
 begin
-  insert into public.sms_configs as f (user_id, phone_number, messaging_service_sid)
-  values (v_user_id, p_phone_number, p_messaging_service_sid)
-  on conflict (phone_number) do update
-    set messaging_service_sid = coalesce(p_messaging_service_sid, f.messaging_service_sid)
-    where f.user_id = v_user_id
-  returning f.* into v_config;
-  if not found then
+  select f.* into v_config from public.sms_configs as f where f.phone_number = p_phone_number;
+  v_change := case
+    when v_config.id is null then 'insert'
+    when coalesce(p_messaging_service_sid, v_config.messaging_service_sid)
+      is distinct from v_config.messaging_service_sid then 'update'
+    else 'none'
+  end;
+  if v_config.user_id <> v_user_id then
     raise exception using errcode = 'PT409', message = 'The number belongs to another user',
       hint = 'sms-gateway number list says to whom.';
+  elsif v_change <> 'none' and not p_dry_run then
+    insert into public.sms_configs as f (user_id, phone_number, messaging_service_sid)
+    values (v_user_id, p_phone_number, p_messaging_service_sid)
+    on conflict (phone_number) do update
+      set messaging_service_sid = coalesce(p_messaging_service_sid, f.messaging_service_sid)
+      where f.user_id = v_user_id
+    returning f.* into v_config;
   end if;
-  return jsonb_build_object('config_id', v_config.id, 'user_id', v_user_id);
+  return jsonb_build_object(
+    'config_id', v_config.id, 'user_id', v_user_id, 'change', v_change
+  );
 end;
 $$;
-comment on function public.add_sms_number(text, text, text) is
-  'Gives a Twilio number (E.164) to a user, by e-mail or id; its texts arrive here from now on. '
-  'Again for the same user it changes nothing but a messaging service that is given. Returns '
-  '{config_id, user_id}.';
+comment on function public.add_sms_number(text, text, text, boolean) is
+  'Gives a Twilio number (E.164) to a user, by e-mail or id; its messages arrive here from now on. '
+  'Again for the same user it changes nothing but a messaging service that is given. p_dry_run: '
+  'refuses what it would refuse, and changes nothing. Returns {config_id, user_id, change: insert | '
+  'update | none}.';
 
 -- The user with this id or e-mail. Definer: the service role may not read auth.users.
 create function sms.user_id(p_owner text)
@@ -5507,13 +5520,22 @@ returns jsonb language sql stable set search_path = '' as $$
     'unregistered_24h', (
       select count(distinct e.message_sid) from public.sms_delivery_events as e
       where e.error_code in (30032, 30034) and e.received_at > now() - interval '1 day'
+    ),
+    'unconfigured_to', (
+      select coalesce(jsonb_agg(u.address order by u.address), '[]') from (
+        select distinct left(coalesce(l.payload ->> 'To', l.payload ->> 'to'), 100) as address
+        from public.sms_webhook_logs as l
+        where l.outcome = 'unconfigured' and l.received_at > now() - interval '1 day'
+        limit 5
+      ) as u
     )
   );
 $$;
 comment on function public.get_sms_setup() is
   'For sms-gateway doctor. schema_version is the timestamp of the newest migration file; a later '
   'migration replaces this function. unregistered_24h: texts that carriers refused because the '
-  'number is not registered.';
+  'number is not registered. unconfigured_to: up to five addresses of ours that messages came to in '
+  '24 h and that no number has.';
 
 -- 53_accounts.sql =================================================================================
 
@@ -6066,7 +6088,7 @@ revoke all on function
   public.finish_sms_backfill(uuid, timestamptz, interval),
   public.record_sms_statuses(jsonb),
   public.drop_sms_backlog(),
-  public.add_sms_number(text, text, text),
+  public.add_sms_number(text, text, text, boolean),
   public.list_sms_numbers(),
   public.get_sms_message(bigint),
   public.note_sms_worker(text, text, timestamptz, jsonb),
@@ -6111,7 +6133,7 @@ grant execute on function
   public.finish_sms_backfill(uuid, timestamptz, interval),
   public.record_sms_statuses(jsonb),
   public.drop_sms_backlog(),
-  public.add_sms_number(text, text, text),
+  public.add_sms_number(text, text, text, boolean),
   public.list_sms_numbers(),
   public.get_sms_message(bigint),
   public.note_sms_worker(text, text, timestamptz, jsonb),

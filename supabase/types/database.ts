@@ -346,7 +346,7 @@ isOneToOne: false
         isSetofReturn: true
       } },
 "add_sms_number":
-{ Args: { "p_messaging_service_sid"?: string,"p_owner": string,"p_phone_number": string }; Returns: Json
+{ Args: { "p_dry_run"?: boolean,"p_messaging_service_sid"?: string,"p_owner": string,"p_phone_number": string }; Returns: Json
                            },
 "assign_sms_conversation":
 { Args: { "p_conversation_id": string,"p_member_id": string }; Returns: {

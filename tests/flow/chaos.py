@@ -423,6 +423,7 @@ class Chaos:
         self.routes = {
             **stack.proxy.routes,
             "/2010-04-01": _port(stack.twilio_url),
+            "/v1/Services": _port(stack.twilio_url),
             "/v1": _port(stack.environ["OPENAI_BASE_URL"]),
         }
         self.workers = [Process(self, "worker", number) for number in (1, 2, 3)]

@@ -40,7 +40,9 @@ class CountingDoor(Proxy):
 async def counting(stack: Stack) -> AsyncIterator[CountingDoor]:
     """A way to Supabase and Twilio."""
     twilio_port = int(stack.twilio_url.rpartition(":")[2])
-    door = CountingDoor({**stack.proxy.routes, "/2010-04-01": twilio_port})
+    door = CountingDoor(
+        {**stack.proxy.routes, "/2010-04-01": twilio_port, "/v1/Services": twilio_port}
+    )
     await door.start(0)
     try:
         yield door

@@ -1,4 +1,4 @@
-"""sms-gateway doctor on the running stack: all is well, or the fault and its cure are named."""
+"""sms-gateway doctor on the running stack: all is well, or the fault and its fix are named."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OURS = "sms"
 
 
 def lines(output: str, level: str) -> list[str]:
-    """Name, detail and cure of each finding of a level."""
+    """Name, detail and fix of each finding of a level."""
     found = [line for line in output.splitlines() if line.startswith(level)]
     return [line.removeprefix(level).strip() for line in found]
 
@@ -268,7 +268,7 @@ TROUBLES: dict[str, tuple[Trouble, str]] = {
     ),
     "a web process with another token": (
         set_to(SMS_WEBHOOK_SECRET="another_secret_than_the_web_process_has"),
-        r"number .+ its texts go to .+ — sms-gateway number add",
+        r"number .+ its messages go to .+ — sms-gateway number add",
     ),
     "wrong Twilio token": (
         set_to(TWILIO_AUTH_TOKEN="token_of_another_account"),
@@ -288,11 +288,11 @@ TROUBLES: dict[str, tuple[Trouble, str]] = {
     ),
     "webhook URL of another host": (
         at_twilio(sms_url="https://old.example.com/sms?token=secret"),
-        r"number .+ its texts go to https://old.example.com/sms\?…, not to .+ — sms-gateway number",
+        r"number .+ its messages go to https://old.example.com/sms\?…, not to .+ — sms-gateway",
     ),
     "GET instead of POST": (
         at_twilio(sms_method="GET"),
-        r"number .+ Twilio uses GET for its texts, not POST — sms-gateway number add",
+        r"number .+ Twilio uses GET for its messages, not POST — sms-gateway number add",
     ),
     "wrong OpenAI key": (
         set_to(OPENAI_API_KEY="sk-of-somebody-else"),
@@ -318,13 +318,13 @@ TROUBLES: dict[str, tuple[Trouble, str]] = {
             ),
             set_config("suspended_until = null, suspended_reason = null"),
         ),
-        r"suspended +the number …0006 rests: the OpenAI account has no credit left — mend that",
+        r"suspended +the number …0006 rests: the OpenAI account has no credit left — fix that",
     ),
 }
 
 
 @pytest.mark.parametrize("name", TROUBLES)
-async def test_the_fault_and_its_cure_are_named(examine: Examine, stack: Stack, name: str) -> None:
+async def test_the_fault_and_its_fix_are_named(examine: Examine, stack: Stack, name: str) -> None:
     trouble, line = TROUBLES[name]
     async with trouble(stack) as environ:
         outcome = await examine(**environ)
@@ -376,4 +376,6 @@ async def test_texts_refused_for_a_missing_registration_are_counted(
     async with sql(add, forget)(stack):
         outcome = await examine()
     (line,) = [w for w in lines(outcome.output, "warning") if w.startswith("registration")]
-    assert "refused 2 texts" in line and "https://www.twilio.com/docs/messaging/compliance" in line
+    assert (
+        "refused 2 messages" in line and "https://www.twilio.com/docs/messaging/compliance" in line
+    )

@@ -499,3 +499,41 @@ async def test_the_account_is_read_with_the_auth_token(twilio: Twilio) -> None:
         async with TwilioSms.connect(given) as sms:
             account = await sms.fetch_account()
     assert (account.sid, account.status, account.kind) == (ACCOUNT, "active", "Full")
+
+
+# Messaging services
+
+
+@asynccontextmanager
+async def member_of_a_service(
+    defers: bool, url: str = ""
+) -> AsyncIterator[tuple[Twilio, TwilioSms]]:
+    twilio = create_twilio(ACCOUNT, TOKEN, services={SERVICE: [POOLED]}, latency=0)
+    twilio.numbers[POOLED].sms_url = URL
+    service = twilio.services[SERVICE]
+    service.use_inbound_webhook_on_number, service.inbound_request_url = defers, url
+    async with serve(twilio) as at, TwilioSms.connect(settings(twilio_base_url=at)) as sms:
+        yield twilio, sms
+
+
+@pytest.mark.parametrize(
+    ("defers", "url", "expected"),
+    [(True, "https://other.example.com", True), (False, f"{URL}#rc=5", True), (False, "", False)],
+)
+async def test_a_number_points_where_its_service_says(
+    defers: bool, url: str, expected: bool
+) -> None:
+    async with member_of_a_service(defers, url) as (_, sms):
+        number = await sms.find_number(POOLED)
+        assert number and sms.points_here(number) is expected
+        assert (await sms.list_numbers())[POOLED] == number
+        assert sms.points_here(await sms.point_number(number)) is expected
+
+
+async def test_many_services_are_read_page_by_page() -> None:
+    async with member_of_a_service(False) as (twilio, sms):
+        for n in range(1200):
+            service_sid = f"MG{n:032x}"
+            twilio.add_number(f"+1555300{n:04}", service_sid)
+        services = await sms.list_services()
+    assert set(services) == {twilio.numbers[POOLED].sid}

@@ -147,6 +147,19 @@ class Message:
 
 
 @dataclass
+class Service:
+    """One messaging service. One that does not defer takes its numbers' messages itself; with no
+    URL they are dropped and not even logged."""
+
+    sid: str
+    friendly_name: str
+    created: datetime
+    use_inbound_webhook_on_number: bool = True  # "defer to sender's webhook"
+    inbound_request_url: str = ""
+    inbound_method: str = "POST"
+
+
+@dataclass
 class Number:
     """One phone number of the account."""
 
@@ -255,6 +268,7 @@ class Twilio:
         self.listing_delay = 0.0  # seconds until a text shows in listings
         self.lists_bodies = True  # of texts sent
         self.numbers: dict[str, Number] = {}
+        self.services: dict[str, Service] = {}
         self.faults = Faults(FAULTS_BEFORE | FAULTS_AFTER, seed)
         self.events = Events()
         self._deliveries: set[asyncio.Task[None]] = set()
@@ -298,6 +312,8 @@ class Twilio:
             Route(numbers + "/{sid}.json", private(self.fetch_number)),
             Route(numbers + "/{sid}.json", private(self.update_number), methods=["POST"]),
             Route(account + ".json", private(self.fetch_account)),
+            Route("/v1/Services", private(self.list_services)),
+            Route("/v1/Services/{sid}/PhoneNumbers", private(self.list_members)),
             *self._control_routes(),
         ]
 
@@ -310,6 +326,8 @@ class Twilio:
             number = Number("PN" + secrets.token_hex(16), phone_number, datetime.now(UTC))
             self.numbers[phone_number] = number
         number.service_sid = service_sid or number.service_sid
+        if service_sid and service_sid not in self.services:
+            self.services[service_sid] = Service(service_sid, "Local service", datetime.now(UTC))
         return number
 
     def _private(self, handler: Handler) -> Handler:
@@ -327,7 +345,8 @@ class Twilio:
     def _check_credentials(self, request: Request) -> None:
         user, password = _basic_auth(request.headers.get("authorization", ""))
         secret = {self.account_sid: self.auth_token, **self.api_keys}.get(user)
-        if secret != password or request.path_params["account_sid"] != self.account_sid:
+        account_sid = request.path_params.get("account_sid", self.account_sid)
+        if secret != password or account_sid != self.account_sid:
             raise ApiError(20003, {"WWW-Authenticate": 'Basic realm="Twilio API"'})
 
     async def fetch_account(self, request: Request) -> Response:
@@ -399,6 +418,43 @@ class Twilio:
             "uri": f"/2010-04-01/Accounts/{self.account_sid}/IncomingPhoneNumbers/"
             f"{number.sid}.json",
             "voice_url": "",
+        }
+
+    async def list_services(self, request: Request) -> Response:
+        found = list(self.services.values())
+        return JSONResponse(_page_v1(request, "services", found, self._service_resource))
+
+    async def list_members(self, request: Request) -> Response:
+        if request.path_params["sid"] not in self.services:
+            raise ApiError(20404, path=request.url.path)
+        sid = request.path_params["sid"]
+        found = [number for number in self.numbers.values() if number.service_sid == sid]
+        return JSONResponse(_page_v1(request, "phone_numbers", found, self._member_resource))
+
+    def _service_resource(self, service: Service) -> dict[str, object]:
+        """https://www.twilio.com/docs/messaging/api/service-resource"""
+        return {
+            "account_sid": self.account_sid,
+            "date_created": service.created.isoformat(),
+            "date_updated": service.created.isoformat(),
+            "friendly_name": service.friendly_name,
+            "inbound_method": service.inbound_method,
+            "inbound_request_url": service.inbound_request_url or None,
+            "sid": service.sid,
+            "status_callback": None,
+            "use_inbound_webhook_on_number": service.use_inbound_webhook_on_number,
+        }
+
+    def _member_resource(self, number: Number) -> dict[str, object]:
+        return {
+            "account_sid": self.account_sid,
+            "capabilities": ["SMS", "MMS"],
+            "country_code": "US",
+            "date_created": number.created.isoformat(),
+            "date_updated": number.created.isoformat(),
+            "phone_number": number.phone_number,
+            "service_sid": number.service_sid,
+            "sid": number.sid,
         }
 
     # Outgoing texts
@@ -654,6 +710,8 @@ class Twilio:
             media=tuple(media),
             opt_out_type=opt_out_type,
         )
+        if number.service_sid and self._inbound_url(number) is None:
+            return Receipt(message.sid)
         self._log(message, "received")
         self._heed_opt_word(message, number)
         return await self.repost(message.sid) if post else Receipt(message.sid)
@@ -661,7 +719,7 @@ class Twilio:
     async def repost(self, sid: str) -> Receipt:
         """Post an incoming text, again if it was posted before."""
         message = self.messages[sid]
-        if not (url := self.numbers[message.to].sms_url):
+        if not (url := self._inbound_url(self.numbers[message.to])):
             return Receipt(sid)
         receipt = await self.webhooks.post(url, self.inbound_form(message))
         if receipt.error is None:
@@ -701,6 +759,13 @@ class Twilio:
             service_sid=message.service_sid,
         )
         self._log(reply, "replied")
+
+    def _inbound_url(self, number: Number) -> str | None:
+        """Where its messages are posted; None: they are dropped."""
+        service = self.services.get(number.service_sid or "")
+        if service is None or service.use_inbound_webhook_on_number:
+            return number.sms_url
+        return service.inbound_request_url or None
 
     def inbound_form(self, message: Message) -> Form:
         """https://www.twilio.com/docs/messaging/guides/webhook-request"""
@@ -899,3 +964,18 @@ def _page(
         "uri": uri(**{k: query[k] for k in ("Page", "PageToken") if k in query}),
         key: [render(item) for item in shown],
     }
+
+
+def _page_v1(
+    request: Request, key: str, items: Sequence[Any], render: Callable[[Any], dict[str, object]]
+) -> dict[str, object]:
+    """The same as the newer APIs say it: whole URLs, below "meta"."""
+    page = _page(request, key, items, render)
+    base = f"{request.url.scheme}://{request.url.netloc}"
+    links = {
+        name.replace("uri", "url"): value and f"{base}{value}"
+        for name, value in page.items()
+        if name.endswith("uri")
+    }
+    meta = {**links, "page": page["page"], "page_size": page["page_size"], "key": key}
+    return {"meta": meta, key: page[key]}
