@@ -5522,7 +5522,8 @@ returns jsonb language sql stable set search_path = '' as $$
       where e.error_code in (30032, 30034) and e.received_at > now() - interval '1 day'
     ),
     'unconfigured_to', (
-      select coalesce(jsonb_agg(u.address order by u.address), '[]') from (
+      select coalesce(jsonb_agg(u.address order by u.address) filter (where u.address <> ''), '[]')
+      from (
         select distinct left(coalesce(l.payload ->> 'To', l.payload ->> 'to'), 100) as address
         from public.sms_webhook_logs as l
         where l.outcome = 'unconfigured' and l.received_at > now() - interval '1 day'
