@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import _parser
-from gateway.local.binaries import install
+from gateway.local.binaries import install, shared_folder
 from gateway.local.processes import run
-from tests.conftest import BINARIES
 from tests.test_settings import COMPLETE
 
 REPOSITORY = Path(__file__).parents[1]
@@ -108,7 +107,7 @@ def test_a_command_of_ours_takes_what_the_readme_gives_it(command: str) -> None:
 
 async def test_the_typescript_snippets_are_typed(tmp_path: Path) -> None:
     """Against supabase-js and the types of our migrations, in the scope they are written for."""
-    binaries = await install(BINARIES, print)
+    binaries = await install(shared_folder(), print)
     modules = binaries.folder / "node_modules"
     (tmp_path / "node_modules").symlink_to(modules)
     shutil.copy(REPOSITORY / "supabase/types/database.ts", tmp_path)
