@@ -32,6 +32,9 @@ create table sms.policy (
   logs_kept interval not null default '30 days',
   human_messages_per_day integer not null default 1000,
   keyword_replies_ceiling integer not null default 1000,
+  contacts_ceiling integer not null default 200000,
+  history_across_for interval not null default '21 days',
+  reopened_within interval not null default '7 days',
   max_tokens_ceiling integer not null default 4096,
   history_limit_ceiling integer not null default 100,
   history_characters integer not null default 12000,
@@ -86,6 +89,11 @@ comment on column sms.policy.conversations_kept is
 comment on column sms.policy.human_messages_per_day is
   'Messages that humans of one account may write in a UTC day.';
 comment on column sms.policy.keyword_replies_ceiling is 'Keyword replies a number may have.';
+comment on column sms.policy.contacts_ceiling is 'Contacts an account may import.';
+comment on column sms.policy.history_across_for is
+  'A prompt may hold messages of the contact''s earlier conversation that was closed this long ago.';
+comment on column sms.policy.reopened_within is
+  'A conversation counts as reopened when the contact writes again this soon after its end.';
 comment on column sms.policy.max_tokens_ceiling is
   'The most tokens an owner may let a reply have (sms_configs.max_tokens).';
 comment on column sms.policy.history_limit_ceiling is

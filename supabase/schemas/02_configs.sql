@@ -18,6 +18,9 @@ create table public.sms_configs (
   reply_delay interval not null default '1 second',
   takeover_pause interval not null default '12 hours',
   answer_within interval not null default '6 hours',
+  close_after interval default '3 days',
+  history_across boolean not null default true,
+  context_attributes text[] not null default '{}',
   replies_per_hour integer not null default 10,
   replies_per_day integer not null default 30,
   number_replies_per_day integer not null default 1000,
@@ -58,6 +61,10 @@ create table public.sms_configs (
     check (takeover_pause between interval '0' and interval '30 days'),
   constraint sms_configs_answer_within_check
     check (answer_within between interval '1 minute' and interval '7 days'),
+  constraint sms_configs_close_after_check
+    check (close_after between interval '1 second' and interval '1 year'),
+  constraint sms_configs_context_attributes_check
+    check (cardinality(context_attributes) <= 50 and length(context_attributes::text) <= 2000),
   constraint sms_configs_rate_limits_check
     check (least(replies_per_hour, replies_per_day, number_replies_per_day) >= 0),
   constraint sms_configs_fallback_reply_check check (length(fallback_reply) between 1 and 640),
@@ -93,6 +100,10 @@ comment on constraint sms_configs_takeover_pause_check on public.sms_configs is
   'takeover_pause is 0 to 30 days.';
 comment on constraint sms_configs_answer_within_check on public.sms_configs is
   'answer_within is 1 minute to 7 days.';
+comment on constraint sms_configs_close_after_check on public.sms_configs is
+  'close_after is 1 second to 1 year, or null to close nothing by itself.';
+comment on constraint sms_configs_context_attributes_check on public.sms_configs is
+  'context_attributes holds at most 50 names and 2,000 characters.';
 comment on constraint sms_configs_rate_limits_check on public.sms_configs is
   'replies_per_hour, replies_per_day and number_replies_per_day are 0 or more.';
 comment on constraint sms_configs_fallback_reply_check on public.sms_configs is
@@ -131,6 +142,13 @@ comment on column public.sms_configs.takeover_pause is
   'How long the AI is silent after a human wrote.';
 comment on column public.sms_configs.answer_within is
   'Texts older than this are stored but no longer answered.';
+comment on column public.sms_configs.close_after is
+  'A conversation ends by itself when nobody wrote for this long; null: never.';
+comment on column public.sms_configs.history_across is
+  'The model may also be shown the last messages of the contact''s earlier conversation with this '
+  'number, within history_limit.';
+comment on column public.sms_configs.context_attributes is
+  'Attributes of the contact that the model is shown, as data; the name always is.';
 comment on column public.sms_configs.replies_per_hour is 'AI replies per contact and hour.';
 comment on column public.sms_configs.replies_per_day is 'AI replies per contact and 24 hours.';
 comment on column public.sms_configs.number_replies_per_day is

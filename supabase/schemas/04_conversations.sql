@@ -13,12 +13,16 @@ create table public.sms_conversations (
   paused_until timestamptz,
   wants_human boolean not null default false,
   assigned_to uuid,
+  is_blocked boolean not null default false,
   last_incoming_id bigint,
   last_pending_id bigint,
   last_message_at timestamptz not null default now(),
   read_up_to_id bigint not null default 0,
   created_at timestamptz not null default now(),
   closed_at timestamptz,
+  closed_by text,
+  outcome text,
+  is_reopened boolean not null default false,
   reply_due_at timestamptz,
   waiting_since timestamptz,
   reply_attempts smallint not null default 0,
@@ -45,6 +49,17 @@ create table public.sms_conversations (
   constraint sms_conversations_pending_reply_check check ((waiting_since is null) = (reply_due_at is null)),
   constraint sms_conversations_lease_check check (
     (lease_id is null) = (leased_until is null) and (lease_id is null) = (leased_for is null)
+  ),
+  constraint sms_conversations_closed_by_check check (
+    (closed_by is null) = (closed_at is null) and closed_by in (
+      'human', -- a later message is of a new conversation; an earlier one joins it, unanswered
+      'idle'   -- nobody wrote for close_after: takes no message, a new conversation opens
+    )
+  ),
+  constraint sms_conversations_outcome_check check (
+    (outcome is null) = (closed_at is null) and outcome in (
+      'answered_by_ai', 'answered_by_human', 'unanswered', 'opted_out', 'blocked'
+    )
   ),
   constraint sms_conversations_leased_for_check check (leased_for in (
     'reply',     -- an answer is being generated
@@ -76,6 +91,14 @@ comment on column public.sms_conversations.wants_human is
   'The contact asked for a human; taken back when one writes.';
 comment on column public.sms_conversations.assigned_to is
   'The owner or member who has it; null: nobody.';
+comment on column public.sms_conversations.is_blocked is
+  'The contact is blocked (sms_contacts.blocked_at): nothing is answered.';
+comment on column public.sms_conversations.closed_by is
+  'human, or idle: nobody wrote for the number''s close_after.';
+comment on column public.sms_conversations.outcome is
+  'What it came to, when it was closed: by whom the contact was answered, or why not.';
+comment on column public.sms_conversations.is_reopened is
+  'The contact wrote again within seven days of the end of the conversation before.';
 comment on column public.sms_conversations.last_incoming_id is 'The contact''s newest text.';
 comment on column public.sms_conversations.last_pending_id is
   'The newest text a reply was ever due for; a reaction or an opt word is none.';

@@ -98,6 +98,7 @@ create table public.sms_messages (
     'reaction',    -- a phone's reaction to a message
     'auto_reply',  -- another machine
     'group',       -- a group message, unless the number has answer_groups
+    'blocked',     -- the contact is blocked
     'opted_out',   -- the contact may not be texted
     'paused',      -- the AI is silent in this conversation or for this number
     'rate_limit',  -- the replies of the hour or day are used up
@@ -296,7 +297,7 @@ begin
   update public.sms_messages as m
   set no_reply_reason = case
     when p_reason in (
-      'human_wrote', 'closed', 'opted_out', 'paused', 'rate_limit', 'loop', 'auto_reply'
+      'human_wrote', 'closed', 'opted_out', 'blocked', 'paused', 'rate_limit', 'loop', 'auto_reply'
     ) then p_reason
     else 'failed' end
   where m.conversation_id = p_conversation_id and m.direction = 'incoming'

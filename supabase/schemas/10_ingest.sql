@@ -110,8 +110,8 @@ begin
 end;
 $$;
 
--- The contact's active conversation, locked; opened if there is none. A text from before the last
--- one was closed joins that one.
+-- The contact's active conversation, locked; opened if there is none. A message from before a human
+-- closed the last one joins that one; one that was closed as idle takes no message.
 create function sms.open_conversation(
   p_config public.sms_configs, p_contact_number text, p_occurred_at timestamptz
 )
@@ -127,15 +127,38 @@ begin
     limit 1
     for no key update;
     exit when found and (
-      v_conversation.status = 'active' or v_conversation.closed_at >= p_occurred_at
+      v_conversation.status = 'active'
+      or v_conversation.closed_by = 'human' and v_conversation.closed_at >= p_occurred_at
     );
-    insert into public.sms_conversations as c (user_id, config_id, contact_number)
-    values (p_config.user_id, p_config.id, p_contact_number)
+    insert into public.sms_conversations as c
+      (user_id, config_id, contact_number, is_blocked, is_reopened)
+    values (
+      p_config.user_id, p_config.id, p_contact_number,
+      sms.meet_contact(p_config.user_id, p_contact_number),
+      coalesce(
+        v_conversation.closed_at > clock_timestamp() - (sms.policy()).reopened_within, false
+      )
+    )
     on conflict (config_id, contact_number, closed_at) do nothing
     returning c.* into v_conversation;
     exit when found;
   end loop;
   return v_conversation;
+end;
+$$;
+
+-- Makes the contact's row if there is none, and locks it: who blocks the contact waits, and then sees
+-- the new conversation. True: the contact is blocked.
+create function sms.meet_contact(p_user_id uuid, p_contact_number text)
+returns boolean language plpgsql set search_path = '' as $$
+declare
+  v_is_blocked boolean;
+begin
+  insert into public.sms_contacts as c (user_id, contact_number)
+  values (p_user_id, p_contact_number)
+  on conflict (user_id, contact_number) do update set contact_number = excluded.contact_number
+  returning c.blocked_at is not null into v_is_blocked;
+  return v_is_blocked;
 end;
 $$;
 
@@ -230,6 +253,7 @@ begin
     when p_occurred_at < p_now - p_config.answer_within
       or p_occurred_at < p_config.created_at then 'old'
     when p_conversation.status = 'closed' then 'closed'
+    when p_conversation.is_blocked then 'blocked'
     when p_conversation.last_message_at > p_occurred_at
       and sms.human_wrote(p_conversation.id, p_occurred_at) then 'human_wrote'
     when sms.is_reaction(p_payload ->> 'body') then 'reaction'

@@ -94,7 +94,7 @@ begin
       p_conversation, p_config.phone_number, v_meaning, p_occurred_at
     )
     and not (p_intent ->> 'by_twilio')::boolean
-    and p_conversation.status = 'active'
+    and p_conversation.status = 'active' and not p_conversation.is_blocked
     and p_conversation.contact_number ~ '^\+'
     and p_occurred_at > p_now - p_config.answer_within then
     perform sms.queue_notice(p_conversation, v_meaning,

@@ -79,6 +79,7 @@ begin
     when p_conversation.status = 'closed' then 'closed'
     when p_config.suspended_until > p_now then 'suspended'
     when p_author <> 'ai' then null
+    when p_conversation.is_blocked then 'blocked'
     when not (p_config.auto_reply and p_conversation.auto_reply)
       or p_conversation.paused_until > p_now then 'paused'
     when sms.is_looping(p_conversation.id, p_now) then 'loop'

@@ -151,6 +151,8 @@ begin
   end if;
   perform sms.record_no_reply(new.id, 'closed');
   new.closed_at := clock_timestamp();
+  new.closed_by := coalesce(new.closed_by, 'human');
+  new.outcome := sms.outcome_of(old);
   new.reply_due_at := null;
   new.waiting_since := null;
   new.wants_human := false;
@@ -167,6 +169,90 @@ create trigger sms_conversations_before_close
   before update of status on public.sms_conversations
   for each row when (old.status is distinct from new.status)
   execute function sms.before_close();
+
+-- What a conversation came to, from facts: who answered the contact last, unless the last message
+-- that wanted a reply got none.
+create function sms.outcome_of(p_conversation public.sms_conversations)
+returns text language plpgsql stable set search_path = '' as $$
+declare
+  v_by_human boolean;
+  v_by_ai boolean;
+begin
+  if sms.is_opted_out(p_conversation.user_id, p_conversation.contact_number, (
+    select f.phone_number from public.sms_configs as f where f.id = p_conversation.config_id
+  )) then
+    return 'opted_out';
+  elsif p_conversation.is_blocked then
+    return 'blocked';
+  end if;
+  select bool_or(m.author = 'human'), bool_or(m.author = 'ai' or m.canned_reply = 'keyword')
+  into v_by_human, v_by_ai
+  from public.sms_messages as m
+  where m.conversation_id = p_conversation.id and m.direction = 'outgoing'
+    and m.status not in ('blocked', 'canceled', 'failed', 'undelivered');
+  return case
+    when p_conversation.wants_human or p_conversation.waiting_since is not null or exists (
+      select from (
+        select i.id, i.no_reply_reason from public.sms_messages as i
+        where i.conversation_id = p_conversation.id and i.direction = 'incoming'
+        order by i.id desc
+        limit 1
+      ) as newest
+      where newest.no_reply_reason in ('paused', 'rate_limit', 'loop', 'failed', 'old')
+        and not exists (
+          select from public.sms_messages as o
+          where o.conversation_id = p_conversation.id and o.id > newest.id
+            and o.author in ('ai', 'human')
+            and o.status not in ('blocked', 'canceled', 'failed', 'undelivered')
+        )
+    ) then 'unanswered'
+    when v_by_human then 'answered_by_human'
+    when v_by_ai then 'answered_by_ai'
+    else 'unanswered'
+  end;
+end;
+$$;
+
+-- Closes what nobody wrote in for close_after: nothing is open, pending or wanted in it. Returns
+-- how many, 500 at most. Only the last two days before the limit are looked through, for the older
+-- ones were, and once a day all: one that could not be closed then may be closed now.
+create function sms.close_idle_conversations()
+returns integer language plpgsql set search_path = '' as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_closed integer;
+  v_is_full boolean := exists (
+    select from sms.maintenance as u where u.idle_checked_at < v_now - interval '1 day'
+  );
+begin
+  with idle as materialized (
+    select o.id
+    from public.sms_configs as f
+    cross join lateral (
+      select c.id from public.sms_conversations as c
+      where c.user_id = f.user_id and c.config_id = f.id and c.status = 'active'
+        and c.last_message_at < v_now - f.close_after
+        and (v_is_full or c.last_message_at > v_now - f.close_after - interval '2 days')
+        and c.reply_due_at is null and c.send_due_at is null and not c.wants_human
+        and (c.lease_id is null or c.leased_until < v_now)
+      order by c.last_message_at
+      limit 500
+      for no key update skip locked
+    ) as o
+    where f.close_after is not null
+    limit 500
+  )
+  update public.sms_conversations as c set status = 'closed', closed_by = 'idle'
+  from idle
+  where c.id = idle.id and c.status = 'active' and c.reply_due_at is null
+    and c.send_due_at is null and not c.wants_human;
+  get diagnostics v_closed = row_count;
+  if v_is_full and v_closed < 500 then
+    update sms.maintenance as u set idle_checked_at = v_now where true;
+  end if;
+  return v_closed;
+end;
+$$;
 
 -- Closing cancels what is queued.
 create function sms.after_close()
@@ -187,14 +273,16 @@ create trigger sms_conversations_after_close
   for each row when (old.status is distinct from new.status)
   execute function sms.after_close();
 
--- The contact opted out: no reply is pending any more in a locked conversation, and whoever is
+-- The contact opted out, or is blocked: no reply is pending any more in a locked conversation, and whoever is
 -- generating one has lost its lease; a message being handed to Twilio is finished.
-create function sms.cancel_pending_reply(p_conversation_id uuid)
+create function sms.cancel_pending_reply(
+  p_conversation_id uuid, p_reason text default 'opted_out'
+)
 returns void language plpgsql set search_path = '' as $$
 declare
   v_keeps_lease boolean := sms.has_sending(p_conversation_id);
 begin
-  perform sms.record_no_reply(p_conversation_id, 'opted_out');
+  perform sms.record_no_reply(p_conversation_id, p_reason);
   update public.sms_conversations as c
   set reply_due_at = null,
     waiting_since = null,

@@ -16,6 +16,9 @@ select
   c.user_id,
   c.config_id,
   c.contact_number,
+  who.name as contact_name,
+  who.tags as contact_tags,
+  c.is_blocked,
   c.status,
   c.auto_reply,
   c.paused_until,
@@ -25,12 +28,15 @@ select
   c.last_message_at,
   c.created_at,
   c.closed_at,
+  c.closed_by,
+  c.outcome,
   newest.id as message_id,
   newest.direction as message_direction,
   newest.author as message_author,
   newest.status as message_status,
   newest.message_content,
   newest.created_at as message_created_at,
+  newest.no_reply_reason,
   case when c.last_incoming_id > c.read_up_to_id then (
     select count(*)::integer
     from (
@@ -41,8 +47,11 @@ select
   ) else 0 end as unread_count,
   c.reply_error
 from public.sms_conversations as c
+left join public.sms_contacts as who
+  on who.user_id = c.user_id and who.contact_number = c.contact_number
 left join lateral (
-  select m.id, m.direction, m.author, m.status, m.message_content, m.created_at
+  select m.id, m.direction, m.author, m.status, m.message_content, m.created_at,
+    m.no_reply_reason
   from public.sms_messages as m
   where m.conversation_id = c.id
   order by m.id desc

@@ -78,6 +78,9 @@ begin
   if cardinality(v_words) > 0 then
     v_ids := sms.search_messages(v_user_id, v_words, v_limit, v_before_id);
   end if;
+  if cardinality(v_words) > 0 then
+    v_ids := v_ids || sms.search_named(v_user_id, v_words, v_limit, v_before_id);
+  end if;
   if v_digits ~ '^[0-9]{3,15}$' then
     v_ids := v_ids || sms.search_contacts(v_user_id, v_digits, v_limit, v_before_id);
   end if;
@@ -88,7 +91,7 @@ begin
 end;
 $$;
 comment on function public.search_sms(text, integer, bigint, uuid) is
-  'The texts of an account (p_user_id, by default the caller''s own) that have all the words of p_query, or words that begin with them, whatever '
+  'The texts of an account (p_user_id, by default the caller''s own) that have all the words of p_query, or words that begin with them (so may the name, notes and tags of the contact: then it is the newest message of the conversation), whatever '
   'their case and accents; for three digits or more also the newest message of each conversation '
   'whose contact''s number has them in a row. Newest first; the next page is asked for with the '
   'last id as p_before_id. p_limit 1 to 100. Nothing to search for finds nothing. PT404: not an '
@@ -226,6 +229,35 @@ begin
     ) as n
     where d.endings @@ format('''%s.%s'':*', right(p_user_id::text, 8), p_digits)::tsquery
       and d.user_id = p_user_id and n.id < p_before_id
+    order by n.id desc
+    limit p_limit
+  );
+end;
+$$;
+
+-- The newest message of each conversation with a contact whose name, notes and tags have all these
+-- words.
+create function sms.search_named(
+  p_user_id uuid, p_words text[], p_limit integer, p_before_id bigint
+)
+returns bigint[] language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select n.id
+    from public.sms_contacts as w
+    join public.sms_conversations as c
+      on c.user_id = w.user_id and c.contact_number = w.contact_number
+      and c.config_id in (select f.id from public.sms_configs as f where f.user_id = p_user_id)
+    cross join lateral (
+      select m.id from public.sms_messages as m
+      where m.conversation_id = c.id
+      order by m.id desc
+      limit 1
+    ) as n
+    where w.user_id = p_user_id and n.id < p_before_id and w.words @@ (
+      select string_agg(format('''%s0.%s'':*', right(p_user_id::text, 8), k.word), ' & ')
+      from unnest(p_words) as k (word)
+    )::tsquery
     order by n.id desc
     limit p_limit
   );

@@ -3,6 +3,7 @@
 create table sms.maintenance (
   only_row boolean not null default true,
   tidied_at timestamptz not null default '-infinity',
+  idle_checked_at timestamptz not null default '-infinity',
   repaired bigint not null default 0,
   constraint maintenance_pkey primary key (only_row),
   constraint maintenance_only_row_check check (only_row)
@@ -253,6 +254,7 @@ begin
     'logs_expired', sms.expire_logs(),
     'repaired', sms.repair(),
     'counters_folded', sms.fold_counters(),
+    'conversations_closed', sms.close_idle_conversations(),
     'conversations_erased', case when v_kept is not null
       then public.cleanup_old_sms_conversations((extract(epoch from v_kept) / 86400)::integer) else 0 end
   );
@@ -374,6 +376,8 @@ begin
   where m.conversation_id = any(v_conversation_ids);
   get diagnostics v_forgotten = row_count;
   perform sms.forget_payloads(p_user_id, p_contact_number, v_conversation_ids);
+  delete from public.sms_contacts as k
+  where k.user_id = p_user_id and k.contact_number = p_contact_number;
   update public.sms_conversations as c
   set contact_number = 'forgotten:' || c.id::text, reply_error = null,
     send_due_at = sms.send_due(c.id)

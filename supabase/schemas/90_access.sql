@@ -29,6 +29,7 @@ alter table sms.human_messages enable row level security;
 alter table public.sms_members enable row level security;
 alter table public.sms_invitations enable row level security;
 alter table public.sms_config_versions enable row level security;
+alter table public.sms_contacts enable row level security;
 
 revoke all on table
   sms.policy,
@@ -53,7 +54,8 @@ revoke all on table
   public.sms_export,
   public.sms_members,
   public.sms_invitations,
-  public.sms_config_versions
+  public.sms_config_versions,
+  public.sms_contacts
   from public, anon, authenticated, service_role;
 revoke all on sequence
   public.sms_messages_id_seq,
@@ -65,8 +67,9 @@ grant select on table sms.policy to service_role;
 grant select on table public.sms_configs to authenticated;
 grant update (
   system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
-  auto_reply, answer_groups, reply_delay, takeover_pause, answer_within, replies_per_hour, replies_per_day,
-  number_replies_per_day, first_reply_notice, fallback_reply, opt_out_reply, handoff_reply,
+  auto_reply, answer_groups, reply_delay, takeover_pause, answer_within, close_after,
+  history_across, context_attributes, replies_per_hour, replies_per_day, number_replies_per_day,
+  first_reply_notice, fallback_reply, opt_out_reply, handoff_reply,
   bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone
 ) on table public.sms_configs to authenticated;
 grant select, insert, update, delete on table public.sms_configs to service_role;
@@ -96,11 +99,14 @@ grant select, insert, update, delete on table public.sms_daily_stats, public.sms
   to service_role;
 grant select on table public.sms_inbox, public.sms_export to authenticated, service_role;
 grant select, delete on table sms.human_messages to service_role;
-grant select on table public.sms_members, public.sms_config_versions to authenticated;
+grant select on table public.sms_members, public.sms_config_versions, public.sms_contacts
+  to authenticated;
+grant update (name, notes, attributes, tags, language, blocked_at) on table public.sms_contacts
+  to authenticated;
 grant update (role) on table public.sms_members to authenticated;
 grant select, delete on table public.sms_invitations to authenticated;
 grant select, insert, update, delete on table public.sms_members, public.sms_invitations,
-  public.sms_config_versions to service_role;
+  public.sms_config_versions, public.sms_contacts to service_role;
 grant select, update on table sms.maintenance to service_role;
 
 -- Rows.
@@ -158,6 +164,12 @@ create policy "Members join the topics of their accounts" on realtime.messages
   );
 create policy "Members read their accounts' versions" on public.sms_config_versions
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members read their accounts' contacts" on public.sms_contacts
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members change their accounts' contacts" on public.sms_contacts
+  for update to authenticated
+  using (user_id = any (array(select sms.account_ids('agent'))))
+  with check (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Members see who works with them" on public.sms_members
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Admins change their members' roles" on public.sms_members
@@ -180,6 +192,8 @@ grant execute on all functions in schema sms to service_role;
 revoke execute on function
   sms.refuse_invalid(),
   sms.check_ceilings(),
+  sms.index_contact(),
+  sms.after_block(),
   sms.count_config_version(),
   sms.keep_config_version(),
   sms.check_time_zone(),
@@ -213,11 +227,13 @@ revoke execute on function
   sms.announce_message(),
   sms.announce_conversation()
   from service_role;
--- A generated column, an index expression and a view are computed as whoever inserts or reads.
+-- A check, a generated column, an index expression and a view are computed as whoever inserts or reads.
 grant execute on function
   sms.normalize(text),
   sms.search_words(uuid, bigint, text),
-  sms.disarm(text)
+  sms.disarm(text),
+  sms.are_attributes(jsonb),
+  sms.are_tags(text[])
   to authenticated;
 -- Policies ask it for the caller.
 grant execute on function sms.account_ids(text) to authenticated;
@@ -226,6 +242,7 @@ grant execute on function sms.account_ids(text) to authenticated;
 
 revoke all on function
   public.restore_sms_config_version(uuid, integer),
+  public.upsert_sms_contacts(jsonb, uuid),
   public.get_sms_accounts(),
   public.get_sms_team(uuid),
   public.invite_sms_member(text, text, uuid),
@@ -273,6 +290,7 @@ revoke all on function
 -- The gateway.
 grant execute on function
   public.restore_sms_config_version(uuid, integer),
+  public.upsert_sms_contacts(jsonb, uuid),
   public.get_sms_team(uuid),
   public.invite_sms_member(text, text, uuid),
   public.remove_sms_member(uuid, uuid),
@@ -318,6 +336,7 @@ grant execute on function
 -- Signed-in users: under row level security, or asking for the caller's role themselves.
 grant execute on function
   public.restore_sms_config_version(uuid, integer),
+  public.upsert_sms_contacts(jsonb, uuid),
   public.get_sms_accounts(),
   public.get_sms_team(uuid),
   public.invite_sms_member(text, text, uuid),
