@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Channel = Literal["sms", "mms", "rcs", "whatsapp"]
@@ -101,6 +101,7 @@ class Prompt:
     max_segments: int
     fold_accents: bool
     history: tuple[Turn, ...]  # oldest first; the last one is the text to answer
+    contact: Mapping[str, str | int | float] = field(default_factory=dict)  # as the business noted
 
 
 @dataclass(frozen=True, slots=True)

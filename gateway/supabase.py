@@ -631,6 +631,7 @@ def _reply_job(found: dict[str, Any]) -> ReplyJob:
         max_segments=found["max_segments"],
         fold_accents=found["fold_accents"],
         history=tuple(Turn(turn["role"], turn["content"]) for turn in found["history"]),
+        contact=found.get("contact") or {},
     )
     return ReplyJob(
         conversation_id=found["conversation_id"],

@@ -211,10 +211,12 @@ CLIENT_CALLS = [
     "select * from get_sms_stats()",
     "select * from get_user_sms_stats()",
     "select * from get_sms_engagement_metrics(30)",
-    "select * from sms_conversations order by last_message_at desc, id desc limit 50",
+    # A page names its account: only then is it read in the order of the index.
+    f"select * from sms_conversations where user_id = '{data.OWNER}'"  # noqa: S608
+    " order by last_message_at desc, id desc limit 50",
     "select * from search_sms('girasol')",
     "select * from search_sms('555')",
-    "select get_sms_conversation_history(id) from sms_conversations"
+    f"select get_sms_conversation_history(id) from sms_conversations where user_id = '{data.OWNER}'"  # noqa: S608
     " order by last_message_at desc limit 1",
 ]
 

@@ -33,6 +33,7 @@ sms_export            1 0 - 1  55000 all       55000 all                  55000 
 sms_inbox             1 0 - 1  55000 all       55000 all                  55000 all
 sms_keyword_replies   1 0 - 1  1 PT404 - 1   1 0 - 1                   0 0 - 0
 sms_config_versions   1 0 - 1  - - - 1        - - - 1                   - - - 0
+sms_contacts          1 0 - 1  - - - 1        1 0 - 1                   - - - 0
 sms_invitations       1 0 - 1  - - - 1        - - - 1                   0 0 - 0
 sms_members           1 0 - 1  - - - 1        1 0 - 1                   - - - 0
 sms_messages          1 0 - 1  1 PT404 - 1    - - - 1                   - - - 0
@@ -53,6 +54,7 @@ claim_sms_work                 -   -   -   yes
 cleanup_old_sms_conversations  -   -   -   yes
 close_sms_conversation         yes yes -   yes
 drop_sms_backlog               -   -   -   yes
+erase_sms_contact              yes yes -   yes
 fail_sms_reply                     -   -   -   yes
 fail_sms_send                      -   -   -   yes
 finish_sms_send                    -   -   -   yes
@@ -88,6 +90,7 @@ send_sms                       yes yes -   yes
 set_sms_opt_out                -   -   -   yes
 reconcile_sms                     -   -   -   yes
 maintain_sms                       -   -   -   yes
+upsert_sms_contacts            yes yes -   yes
 """
 
 NOBODYS = "eeeeeeee-0000-4000-8000-00000000000e"
@@ -192,6 +195,7 @@ async def furnish(
                 "sms_keyword_replies (user_id, config_id, keyword, answer)",
                 (ada, config, "horario", "9 a 18"),
             ),
+            ("sms_contacts (user_id, contact_number, name)", (ada, contact, "Matrix")),
             ("sms_members (user_id, member_id, email)", (ada, members[0], "eve@example.com")),
             (
                 "sms_invitations (user_id, email, invited_by)",
@@ -250,6 +254,11 @@ async def furnish(
             {"config_id": config, "user_id": ada, "version": 9, "settings": {}},
             {"version": 1},
         ),
+        "sms_contacts": (
+            {"name": "Matrix"},
+            {"user_id": ada, "contact_number": other},
+            {"notes": "x"},
+        ),
         "sms_invitations": (
             {"email": "matrix@example.com"},
             {"user_id": ada, "email": "matrix.2@example.com", "invited_by": ada},
@@ -296,6 +305,8 @@ async def furnish(
 ARGUMENTS: dict[str, dict[str, object]] = {
     "accept_sms_invitation": {"p_invitation_id": NOBODYS},
     "assign_sms_conversation": {"p_conversation_id": NOBODYS, "p_member_id": NOBODYS},
+    "erase_sms_contact": {"p_contact_number": "+1", "p_user_id": NOBODYS},
+    "upsert_sms_contacts": {"p_contacts": [], "p_user_id": NOBODYS},
     "get_sms_team": {"p_user_id": NOBODYS},
     "invite_sms_member": {"p_email": "x", "p_role": "agent", "p_user_id": NOBODYS},
     "leave_sms_account": {"p_user_id": NOBODYS},

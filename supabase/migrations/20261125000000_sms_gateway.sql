@@ -38,13 +38,18 @@ create table sms.policy (
   logs_kept interval not null default '30 days',
   human_messages_per_day integer not null default 1000,
   keyword_replies_ceiling integer not null default 1000,
+  contacts_ceiling integer not null default 200000,
+  history_across_for interval not null default '21 days',
+  reopened_within interval not null default '7 days',
   max_tokens_ceiling integer not null default 4096,
   history_limit_ceiling integer not null default 100,
   history_characters integer not null default 12000,
   number_replies_per_day_ceiling integer not null default 100000,
   conversations_kept interval,
   constraint policy_pkey primary key (only_row),
-  constraint policy_only_row_check check (only_row)
+  constraint policy_only_row_check check (only_row),
+  -- The backfill lists a day: what is erased sooner would come again.
+  constraint policy_conversations_kept_check check (conversations_kept >= interval '1 day')
 );
 
 comment on table sms.policy is
@@ -92,6 +97,11 @@ comment on column sms.policy.conversations_kept is
 comment on column sms.policy.human_messages_per_day is
   'Messages that humans of one account may write in a UTC day.';
 comment on column sms.policy.keyword_replies_ceiling is 'Keyword replies a number may have.';
+comment on column sms.policy.contacts_ceiling is 'Contacts an account may import.';
+comment on column sms.policy.history_across_for is
+  'A prompt may hold messages of the contact''s earlier conversation that was closed this long ago.';
+comment on column sms.policy.reopened_within is
+  'A conversation counts as reopened when the contact writes again this soon after its end.';
 comment on column sms.policy.max_tokens_ceiling is
   'The most tokens an owner may let a reply have (sms_configs.max_tokens).';
 comment on column sms.policy.history_limit_ceiling is
@@ -137,6 +147,9 @@ create table public.sms_configs (
   reply_delay interval not null default '1 second',
   takeover_pause interval not null default '12 hours',
   answer_within interval not null default '6 hours',
+  close_after interval default '3 days',
+  history_across boolean not null default true,
+  context_attributes text[] not null default '{}',
   replies_per_hour integer not null default 10,
   replies_per_day integer not null default 30,
   number_replies_per_day integer not null default 1000,
@@ -177,6 +190,10 @@ create table public.sms_configs (
     check (takeover_pause between interval '0' and interval '30 days'),
   constraint sms_configs_answer_within_check
     check (answer_within between interval '1 minute' and interval '7 days'),
+  constraint sms_configs_close_after_check
+    check (close_after between interval '1 second' and interval '1 year'),
+  constraint sms_configs_context_attributes_check
+    check (cardinality(context_attributes) <= 50 and length(context_attributes::text) <= 2000),
   constraint sms_configs_rate_limits_check
     check (least(replies_per_hour, replies_per_day, number_replies_per_day) >= 0),
   constraint sms_configs_fallback_reply_check check (length(fallback_reply) between 1 and 640),
@@ -212,6 +229,10 @@ comment on constraint sms_configs_takeover_pause_check on public.sms_configs is
   'takeover_pause is 0 to 30 days.';
 comment on constraint sms_configs_answer_within_check on public.sms_configs is
   'answer_within is 1 minute to 7 days.';
+comment on constraint sms_configs_close_after_check on public.sms_configs is
+  'close_after is 1 second to 1 year, or null to close nothing by itself.';
+comment on constraint sms_configs_context_attributes_check on public.sms_configs is
+  'context_attributes holds at most 50 names and 2,000 characters.';
 comment on constraint sms_configs_rate_limits_check on public.sms_configs is
   'replies_per_hour, replies_per_day and number_replies_per_day are 0 or more.';
 comment on constraint sms_configs_fallback_reply_check on public.sms_configs is
@@ -250,6 +271,13 @@ comment on column public.sms_configs.takeover_pause is
   'How long the AI is silent after a human wrote.';
 comment on column public.sms_configs.answer_within is
   'Texts older than this are stored but no longer answered.';
+comment on column public.sms_configs.close_after is
+  'A conversation ends by itself when nobody wrote for this long; null: never.';
+comment on column public.sms_configs.history_across is
+  'The model may also be shown the last messages of the contact''s earlier conversation with this '
+  'number, within history_limit.';
+comment on column public.sms_configs.context_attributes is
+  'Attributes of the contact that the model is shown, as data; the name always is.';
 comment on column public.sms_configs.replies_per_hour is 'AI replies per contact and hour.';
 comment on column public.sms_configs.replies_per_day is 'AI replies per contact and 24 hours.';
 comment on column public.sms_configs.number_replies_per_day is
@@ -470,6 +498,236 @@ comment on function public.restore_sms_config_version(uuid, integer) is
   'Gives a number the settings of an earlier version, as a new version, and returns its row. PT403: '
   'the caller is no admin. PT404: no such version.';
 
+-- 03_contacts.sql =================================================================================
+
+-- The people who write: what the business knows of them, and whether it wants to hear them.
+--
+-- A contact is one number in one account. The row is made when a conversation is opened, so a known
+-- contact's message costs nothing more.
+
+-- Names with a text or a number each, 50 at most?
+create function sms.are_attributes(p_attributes jsonb)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  return jsonb_typeof(p_attributes) = 'object' and (
+    select count(*) <= 50 and coalesce(bool_and(
+      jsonb_typeof(a.value) in ('string', 'number') and length(a.key) between 1 and 100
+    ), true)
+    from jsonb_each(p_attributes) as a
+  );
+end;
+$$;
+
+-- Tags of 1 to 40 characters?
+create function sms.are_tags(p_tags text[])
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  return (
+    select coalesce(bool_and(length(t.tag) between 1 and 40), true) from unnest(p_tags) as t (tag)
+  );
+end;
+$$;
+
+create table public.sms_contacts (
+  user_id uuid not null,
+  contact_number text not null,
+  name text,
+  notes text,
+  attributes jsonb not null default '{}',
+  tags text[] not null default '{}',
+  language text,
+  blocked_at timestamptz,
+  created_at timestamptz not null default now(),
+  words tsvector,
+  constraint sms_contacts_pkey primary key (user_id, contact_number),
+  constraint sms_contacts_user_id_fkey foreign key (user_id)
+    references auth.users (id) on delete cascade,
+  constraint sms_contacts_contact_number_check check (length(contact_number) between 1 and 255),
+  constraint sms_contacts_name_check check (length(name) between 1 and 100),
+  constraint sms_contacts_notes_check check (length(notes) <= 4000),
+  constraint sms_contacts_attributes_check
+    check (sms.are_attributes(attributes) and length(attributes::text) <= 4096),
+  constraint sms_contacts_tags_check check (sms.are_tags(tags) and cardinality(tags) <= 20),
+  constraint sms_contacts_language_check check (
+    language ~ '^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$' and length(language) <= 35
+  )
+);
+create index sms_contacts_words_idx on public.sms_contacts using gin (words);
+
+comment on table public.sms_contacts is
+  'Who writes to the account''s numbers: read and change name, notes, attributes, tags, language '
+  'and blocked_at here; upsert_sms_contacts brings many. Blocked: messages are stored and can be '
+  'read, and nothing is answered.';
+comment on column public.sms_contacts.attributes is
+  'What else is known, name to text or number: {"plan": "gold", "visits": 3}. The model is shown '
+  'those that sms_configs.context_attributes names.';
+comment on column public.sms_contacts.language is 'A BCP 47 tag such as es or pt-BR.';
+comment on column public.sms_contacts.blocked_at is
+  'Since when the contact is not answered; null: it is. Set it to block, to null to unblock.';
+comment on constraint sms_contacts_contact_number_check on public.sms_contacts is
+  'contact_number has 1 to 255 characters.';
+comment on constraint sms_contacts_name_check on public.sms_contacts is
+  'name has 1 to 100 characters, or is null.';
+comment on constraint sms_contacts_notes_check on public.sms_contacts is
+  'notes has at most 4,000 characters.';
+comment on constraint sms_contacts_attributes_check on public.sms_contacts is
+  'attributes is an object of at most 50 names, each with a text or a number, and 4,096 characters.';
+comment on constraint sms_contacts_tags_check on public.sms_contacts is
+  'tags holds at most 20 tags of 1 to 40 characters.';
+comment on constraint sms_contacts_language_check on public.sms_contacts is
+  'language is a tag such as es or pt-BR.';
+
+create trigger sms_contacts_refuse_invalid
+  before insert or update on public.sms_contacts
+  for each row execute function sms.refuse_invalid();
+
+create function public.upsert_sms_contacts(p_contacts jsonb, p_user_id uuid default auth.uid())
+returns integer language plpgsql security definer set search_path = '' as $$
+declare
+  v_ceiling integer := (sms.policy()).contacts_ceiling;
+  v_count integer;
+begin
+  perform sms.require_role(p_user_id, 'agent');
+  if jsonb_typeof(p_contacts) is distinct from 'array' or jsonb_array_length(p_contacts) > 1000 then
+    raise exception using errcode = 'PT422', message = 'p_contacts is an array of at most 1,000 contacts',
+      hint = 'Call it again with the next 1,000.';
+  end if;
+  perform sms.check_import(p_contacts);
+  if (select count(*) from public.sms_contacts as c where c.user_id = p_user_id)
+    + jsonb_array_length(p_contacts) > v_ceiling then
+    raise exception using errcode = 'PT422',
+      message = format('An account has at most %s contacts', v_ceiling),
+      hint = 'Ask the operator to raise sms.policy.contacts_ceiling.';
+  end if;
+  insert into public.sms_contacts as c
+    (user_id, contact_number, name, notes, attributes, tags, language)
+  select distinct on (n.number) p_user_id, n.number, e.entry ->> 'name', e.entry ->> 'notes',
+    coalesce(e.entry -> 'attributes', '{}'), sms.texts(e.entry -> 'tags'), e.entry ->> 'language'
+  from jsonb_array_elements(p_contacts) with ordinality as e (entry, place)
+  cross join lateral sms.bare_number(e.entry ->> 'contact_number') as n (number)
+  order by n.number, e.place desc
+  on conflict (user_id, contact_number) do update set
+    name = coalesce(excluded.name, c.name),
+    notes = coalesce(excluded.notes, c.notes),
+    attributes = c.attributes || excluded.attributes,
+    tags = case when excluded.tags = '{}' then c.tags else excluded.tags end,
+    language = coalesce(excluded.language, c.language);
+  get diagnostics v_count = row_count;
+  return v_count;
+end;
+$$;
+comment on function public.upsert_sms_contacts(jsonb, uuid) is
+  'Imports up to 1,000 contacts: [{contact_number, name, notes, attributes, tags, language}]. One '
+  'that is known keeps what the entry leaves out; attributes are added to; asked again nothing '
+  'changes. Returns how many contacts were written. PT404: not an account of the caller. PT422: an '
+  'entry cannot be stored, and says which; then nothing was.';
+
+create function public.erase_sms_contact(p_contact_number text, p_user_id uuid default auth.uid())
+returns integer language plpgsql security definer set search_path = '' as $$
+begin
+  perform sms.require_role(p_user_id, 'owner');
+  return public.forget_sms_contact(p_user_id, p_contact_number);
+end;
+$$;
+comment on function public.erase_sms_contact(text, uuid) is
+  'Erases what a contact of the caller''s own account wrote and was sent, name and notes included; '
+  'counters and the opt-out stay. Returns how many messages it emptied. It cannot be undone. PT403: '
+  'the caller is not the owner.';
+
+-- Refuses an import with the place of the first entry that is none.
+create function sms.check_import(p_contacts jsonb)
+returns void language plpgsql stable set search_path = '' as $$
+declare
+  v_place bigint := (
+    select min(e.place)
+    from jsonb_array_elements(p_contacts) with ordinality as e (entry, place)
+    where jsonb_typeof(e.entry) <> 'object'
+      or sms.bare_number(e.entry ->> 'contact_number') is null
+      or coalesce(jsonb_typeof(e.entry -> 'tags'), 'array') not in ('array', 'null')
+  );
+begin
+  if v_place is not null then
+    raise exception using errcode = 'PT422',
+      message = format('Entry %s of p_contacts is no contact', v_place),
+      hint = 'contact_number is E.164, such as +34600111222; tags is an array of texts.';
+  end if;
+end;
+$$;
+
+-- "+34 600-111 222" as the number it is; null: it is none.
+create function sms.bare_number(p_number text)
+returns text language sql immutable set search_path = '' as $$
+  select (regexp_match(
+    regexp_replace(p_number, '[-. ()\u00a0\u202a-\u202e\u2066-\u2069]', '', 'g'),
+    '^\+[1-9][0-9]{6,14}$'
+  ))[1];
+$$;
+
+create function sms.texts(p_array jsonb)
+returns text[] language sql immutable set search_path = '' as $$
+  select case when jsonb_typeof(p_array) = 'array'
+    then array(select jsonb_array_elements_text(p_array)) else '{}' end;
+$$;
+
+-- What the search finds a contact by.
+create function sms.index_contact()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  new.words := sms.search_words(
+    new.user_id, 0, concat_ws(' ', new.name, new.notes, array_to_string(new.tags, ' '))
+  );
+  return new;
+end;
+$$;
+
+create trigger sms_contacts_index
+  before insert or update of name, notes, tags on public.sms_contacts
+  for each row execute function sms.index_contact();
+
+-- A contact is blocked or no longer: so are its open conversations, where ingest and gate look. The
+-- contact's row is locked first here and where a conversation is opened, so that none opens unaware.
+create function sms.after_block()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_id uuid;
+begin
+  for v_id in
+    select c.id from public.sms_conversations as c
+    where c.user_id = new.user_id and c.contact_number = new.contact_number
+      and c.config_id in (select f.id from public.sms_configs as f where f.user_id = new.user_id)
+      and c.status = 'active'
+    order by c.id
+    for no key update
+  loop
+    if new.blocked_at is not null then
+      perform sms.cancel_pending_reply(v_id, 'blocked');
+    end if;
+    update public.sms_conversations as c set is_blocked = new.blocked_at is not null where c.id = v_id;
+  end loop;
+  return null;
+end;
+$$;
+
+create trigger sms_contacts_after_block
+  after update of blocked_at on public.sms_contacts
+  for each row when ((old.blocked_at is null) <> (new.blocked_at is null))
+  execute function sms.after_block();
+
+-- What the model is shown of a contact: the name, and the attributes that the number names.
+create function sms.known_of(p_user_id uuid, p_contact_number text, p_attributes text[])
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select jsonb_strip_nulls(jsonb_build_object('name', k.name)) || coalesce((
+      select jsonb_object_agg(a.key, a.value) from jsonb_each(k.attributes) as a
+      where a.key = any (p_attributes)
+    ), '{}')
+    from public.sms_contacts as k
+    where k.user_id = p_user_id and k.contact_number = p_contact_number
+  );
+end;
+$$;
+
 -- 04_conversations.sql ============================================================================
 
 -- A contact's conversation with one number, and the work it is owed.
@@ -487,12 +745,16 @@ create table public.sms_conversations (
   paused_until timestamptz,
   wants_human boolean not null default false,
   assigned_to uuid,
+  is_blocked boolean not null default false,
   last_incoming_id bigint,
   last_pending_id bigint,
   last_message_at timestamptz not null default now(),
   read_up_to_id bigint not null default 0,
   created_at timestamptz not null default now(),
   closed_at timestamptz,
+  closed_by text,
+  outcome text,
+  is_reopened boolean not null default false,
   reply_due_at timestamptz,
   waiting_since timestamptz,
   reply_attempts smallint not null default 0,
@@ -519,6 +781,17 @@ create table public.sms_conversations (
   constraint sms_conversations_pending_reply_check check ((waiting_since is null) = (reply_due_at is null)),
   constraint sms_conversations_lease_check check (
     (lease_id is null) = (leased_until is null) and (lease_id is null) = (leased_for is null)
+  ),
+  constraint sms_conversations_closed_by_check check (
+    (closed_by is null) = (closed_at is null) and closed_by in (
+      'human', -- a later message is of a new conversation; an earlier one joins it, unanswered
+      'idle'   -- nobody wrote for close_after: takes no message, a new conversation opens
+    )
+  ),
+  constraint sms_conversations_outcome_check check (
+    (outcome is null) = (closed_at is null) and outcome in (
+      'answered_by_ai', 'answered_by_human', 'unanswered', 'opted_out', 'blocked'
+    )
   ),
   constraint sms_conversations_leased_for_check check (leased_for in (
     'reply',     -- an answer is being generated
@@ -550,6 +823,14 @@ comment on column public.sms_conversations.wants_human is
   'The contact asked for a human; taken back when one writes.';
 comment on column public.sms_conversations.assigned_to is
   'The owner or member who has it; null: nobody.';
+comment on column public.sms_conversations.is_blocked is
+  'The contact is blocked (sms_contacts.blocked_at): nothing is answered.';
+comment on column public.sms_conversations.closed_by is
+  'human, or idle: nobody wrote for the number''s close_after.';
+comment on column public.sms_conversations.outcome is
+  'What it came to, when it was closed: by whom the contact was answered, or why not.';
+comment on column public.sms_conversations.is_reopened is
+  'The contact wrote again within seven days of the end of the conversation before.';
 comment on column public.sms_conversations.last_incoming_id is 'The contact''s newest text.';
 comment on column public.sms_conversations.last_pending_id is
   'The newest text a reply was ever due for; a reaction or an opt word is none.';
@@ -672,6 +953,7 @@ create table public.sms_messages (
     'reaction',    -- a phone's reaction to a message
     'auto_reply',  -- another machine
     'group',       -- a group message, unless the number has answer_groups
+    'blocked',     -- the contact is blocked
     'opted_out',   -- the contact may not be texted
     'paused',      -- the AI is silent in this conversation or for this number
     'rate_limit',  -- the replies of the hour or day are used up
@@ -870,7 +1152,7 @@ begin
   update public.sms_messages as m
   set no_reply_reason = case
     when p_reason in (
-      'human_wrote', 'closed', 'opted_out', 'paused', 'rate_limit', 'loop', 'auto_reply'
+      'human_wrote', 'closed', 'opted_out', 'blocked', 'paused', 'rate_limit', 'loop', 'auto_reply'
     ) then p_reason
     else 'failed' end
   where m.conversation_id = p_conversation_id and m.direction = 'incoming'
@@ -1128,8 +1410,8 @@ begin
 end;
 $$;
 
--- The contact's active conversation, locked; opened if there is none. A text from before the last
--- one was closed joins that one.
+-- The contact's active conversation, locked; opened if there is none. A message from before a human
+-- closed the last one joins that one; one that was closed as idle takes no message.
 create function sms.open_conversation(
   p_config public.sms_configs, p_contact_number text, p_occurred_at timestamptz
 )
@@ -1145,15 +1427,38 @@ begin
     limit 1
     for no key update;
     exit when found and (
-      v_conversation.status = 'active' or v_conversation.closed_at >= p_occurred_at
+      v_conversation.status = 'active'
+      or v_conversation.closed_by = 'human' and v_conversation.closed_at >= p_occurred_at
     );
-    insert into public.sms_conversations as c (user_id, config_id, contact_number)
-    values (p_config.user_id, p_config.id, p_contact_number)
+    insert into public.sms_conversations as c
+      (user_id, config_id, contact_number, is_blocked, is_reopened)
+    values (
+      p_config.user_id, p_config.id, p_contact_number,
+      sms.meet_contact(p_config.user_id, p_contact_number),
+      coalesce(
+        v_conversation.closed_at > clock_timestamp() - (sms.policy()).reopened_within, false
+      )
+    )
     on conflict (config_id, contact_number, closed_at) do nothing
     returning c.* into v_conversation;
     exit when found;
   end loop;
   return v_conversation;
+end;
+$$;
+
+-- Makes the contact's row if there is none, and locks it: who blocks the contact waits, and then sees
+-- the new conversation. True: the contact is blocked.
+create function sms.meet_contact(p_user_id uuid, p_contact_number text)
+returns boolean language plpgsql set search_path = '' as $$
+declare
+  v_is_blocked boolean;
+begin
+  insert into public.sms_contacts as c (user_id, contact_number)
+  values (p_user_id, p_contact_number)
+  on conflict (user_id, contact_number) do update set contact_number = excluded.contact_number
+  returning c.blocked_at is not null into v_is_blocked;
+  return v_is_blocked;
 end;
 $$;
 
@@ -1248,6 +1553,7 @@ begin
     when p_occurred_at < p_now - p_config.answer_within
       or p_occurred_at < p_config.created_at then 'old'
     when p_conversation.status = 'closed' then 'closed'
+    when p_conversation.is_blocked then 'blocked'
     when p_conversation.last_message_at > p_occurred_at
       and sms.human_wrote(p_conversation.id, p_occurred_at) then 'human_wrote'
     when sms.is_reaction(p_payload ->> 'body') then 'reaction'
@@ -1939,7 +2245,7 @@ begin
       p_conversation, p_config.phone_number, v_meaning, p_occurred_at
     )
     and not (p_intent ->> 'by_twilio')::boolean
-    and p_conversation.status = 'active'
+    and p_conversation.status = 'active' and not p_conversation.is_blocked
     and p_conversation.contact_number ~ '^\+'
     and p_occurred_at > p_now - p_config.answer_within then
     perform sms.queue_notice(p_conversation, v_meaning,
@@ -2319,7 +2625,10 @@ begin
       'temperature', f.temperature,
       'max_segments', f.max_segments,
       'fold_accents', f.fold_accents,
-      'history', sms.history(p_conversation, f.history_limit),
+      'history', sms.history(p_conversation, f),
+      'contact', sms.known_of(
+        p_conversation.user_id, p_conversation.contact_number, f.context_attributes
+      ),
       'notice', case when not exists (
         select from public.sms_messages as m
         where m.conversation_id = p_conversation.id and m.author in ('ai', 'system') and m.canned_reply is null
@@ -2330,12 +2639,43 @@ begin
 end;
 $$;
 
--- The last texts, oldest first, up to the newest one a reply is due for: [{role, content}]; more
--- than p_limit when so many wait for the answer, but no more characters than policy allows. An answer stands after the text it answers, also
--- when a newer text overtook it. A picture is named by its type, which the model cannot see. Opt
+-- What the model is shown, [{role, content}]: the last messages up to the newest one a reply is due
+-- for, more than history_limit when so many wait; before them, where there is room, the last ones
+-- of the contact's earlier conversation with this number. No more characters than policy allows.
+create function sms.history(p_conversation public.sms_conversations, p_config public.sms_configs)
+returns jsonb language plpgsql stable set search_path = '' as $$
+declare
+  v_policy sms.policy := sms.policy();
+  v_turns jsonb := sms.turns(
+    p_conversation.id, p_conversation.last_pending_id,
+    greatest(p_config.history_limit, sms.unanswered(p_conversation)), v_policy.history_characters
+  );
+  v_room bigint := p_config.history_limit - jsonb_array_length(v_turns);
+begin
+  if v_room <= 0 or not p_config.history_across then
+    return v_turns;
+  end if;
+  return coalesce((
+    select sms.turns(c.id, null, v_room, v_policy.history_characters - length(v_turns::text))
+    from public.sms_conversations as c
+    where c.config_id = p_conversation.config_id
+      and c.contact_number = p_conversation.contact_number
+      and c.closed_at > now() - v_policy.history_across_for
+      and c.user_id = p_conversation.user_id
+    order by c.closed_at desc
+    limit 1
+  ), '[]') || v_turns;
+end;
+$$;
+
+-- The last messages of a conversation, up to p_up_to_id or all, oldest first; the newest of them is
+-- always there when it is the one to be answered. A reply stands after the message it answers, also
+-- when a newer one superseded it. A picture is named by its type, which the model cannot see. Opt
 -- words and what confirmed them are between the contact and the carriers: to a model a STOP in the
 -- past reads like a wish of now.
-create function sms.history(p_conversation public.sms_conversations, p_limit integer)
+create function sms.turns(
+  p_conversation_id uuid, p_up_to_id bigint, p_limit bigint, p_characters integer
+)
 returns jsonb language plpgsql stable set search_path = '' as $$
 begin
   return (
@@ -2355,18 +2695,15 @@ begin
             from jsonb_array_elements(m.media) as a
           ) end) as content
         from public.sms_messages as m
-        where m.conversation_id = p_conversation.id
-          and (
-            m.id <= p_conversation.last_pending_id
-            or m.in_reply_to < p_conversation.last_pending_id
-          )
+        where m.conversation_id = p_conversation_id
+          and (p_up_to_id is null or m.id <= p_up_to_id or m.in_reply_to < p_up_to_id)
           and coalesce(m.intent, m.canned_reply, '') not in ('stop', 'start', 'help')
           and sms.reached_twilio(m.message_sid, m.status)
         order by m.id desc
-        limit greatest(p_limit, sms.unanswered(p_conversation))
+        limit p_limit
       ) as h
     ) as b
-    where b.rank = 1 or b.characters <= (select t.history_characters from sms.policy as t)
+    where b.characters <= p_characters or b.rank = 1 and p_up_to_id is not null
   );
 end;
 $$;
@@ -2863,6 +3200,7 @@ begin
     when p_conversation.status = 'closed' then 'closed'
     when p_config.suspended_until > p_now then 'suspended'
     when p_author <> 'ai' then null
+    when p_conversation.is_blocked then 'blocked'
     when not (p_config.auto_reply and p_conversation.auto_reply)
       or p_conversation.paused_until > p_now then 'paused'
     when sms.is_looping(p_conversation.id, p_now) then 'loop'
@@ -3764,6 +4102,8 @@ begin
   end if;
   perform sms.record_no_reply(new.id, 'closed');
   new.closed_at := clock_timestamp();
+  new.closed_by := coalesce(new.closed_by, 'human');
+  new.outcome := sms.outcome_of(old);
   new.reply_due_at := null;
   new.waiting_since := null;
   new.wants_human := false;
@@ -3780,6 +4120,90 @@ create trigger sms_conversations_before_close
   before update of status on public.sms_conversations
   for each row when (old.status is distinct from new.status)
   execute function sms.before_close();
+
+-- What a conversation came to, from facts: who answered the contact last, unless the last message
+-- that wanted a reply got none.
+create function sms.outcome_of(p_conversation public.sms_conversations)
+returns text language plpgsql stable set search_path = '' as $$
+declare
+  v_by_human boolean;
+  v_by_ai boolean;
+begin
+  if sms.is_opted_out(p_conversation.user_id, p_conversation.contact_number, (
+    select f.phone_number from public.sms_configs as f where f.id = p_conversation.config_id
+  )) then
+    return 'opted_out';
+  elsif p_conversation.is_blocked then
+    return 'blocked';
+  end if;
+  select bool_or(m.author = 'human'), bool_or(m.author = 'ai' or m.canned_reply = 'keyword')
+  into v_by_human, v_by_ai
+  from public.sms_messages as m
+  where m.conversation_id = p_conversation.id and m.direction = 'outgoing'
+    and m.status not in ('blocked', 'canceled', 'failed', 'undelivered');
+  return case
+    when p_conversation.wants_human or p_conversation.waiting_since is not null or exists (
+      select from (
+        select i.id, i.no_reply_reason from public.sms_messages as i
+        where i.conversation_id = p_conversation.id and i.direction = 'incoming'
+        order by i.id desc
+        limit 1
+      ) as newest
+      where newest.no_reply_reason in ('paused', 'rate_limit', 'loop', 'failed', 'old')
+        and not exists (
+          select from public.sms_messages as o
+          where o.conversation_id = p_conversation.id and o.id > newest.id
+            and o.author in ('ai', 'human')
+            and o.status not in ('blocked', 'canceled', 'failed', 'undelivered')
+        )
+    ) then 'unanswered'
+    when v_by_human then 'answered_by_human'
+    when v_by_ai then 'answered_by_ai'
+    else 'unanswered'
+  end;
+end;
+$$;
+
+-- Closes what nobody wrote in for close_after: nothing is open, pending or wanted in it. Returns
+-- how many, 500 at most. Only the last two days before the limit are looked through, for the older
+-- ones were, and once a day all: one that could not be closed then may be closed now.
+create function sms.close_idle_conversations()
+returns integer language plpgsql set search_path = '' as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_closed integer;
+  v_is_full boolean := exists (
+    select from sms.maintenance as u where u.idle_checked_at < v_now - interval '1 day'
+  );
+begin
+  with idle as materialized (
+    select o.id
+    from public.sms_configs as f
+    cross join lateral (
+      select c.id from public.sms_conversations as c
+      where c.user_id = f.user_id and c.config_id = f.id and c.status = 'active'
+        and c.last_message_at < v_now - f.close_after
+        and (v_is_full or c.last_message_at > v_now - f.close_after - interval '2 days')
+        and c.reply_due_at is null and c.send_due_at is null and not c.wants_human
+        and (c.lease_id is null or c.leased_until < v_now)
+      order by c.last_message_at
+      limit 500
+      for no key update skip locked
+    ) as o
+    where f.close_after is not null
+    limit 500
+  )
+  update public.sms_conversations as c set status = 'closed', closed_by = 'idle'
+  from idle
+  where c.id = idle.id and c.status = 'active' and c.reply_due_at is null
+    and c.send_due_at is null and not c.wants_human;
+  get diagnostics v_closed = row_count;
+  if v_is_full and v_closed < 500 then
+    update sms.maintenance as u set idle_checked_at = v_now where true;
+  end if;
+  return v_closed;
+end;
+$$;
 
 -- Closing cancels what is queued.
 create function sms.after_close()
@@ -3800,14 +4224,16 @@ create trigger sms_conversations_after_close
   for each row when (old.status is distinct from new.status)
   execute function sms.after_close();
 
--- The contact opted out: no reply is pending any more in a locked conversation, and whoever is
+-- The contact opted out, or is blocked: no reply is pending any more in a locked conversation, and whoever is
 -- generating one has lost its lease; a message being handed to Twilio is finished.
-create function sms.cancel_pending_reply(p_conversation_id uuid)
+create function sms.cancel_pending_reply(
+  p_conversation_id uuid, p_reason text default 'opted_out'
+)
 returns void language plpgsql set search_path = '' as $$
 declare
   v_keeps_lease boolean := sms.has_sending(p_conversation_id);
 begin
-  perform sms.record_no_reply(p_conversation_id, 'opted_out');
+  perform sms.record_no_reply(p_conversation_id, p_reason);
   update public.sms_conversations as c
   set reply_due_at = null,
     waiting_since = null,
@@ -3840,6 +4266,9 @@ select
   c.user_id,
   c.config_id,
   c.contact_number,
+  who.name as contact_name,
+  who.tags as contact_tags,
+  c.is_blocked,
   c.status,
   c.auto_reply,
   c.paused_until,
@@ -3849,12 +4278,15 @@ select
   c.last_message_at,
   c.created_at,
   c.closed_at,
+  c.closed_by,
+  c.outcome,
   newest.id as message_id,
   newest.direction as message_direction,
   newest.author as message_author,
   newest.status as message_status,
   newest.message_content,
   newest.created_at as message_created_at,
+  newest.no_reply_reason,
   case when c.last_incoming_id > c.read_up_to_id then (
     select count(*)::integer
     from (
@@ -3865,8 +4297,11 @@ select
   ) else 0 end as unread_count,
   c.reply_error
 from public.sms_conversations as c
+left join public.sms_contacts as who
+  on who.user_id = c.user_id and who.contact_number = c.contact_number
 left join lateral (
-  select m.id, m.direction, m.author, m.status, m.message_content, m.created_at
+  select m.id, m.direction, m.author, m.status, m.message_content, m.created_at,
+    m.no_reply_reason
   from public.sms_messages as m
   where m.conversation_id = c.id
   order by m.id desc
@@ -4086,6 +4521,9 @@ begin
   if cardinality(v_words) > 0 then
     v_ids := sms.search_messages(v_user_id, v_words, v_limit, v_before_id);
   end if;
+  if cardinality(v_words) > 0 then
+    v_ids := v_ids || sms.search_named(v_user_id, v_words, v_limit, v_before_id);
+  end if;
   if v_digits ~ '^[0-9]{3,15}$' then
     v_ids := v_ids || sms.search_contacts(v_user_id, v_digits, v_limit, v_before_id);
   end if;
@@ -4096,7 +4534,7 @@ begin
 end;
 $$;
 comment on function public.search_sms(text, integer, bigint, uuid) is
-  'The texts of an account (p_user_id, by default the caller''s own) that have all the words of p_query, or words that begin with them, whatever '
+  'The texts of an account (p_user_id, by default the caller''s own) that have all the words of p_query, or words that begin with them (so may the name, notes and tags of the contact: then it is the newest message of the conversation), whatever '
   'their case and accents; for three digits or more also the newest message of each conversation '
   'whose contact''s number has them in a row. Newest first; the next page is asked for with the '
   'last id as p_before_id. p_limit 1 to 100. Nothing to search for finds nothing. PT404: not an '
@@ -4234,6 +4672,43 @@ begin
     ) as n
     where d.endings @@ format('''%s.%s'':*', right(p_user_id::text, 8), p_digits)::tsquery
       and d.user_id = p_user_id and n.id < p_before_id
+    order by n.id desc
+    limit p_limit
+  );
+end;
+$$;
+
+-- The newest message of each conversation with a contact whose name, notes and tags have all these
+-- words.
+create function sms.search_named(
+  p_user_id uuid, p_words text[], p_limit integer, p_before_id bigint
+)
+returns bigint[] language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select n.id
+    from (
+      select k.contact_number from public.sms_contacts as k
+      where k.user_id = p_user_id and k.words @@ (
+        select string_agg(format('''%s0.%s'':*', right(p_user_id::text, 8), q.word), ' & ')
+        from unnest(p_words) as q (word)
+      )::tsquery
+      limit 500
+    ) as w
+    cross join (select f.id from public.sms_configs as f where f.user_id = p_user_id) as f
+    cross join lateral ( -- the active one, or the last
+      select c.id from public.sms_conversations as c
+      where c.config_id = f.id and c.contact_number = w.contact_number
+      order by c.closed_at desc nulls first
+      limit 1
+    ) as c
+    cross join lateral (
+      select m.id from public.sms_messages as m
+      where m.conversation_id = c.id
+      order by m.id desc
+      limit 1
+    ) as n
+    where n.id < p_before_id
     order by n.id desc
     limit p_limit
   );
@@ -5080,6 +5555,7 @@ comment on function public.drop_sms_backlog() is
 create table sms.maintenance (
   only_row boolean not null default true,
   tidied_at timestamptz not null default '-infinity',
+  idle_checked_at timestamptz not null default '-infinity',
   repaired bigint not null default 0,
   constraint maintenance_pkey primary key (only_row),
   constraint maintenance_only_row_check check (only_row)
@@ -5330,8 +5806,9 @@ begin
     'logs_expired', sms.expire_logs(),
     'repaired', sms.repair(),
     'counters_folded', sms.fold_counters(),
+    'conversations_closed', sms.close_idle_conversations(),
     'conversations_erased', case when v_kept is not null
-      then public.cleanup_old_sms_conversations((extract(epoch from v_kept) / 86400)::integer) else 0 end
+      then sms.erase_conversations(now() - v_kept) else 0 end
   );
 end;
 $$;
@@ -5396,20 +5873,31 @@ $$;
 
 create function public.cleanup_old_sms_conversations(p_days integer default 30)
 returns integer language plpgsql set search_path = '' as $$
-declare
-  v_erased integer;
 begin
   if coalesce(p_days, 0) < 1 then
     raise exception using errcode = 'PT422', message = 'p_days is not a number of days',
       hint = 'Say how many days a closed conversation is kept: 1 or more.';
   end if;
+  return sms.erase_conversations(now() - make_interval(days => p_days));
+end;
+$$;
+comment on function public.cleanup_old_sms_conversations(integer) is
+  'Erases closed conversations whose last message is older than p_days, at most 500 a call, and '
+  'returns how many. Never an active one; statistics stay.';
+
+-- Erases closed conversations whose last message is older, 500 at most; returns how many.
+create function sms.erase_conversations(p_before timestamptz)
+returns integer language plpgsql set search_path = '' as $$
+declare
+  v_erased integer;
+begin
   with old as materialized (
     select o.id, o.user_id
     from (select distinct f.user_id from public.sms_configs as f) as u
     cross join lateral ( -- a user at a time: their conversations are indexed by last_message_at
       select c.id, c.user_id from public.sms_conversations as c
       where c.user_id = u.user_id and c.status = 'closed'
-        and c.last_message_at < now() - make_interval(days => p_days)
+        and c.last_message_at < p_before
         and (c.lease_id is null or c.leased_until < now())
         and c.reply_due_at is null and c.send_due_at is null
       order by c.last_message_at
@@ -5425,9 +5913,6 @@ begin
   return v_erased;
 end;
 $$;
-comment on function public.cleanup_old_sms_conversations(integer) is
-  'Erases closed conversations whose last message is older than p_days, at most 500 a call, and '
-  'returns how many. Never an active one; statistics stay.';
 
 create function public.forget_sms_contact(p_user_id uuid, p_contact_number text)
 returns integer language plpgsql set search_path = '' as $$
@@ -5451,6 +5936,8 @@ begin
   where m.conversation_id = any(v_conversation_ids);
   get diagnostics v_forgotten = row_count;
   perform sms.forget_payloads(p_user_id, p_contact_number, v_conversation_ids);
+  delete from public.sms_contacts as k
+  where k.user_id = p_user_id and k.contact_number = p_contact_number;
   update public.sms_conversations as c
   set contact_number = 'forgotten:' || c.id::text, reply_error = null,
     send_due_at = sms.send_due(c.id)
@@ -5860,6 +6347,7 @@ alter table sms.human_messages enable row level security;
 alter table public.sms_members enable row level security;
 alter table public.sms_invitations enable row level security;
 alter table public.sms_config_versions enable row level security;
+alter table public.sms_contacts enable row level security;
 
 revoke all on table
   sms.policy,
@@ -5884,7 +6372,8 @@ revoke all on table
   public.sms_export,
   public.sms_members,
   public.sms_invitations,
-  public.sms_config_versions
+  public.sms_config_versions,
+  public.sms_contacts
   from public, anon, authenticated, service_role;
 revoke all on sequence
   public.sms_messages_id_seq,
@@ -5896,8 +6385,9 @@ grant select on table sms.policy to service_role;
 grant select on table public.sms_configs to authenticated;
 grant update (
   system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
-  auto_reply, answer_groups, reply_delay, takeover_pause, answer_within, replies_per_hour, replies_per_day,
-  number_replies_per_day, first_reply_notice, fallback_reply, opt_out_reply, handoff_reply,
+  auto_reply, answer_groups, reply_delay, takeover_pause, answer_within, close_after,
+  history_across, context_attributes, replies_per_hour, replies_per_day, number_replies_per_day,
+  first_reply_notice, fallback_reply, opt_out_reply, handoff_reply,
   bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone
 ) on table public.sms_configs to authenticated;
 grant select, insert, update, delete on table public.sms_configs to service_role;
@@ -5927,11 +6417,14 @@ grant select, insert, update, delete on table public.sms_daily_stats, public.sms
   to service_role;
 grant select on table public.sms_inbox, public.sms_export to authenticated, service_role;
 grant select, delete on table sms.human_messages to service_role;
-grant select on table public.sms_members, public.sms_config_versions to authenticated;
+grant select on table public.sms_members, public.sms_config_versions, public.sms_contacts
+  to authenticated;
+grant update (name, notes, attributes, tags, language, blocked_at) on table public.sms_contacts
+  to authenticated;
 grant update (role) on table public.sms_members to authenticated;
 grant select, delete on table public.sms_invitations to authenticated;
 grant select, insert, update, delete on table public.sms_members, public.sms_invitations,
-  public.sms_config_versions to service_role;
+  public.sms_config_versions, public.sms_contacts to service_role;
 grant select, update on table sms.maintenance to service_role;
 
 -- Rows.
@@ -5989,6 +6482,12 @@ create policy "Members join the topics of their accounts" on realtime.messages
   );
 create policy "Members read their accounts' versions" on public.sms_config_versions
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members read their accounts' contacts" on public.sms_contacts
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members change their accounts' contacts" on public.sms_contacts
+  for update to authenticated
+  using (user_id = any (array(select sms.account_ids('agent'))))
+  with check (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Members see who works with them" on public.sms_members
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Admins change their members' roles" on public.sms_members
@@ -6011,6 +6510,8 @@ grant execute on all functions in schema sms to service_role;
 revoke execute on function
   sms.refuse_invalid(),
   sms.check_ceilings(),
+  sms.index_contact(),
+  sms.after_block(),
   sms.count_config_version(),
   sms.keep_config_version(),
   sms.check_time_zone(),
@@ -6044,11 +6545,13 @@ revoke execute on function
   sms.announce_message(),
   sms.announce_conversation()
   from service_role;
--- A generated column, an index expression and a view are computed as whoever inserts or reads.
+-- A check, a generated column, an index expression and a view are computed as whoever inserts or reads.
 grant execute on function
   sms.normalize(text),
   sms.search_words(uuid, bigint, text),
-  sms.disarm(text)
+  sms.disarm(text),
+  sms.are_attributes(jsonb),
+  sms.are_tags(text[])
   to authenticated;
 -- Policies ask it for the caller.
 grant execute on function sms.account_ids(text) to authenticated;
@@ -6057,6 +6560,8 @@ grant execute on function sms.account_ids(text) to authenticated;
 
 revoke all on function
   public.restore_sms_config_version(uuid, integer),
+  public.upsert_sms_contacts(jsonb, uuid),
+  public.erase_sms_contact(text, uuid),
   public.get_sms_accounts(),
   public.get_sms_team(uuid),
   public.invite_sms_member(text, text, uuid),
@@ -6104,6 +6609,8 @@ revoke all on function
 -- The gateway.
 grant execute on function
   public.restore_sms_config_version(uuid, integer),
+  public.upsert_sms_contacts(jsonb, uuid),
+  public.erase_sms_contact(text, uuid),
   public.get_sms_team(uuid),
   public.invite_sms_member(text, text, uuid),
   public.remove_sms_member(uuid, uuid),
@@ -6149,6 +6656,8 @@ grant execute on function
 -- Signed-in users: under row level security, or asking for the caller's role themselves.
 grant execute on function
   public.restore_sms_config_version(uuid, integer),
+  public.upsert_sms_contacts(jsonb, uuid),
+  public.erase_sms_contact(text, uuid),
   public.get_sms_accounts(),
   public.get_sms_team(uuid),
   public.invite_sms_member(text, text, uuid),

@@ -41,7 +41,9 @@ create table sms.policy (
   number_replies_per_day_ceiling integer not null default 100000,
   conversations_kept interval,
   constraint policy_pkey primary key (only_row),
-  constraint policy_only_row_check check (only_row)
+  constraint policy_only_row_check check (only_row),
+  -- The backfill lists a day: what is erased sooner would come again.
+  constraint policy_conversations_kept_check check (conversations_kept >= interval '1 day')
 );
 
 comment on table sms.policy is

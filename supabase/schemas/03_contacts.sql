@@ -120,6 +120,18 @@ comment on function public.upsert_sms_contacts(jsonb, uuid) is
   'changes. Returns how many contacts were written. PT404: not an account of the caller. PT422: an '
   'entry cannot be stored, and says which; then nothing was.';
 
+create function public.erase_sms_contact(p_contact_number text, p_user_id uuid default auth.uid())
+returns integer language plpgsql security definer set search_path = '' as $$
+begin
+  perform sms.require_role(p_user_id, 'owner');
+  return public.forget_sms_contact(p_user_id, p_contact_number);
+end;
+$$;
+comment on function public.erase_sms_contact(text, uuid) is
+  'Erases what a contact of the caller''s own account wrote and was sent, name and notes included; '
+  'counters and the opt-out stay. Returns how many messages it emptied. It cannot be undone. PT403: '
+  'the caller is not the owner.';
+
 -- Refuses an import with the place of the first entry that is none.
 create function sms.check_import(p_contacts jsonb)
 returns void language plpgsql stable set search_path = '' as $$
@@ -198,3 +210,18 @@ create trigger sms_contacts_after_block
   after update of blocked_at on public.sms_contacts
   for each row when ((old.blocked_at is null) <> (new.blocked_at is null))
   execute function sms.after_block();
+
+-- What the model is shown of a contact: the name, and the attributes that the number names.
+create function sms.known_of(p_user_id uuid, p_contact_number text, p_attributes text[])
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select jsonb_strip_nulls(jsonb_build_object('name', k.name)) || coalesce((
+      select jsonb_object_agg(a.key, a.value) from jsonb_each(k.attributes) as a
+      where a.key = any (p_attributes)
+    ), '{}')
+    from public.sms_contacts as k
+    where k.user_id = p_user_id and k.contact_number = p_contact_number
+  );
+end;
+$$;

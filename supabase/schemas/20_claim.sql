@@ -143,7 +143,10 @@ begin
       'temperature', f.temperature,
       'max_segments', f.max_segments,
       'fold_accents', f.fold_accents,
-      'history', sms.history(p_conversation, f.history_limit),
+      'history', sms.history(p_conversation, f),
+      'contact', sms.known_of(
+        p_conversation.user_id, p_conversation.contact_number, f.context_attributes
+      ),
       'notice', case when not exists (
         select from public.sms_messages as m
         where m.conversation_id = p_conversation.id and m.author in ('ai', 'system') and m.canned_reply is null
@@ -154,12 +157,43 @@ begin
 end;
 $$;
 
--- The last texts, oldest first, up to the newest one a reply is due for: [{role, content}]; more
--- than p_limit when so many wait for the answer, but no more characters than policy allows. An answer stands after the text it answers, also
--- when a newer text overtook it. A picture is named by its type, which the model cannot see. Opt
+-- What the model is shown, [{role, content}]: the last messages up to the newest one a reply is due
+-- for, more than history_limit when so many wait; before them, where there is room, the last ones
+-- of the contact's earlier conversation with this number. No more characters than policy allows.
+create function sms.history(p_conversation public.sms_conversations, p_config public.sms_configs)
+returns jsonb language plpgsql stable set search_path = '' as $$
+declare
+  v_policy sms.policy := sms.policy();
+  v_turns jsonb := sms.turns(
+    p_conversation.id, p_conversation.last_pending_id,
+    greatest(p_config.history_limit, sms.unanswered(p_conversation)), v_policy.history_characters
+  );
+  v_room bigint := p_config.history_limit - jsonb_array_length(v_turns);
+begin
+  if v_room <= 0 or not p_config.history_across then
+    return v_turns;
+  end if;
+  return coalesce((
+    select sms.turns(c.id, null, v_room, v_policy.history_characters - length(v_turns::text))
+    from public.sms_conversations as c
+    where c.config_id = p_conversation.config_id
+      and c.contact_number = p_conversation.contact_number
+      and c.closed_at > now() - v_policy.history_across_for
+      and c.user_id = p_conversation.user_id
+    order by c.closed_at desc
+    limit 1
+  ), '[]') || v_turns;
+end;
+$$;
+
+-- The last messages of a conversation, up to p_up_to_id or all, oldest first; the newest of them is
+-- always there when it is the one to be answered. A reply stands after the message it answers, also
+-- when a newer one superseded it. A picture is named by its type, which the model cannot see. Opt
 -- words and what confirmed them are between the contact and the carriers: to a model a STOP in the
 -- past reads like a wish of now.
-create function sms.history(p_conversation public.sms_conversations, p_limit integer)
+create function sms.turns(
+  p_conversation_id uuid, p_up_to_id bigint, p_limit bigint, p_characters integer
+)
 returns jsonb language plpgsql stable set search_path = '' as $$
 begin
   return (
@@ -179,18 +213,15 @@ begin
             from jsonb_array_elements(m.media) as a
           ) end) as content
         from public.sms_messages as m
-        where m.conversation_id = p_conversation.id
-          and (
-            m.id <= p_conversation.last_pending_id
-            or m.in_reply_to < p_conversation.last_pending_id
-          )
+        where m.conversation_id = p_conversation_id
+          and (p_up_to_id is null or m.id <= p_up_to_id or m.in_reply_to < p_up_to_id)
           and coalesce(m.intent, m.canned_reply, '') not in ('stop', 'start', 'help')
           and sms.reached_twilio(m.message_sid, m.status)
         order by m.id desc
-        limit greatest(p_limit, sms.unanswered(p_conversation))
+        limit p_limit
       ) as h
     ) as b
-    where b.rank = 1 or b.characters <= (select t.history_characters from sms.policy as t)
+    where b.characters <= p_characters or b.rank = 1 and p_up_to_id is not null
   );
 end;
 $$;

@@ -244,20 +244,28 @@ returns bigint[] language plpgsql stable set search_path = '' as $$
 begin
   return array(
     select n.id
-    from public.sms_contacts as w
-    join public.sms_conversations as c
-      on c.user_id = w.user_id and c.contact_number = w.contact_number
-      and c.config_id in (select f.id from public.sms_configs as f where f.user_id = p_user_id)
+    from (
+      select k.contact_number from public.sms_contacts as k
+      where k.user_id = p_user_id and k.words @@ (
+        select string_agg(format('''%s0.%s'':*', right(p_user_id::text, 8), q.word), ' & ')
+        from unnest(p_words) as q (word)
+      )::tsquery
+      limit 500
+    ) as w
+    cross join (select f.id from public.sms_configs as f where f.user_id = p_user_id) as f
+    cross join lateral ( -- the active one, or the last
+      select c.id from public.sms_conversations as c
+      where c.config_id = f.id and c.contact_number = w.contact_number
+      order by c.closed_at desc nulls first
+      limit 1
+    ) as c
     cross join lateral (
       select m.id from public.sms_messages as m
       where m.conversation_id = c.id
       order by m.id desc
       limit 1
     ) as n
-    where w.user_id = p_user_id and n.id < p_before_id and w.words @@ (
-      select string_agg(format('''%s0.%s'':*', right(p_user_id::text, 8), k.word), ' & ')
-      from unnest(p_words) as k (word)
-    )::tsquery
+    where n.id < p_before_id
     order by n.id desc
     limit p_limit
   );

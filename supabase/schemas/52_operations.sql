@@ -256,7 +256,7 @@ begin
     'counters_folded', sms.fold_counters(),
     'conversations_closed', sms.close_idle_conversations(),
     'conversations_erased', case when v_kept is not null
-      then public.cleanup_old_sms_conversations((extract(epoch from v_kept) / 86400)::integer) else 0 end
+      then sms.erase_conversations(now() - v_kept) else 0 end
   );
 end;
 $$;
@@ -321,20 +321,31 @@ $$;
 
 create function public.cleanup_old_sms_conversations(p_days integer default 30)
 returns integer language plpgsql set search_path = '' as $$
-declare
-  v_erased integer;
 begin
   if coalesce(p_days, 0) < 1 then
     raise exception using errcode = 'PT422', message = 'p_days is not a number of days',
       hint = 'Say how many days a closed conversation is kept: 1 or more.';
   end if;
+  return sms.erase_conversations(now() - make_interval(days => p_days));
+end;
+$$;
+comment on function public.cleanup_old_sms_conversations(integer) is
+  'Erases closed conversations whose last message is older than p_days, at most 500 a call, and '
+  'returns how many. Never an active one; statistics stay.';
+
+-- Erases closed conversations whose last message is older, 500 at most; returns how many.
+create function sms.erase_conversations(p_before timestamptz)
+returns integer language plpgsql set search_path = '' as $$
+declare
+  v_erased integer;
+begin
   with old as materialized (
     select o.id, o.user_id
     from (select distinct f.user_id from public.sms_configs as f) as u
     cross join lateral ( -- a user at a time: their conversations are indexed by last_message_at
       select c.id, c.user_id from public.sms_conversations as c
       where c.user_id = u.user_id and c.status = 'closed'
-        and c.last_message_at < now() - make_interval(days => p_days)
+        and c.last_message_at < p_before
         and (c.lease_id is null or c.leased_until < now())
         and c.reply_due_at is null and c.send_due_at is null
       order by c.last_message_at
@@ -350,9 +361,6 @@ begin
   return v_erased;
 end;
 $$;
-comment on function public.cleanup_old_sms_conversations(integer) is
-  'Erases closed conversations whose last message is older than p_days, at most 500 a call, and '
-  'returns how many. Never an active one; statistics stay.';
 
 create function public.forget_sms_contact(p_user_id uuid, p_contact_number text)
 returns integer language plpgsql set search_path = '' as $$

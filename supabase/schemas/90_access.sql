@@ -243,6 +243,7 @@ grant execute on function sms.account_ids(text) to authenticated;
 revoke all on function
   public.restore_sms_config_version(uuid, integer),
   public.upsert_sms_contacts(jsonb, uuid),
+  public.erase_sms_contact(text, uuid),
   public.get_sms_accounts(),
   public.get_sms_team(uuid),
   public.invite_sms_member(text, text, uuid),
@@ -291,6 +292,7 @@ revoke all on function
 grant execute on function
   public.restore_sms_config_version(uuid, integer),
   public.upsert_sms_contacts(jsonb, uuid),
+  public.erase_sms_contact(text, uuid),
   public.get_sms_team(uuid),
   public.invite_sms_member(text, text, uuid),
   public.remove_sms_member(uuid, uuid),
@@ -337,6 +339,7 @@ grant execute on function
 grant execute on function
   public.restore_sms_config_version(uuid, integer),
   public.upsert_sms_contacts(jsonb, uuid),
+  public.erase_sms_contact(text, uuid),
   public.get_sms_accounts(),
   public.get_sms_team(uuid),
   public.invite_sms_member(text, text, uuid),

@@ -48,6 +48,8 @@ select set_eq(
     ('public.sms_invitations', 'authenticated', 'delete select'),
     ('public.sms_invitations', 'service_role', 'delete insert select update'),
     ('public.sms_config_versions', 'authenticated', 'select'),
+    ('public.sms_contacts', 'authenticated', 'select'),
+    ('public.sms_contacts', 'service_role', 'delete insert select update'),
     ('public.sms_config_versions', 'service_role', 'delete insert select update'),
     ('public.sms_messages', 'authenticated', 'select'),
     ('public.sms_messages', 'service_role', 'delete insert select update'),
@@ -86,6 +88,7 @@ select set_eq(
     ('public.sms_members', 'r'),
     ('public.sms_invitations', 'r'),
     ('public.sms_config_versions', 'r'),
+    ('public.sms_contacts', 'r'),
     ('public.sms_messages', 'r'),
     ('public.sms_messages_id_seq', 'S'),
     ('public.sms_synonyms', 'r'),
@@ -124,7 +127,8 @@ select set_eq(
         'system_prompt', 'openai_model', 'max_tokens', 'temperature', 'history_limit',
         'max_segments', 'fold_accents', 'auto_reply', 'answer_groups', 'reply_delay',
         'takeover_pause',
-        'answer_within', 'replies_per_hour', 'replies_per_day', 'number_replies_per_day',
+        'answer_within', 'close_after', 'history_across', 'context_attributes',
+        'replies_per_hour', 'replies_per_day', 'number_replies_per_day',
         'first_reply_notice', 'fallback_reply', 'opt_out_reply', 'handoff_reply', 'bot_reply',
         'rate_limit_reply', 'quiet_from', 'quiet_until', 'time_zone'
       ]),
@@ -133,6 +137,9 @@ select set_eq(
       ]),
       ('sms_keyword_replies', 'insert', array['config_id', 'keyword', 'answer']),
       ('sms_keyword_replies', 'update', array['keyword', 'answer']),
+      ('sms_contacts', 'update', array[
+        'name', 'notes', 'attributes', 'tags', 'language', 'blocked_at'
+      ]),
       ('sms_members', 'update', array['role']),
       ('sms_messages', 'insert', array['conversation_id', 'message_content', 'client_ref'])
     ) as t (name, command, columns)
@@ -159,12 +166,14 @@ select set_eq(
     ('add_sms_number', 'service_role', false),
     ('accept_sms_invitation', 'authenticated', true),
     ('assign_sms_conversation', 'authenticated service_role', true),
+    ('erase_sms_contact', 'authenticated service_role', true),
     ('get_sms_accounts', 'authenticated service_role', true),
     ('get_sms_team', 'authenticated service_role', true),
     ('invite_sms_member', 'authenticated service_role', true),
     ('leave_sms_account', 'authenticated', true),
     ('remove_sms_member', 'authenticated service_role', true),
     ('restore_sms_config_version', 'authenticated service_role', true),
+    ('upsert_sms_contacts', 'authenticated service_role', true),
     ('claim_sms_backfill', 'service_role', false),
     ('claim_sms_work', 'service_role', false),
     ('cleanup_old_sms_conversations', 'service_role', false),
@@ -213,7 +222,8 @@ select is_empty(
 select set_eq(
   $$select name, role from callable where schema = 'sms' and role <> 'service_role'$$,
   $$values ('normalize', 'authenticated'), ('search_words', 'authenticated'), ('disarm', 'authenticated'),
-    ('account_ids', 'authenticated')$$,
+    ('account_ids', 'authenticated'), ('are_attributes', 'authenticated'),
+    ('are_tags', 'authenticated')$$,
   'private functions: a client runs only those that compute a column or an index'
 );
 

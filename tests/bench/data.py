@@ -56,11 +56,12 @@ select n,
 from generate_series(1, %(conversations)s) as n;
 
 insert into public.sms_conversations
-  (id, user_id, config_id, contact_number, status, created_at, closed_at, last_message_at)
+  (id, user_id, config_id, contact_number, status, created_at, closed_at, closed_by, outcome,
+  last_message_at)
 select p.id, {USER_ID.format(n="p.who")}, {CONFIG_ID.format(n="p.who")},
   '+1' || (2000000000 + p.contact * 7919::bigint % 7999999999), 'closed',
   now() - interval '{DAYS} days' + interval '{DAYS} days' * n / %(conversations)s,
-  now() + interval '1 second' * n, now()
+  now() + interval '1 second' * n, 'human', 'answered_by_ai', now()
 from plan as p;
 """
 
@@ -128,7 +129,9 @@ set last_message_at = m.newest_at, created_at = m.oldest_at, last_incoming_id = 
   last_pending_id = m.incoming,
   read_up_to_id = case when p.n % 3 = 0 then m.newest else 0 end,
   status = case when p.closes then 'closed' else 'active' end,
-  closed_at = case when p.closes then m.newest_at end
+  closed_at = case when p.closes then m.newest_at end,
+  closed_by = case when p.closes then c.closed_by end,
+  outcome = case when p.closes then c.outcome end
 from (
   select conversation_id, min(created_at) as oldest_at, max(created_at) as newest_at,
     max(id) as newest, max(id) filter (where direction = 'incoming') as incoming

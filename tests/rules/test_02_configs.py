@@ -23,6 +23,8 @@ BROKEN: dict[str, dict[str, Any]] = {
     "sms_configs_reply_delay_check": {"reply_delay": "2 minutes"},
     "sms_configs_takeover_pause_check": {"takeover_pause": "31 days"},
     "sms_configs_answer_within_check": {"answer_within": "8 days"},
+    "sms_configs_close_after_check": {"close_after": "2 years"},
+    "sms_configs_context_attributes_check": {"context_attributes": ["x" * 2001]},
     "sms_configs_rate_limits_check": {"replies_per_hour": -1},
     "sms_configs_fallback_reply_check": {"fallback_reply": ""},
     "sms_configs_first_reply_notice_check": {"first_reply_notice": "x" * 321},

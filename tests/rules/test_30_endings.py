@@ -1,0 +1,214 @@
+"""How conversations end: by a human or by themselves, and that no message is lost to an ending."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.sql import Db, Number, Session, new_contact, new_sid
+
+
+async def close_idle(session: Session) -> int:
+    return int(await session.value("select sms.close_idle_conversations()"))
+
+
+async def answered(db: Db, **columns: Any) -> tuple[Session, Number, str, str]:
+    """A conversation whose message was answered: session, number, contact, conversation."""
+    one, number, contact = await db.session(), await db.number(**columns), new_contact()
+    text = await one.ingest(number, contact, "hola")
+    await one.finish(await one.answer(await one.claim()))
+    return one, number, contact, text["conversation_id"]
+
+
+async def test_an_idle_conversation_ends_by_itself(db: Db) -> None:
+    one, _, _, conversation_id = await answered(db)
+    await db.later(days=2, hours=23)
+    assert await close_idle(one) == 0
+    await db.later(hours=2)
+    assert await close_idle(one) == 1
+    row = await db.conversation(conversation_id)
+    assert (row["status"], row["closed_by"], row["outcome"]) == ("closed", "idle", "answered_by_ai")
+
+
+async def test_a_number_may_keep_its_conversations_open(db: Db) -> None:
+    one, _, _, _ = await answered(db, close_after=None)
+    await db.later(days=300)
+    assert await close_idle(one) == 0
+
+
+async def test_what_waits_is_not_idle(db: Db) -> None:
+    one, number, contact, conversation_id = await answered(db)
+    await one.ingest(number, contact, "quiero hablar con una persona")
+    await db.admin.rows("update sms_conversations set wants_human = true")
+    while (job := await one.claim())["kind"] == "send":
+        await one.finish(job)
+    await db.later(days=4)
+    assert await close_idle(one) == 0
+    await db.admin.rows("update sms_conversations set wants_human = false")
+    assert await close_idle(one) == 1
+    assert (await db.conversation(conversation_id))["closed_by"] == "idle"
+
+
+async def test_a_pending_reply_is_not_idle(db: Db) -> None:
+    one, number = await db.session(), await db.number(answer_within="7 days")
+    await one.ingest(number, new_contact(), "hola")
+    await db.later(days=4)
+    assert await close_idle(one) == 0
+
+
+async def test_one_that_could_not_be_closed_is_looked_at_again_after_a_day(db: Db) -> None:
+    one, _, _, _ = await answered(db)
+    await db.admin.rows("update sms_conversations set wants_human = true")
+    await db.later(days=30)
+    assert await close_idle(one) == 0
+    await db.admin.rows("update sms_conversations set wants_human = false")
+    await db.admin.rows("update sms.maintenance set idle_checked_at = now() - interval '25 hours'")
+    assert await close_idle(one) == 1
+
+
+async def test_a_message_held_before_the_lock_while_it_closes_is_answered(db: Db) -> None:
+    one, number, contact, conversation_id = await answered(db, close_after="1 second")
+    await db.later(seconds=5)
+    two = await db.session()
+    async with two.transaction():
+        assert await close_idle(two) == 1
+        arriving = asyncio.ensure_future(one.ingest(number, contact, "¿siguen ahí?"))
+        await db.waits_for_lock(one)
+    text = await arriving
+    assert text["conversation_id"] != conversation_id
+    job = await two.claim()
+    assert (job["kind"], job["message_id"]) == ("reply", text["message_id"])
+
+
+async def test_what_the_backfill_brings_from_before_the_ending_is_answered(db: Db) -> None:
+    one, number, contact, conversation_id = await answered(db, close_after="1 second")
+    await db.later(seconds=60)
+    assert await close_idle(one) == 1
+    before = datetime.now(UTC) - timedelta(seconds=70)
+    text = await one.ingest(number, contact, "se perdió", at=before)
+    assert text["conversation_id"] != conversation_id
+    assert (await one.claim())["kind"] == "reply"
+
+
+async def test_a_human_s_closing_still_takes_what_came_before_it(db: Db) -> None:
+    one, number, contact, conversation_id = await answered(db)
+    await (await db.person(number)).close(conversation_id)
+    before = datetime.now(UTC) - timedelta(seconds=30)
+    text = await one.ingest(number, contact, "se perdió", at=before)
+    assert (text["conversation_id"], text["no_reply_reason"]) == (conversation_id, "closed")
+
+
+async def test_a_message_posted_again_after_the_ending_opens_nothing(db: Db) -> None:
+    one, number, contact = (
+        await db.session(),
+        await db.number(close_after="1 second"),
+        new_contact(),
+    )
+    sid = new_sid()
+    text = await one.ingest(number, contact, "hola", sid=sid)
+    await one.finish(await one.answer(await one.claim()))
+    await db.later(seconds=5)
+    assert await close_idle(one) == 1
+    again = await one.ingest(number, contact, "hola", sid=sid)
+    assert (again["outcome"], again["message_id"]) == ("duplicate", text["message_id"])
+    assert (await one.claim())["kind"] == "wait"
+
+
+async def test_races_of_arrival_and_ending_lose_nothing_and_answer_nothing_twice(db: Db) -> None:
+    number = await db.number(close_after="1 second", replies_per_hour=10**6, replies_per_day=10**6)
+    sessions = [await db.session() for _ in range(4)]
+    contacts, sids, chance = [new_contact() for _ in range(8)], [], random.Random(7)
+
+    async def arrive(session: Session, contact: str) -> None:
+        sid, at = new_sid(), None
+        if chance.random() < 0.3:
+            at = datetime.now(UTC) - timedelta(seconds=chance.random() * 20)
+        sids.append(sid)
+        for _ in range(chance.choice([1, 1, 2])):
+            await session.ingest(number, contact, f"hola {sid}", sid=sid, at=at)
+
+    for _ in range(40):
+        await db.later(seconds=2)
+        await asyncio.gather(
+            *(arrive(session, chance.choice(contacts)) for session in sessions[:3]),
+            close_idle(sessions[3]),
+        )
+        while (job := await sessions[0].claim())["kind"] == "reply":
+            await sessions[0].finish(await sessions[0].answer(job))
+    rows = await db.admin.rows("""
+        select m.message_sid, count(r.id) as replies, max(m.id) as id, m.conversation_id
+        from sms_messages as m
+        left join sms_messages as r on r.conversation_id = m.conversation_id
+          and r.in_reply_to >= m.id and r.author = 'ai'
+        where m.direction = 'incoming' group by m.message_sid, m.id, m.conversation_id""")
+    assert sorted(row["message_sid"] for row in rows) == sorted(sids)
+    assert [row for row in rows if row["replies"] == 0] == []
+    doubled = await db.admin.rows(
+        "select in_reply_to from sms_messages where in_reply_to is not null"
+        " group by in_reply_to having count(*) > 1"
+    )
+    assert doubled == []
+
+
+async def test_the_prompt_holds_the_earlier_conversation_s_end(db: Db) -> None:
+    one, number, contact, conversation_id = await answered(db, history_limit=3)
+    await (await db.person(number)).close(conversation_id)
+    await one.ingest(number, contact, "otra vez yo")
+    job = await one.claim()
+    assert [turn["content"] for turn in job["history"]] == ["hola", "Claro.", "otra vez yo"]
+
+
+@pytest.mark.parametrize("columns", [{"history_across": False}, {"history_limit": 1}])
+async def test_the_earlier_conversation_stays_out(db: Db, columns: dict[str, Any]) -> None:
+    one, number, contact, conversation_id = await answered(db, **columns)
+    await (await db.person(number)).close(conversation_id)
+    await one.ingest(number, contact, "otra vez yo")
+    assert [turn["content"] for turn in (await one.claim())["history"]] == ["otra vez yo"]
+
+
+async def test_an_old_conversation_stays_out(db: Db) -> None:
+    one, number, contact, conversation_id = await answered(db)
+    await (await db.person(number)).close(conversation_id)
+    await db.later(days=22)
+    await one.ingest(number, contact, "otra vez yo")
+    assert [turn["content"] for turn in (await one.claim())["history"]] == ["otra vez yo"]
+
+
+async def test_another_account_s_conversation_stays_out(db: Db) -> None:
+    one, number, contact, conversation_id = await answered(db)
+    await (await db.person(number)).close(conversation_id)
+    other = await db.number()
+    await one.ingest(other, contact, "otra vez yo")
+    assert [turn["content"] for turn in (await one.claim())["history"]] == ["otra vez yo"]
+
+
+async def outcome(db: Db, number: Number, conversation_id: str) -> str:
+    await (await db.person(number)).close(conversation_id)
+    return str((await db.conversation(conversation_id))["outcome"])
+
+
+async def test_the_outcome_comes_from_facts(db: Db) -> None:
+    one, number, contact, conversation_id = await answered(db)
+    assert await outcome(db, number, conversation_id) == "answered_by_ai"
+
+    text = await one.ingest(number, contact, "otra vez")
+    assert (await db.conversation(text["conversation_id"]))["is_reopened"]
+    await (await db.person(number)).write(text["conversation_id"])
+    await one.finish(await one.claim())
+    assert await outcome(db, number, text["conversation_id"]) == "answered_by_human"
+
+    text = await one.ingest(number, contact, "y ahora?")
+    assert await outcome(db, number, text["conversation_id"]) == "unanswered"
+
+    text = await one.ingest(number, contact, "STOP")
+    assert await outcome(db, number, text["conversation_id"]) == "opted_out"
+
+
+async def test_a_contact_who_still_waits_for_a_human_is_unanswered(db: Db) -> None:
+    _, number, _, conversation_id = await answered(db)
+    await db.admin.rows("update sms_conversations set wants_human = true")
+    assert await outcome(db, number, conversation_id) == "unanswered"
