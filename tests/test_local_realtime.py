@@ -40,6 +40,11 @@ missing partition: only a warning            | test_without_a_partition_send_onl
 owners and grants of the schema              | test_the_schema_has_hosted_owners_and_grants  | server priv/repo/tenant_db_dump_15.sql
 Postgres may go away                         | test_announcing_survives_postgres             | -
 a client that reads nothing holds up nobody  | test_a_deaf_client_holds_up_nobody            | server fastlane
+a silent client is closed with 1000          | test_a_client_that_sends_nothing_is_closed    | seen on server 2.129.8
+users at once; channels of a client          | test_more_users_than_the_plan_has_are_refused | docs guides/realtime/quotas
+closes with 1012 when it drains              | test_a_server_that_drains_says_1012           | seen on server 2.129.8
+payloads over 3,000 kB are dropped           | test_a_payload_of_more_than_three_megabytes_is_dropped | docs guides/realtime/quotas
+odd configs, keys and presence               | test_a_config_that_is_no_map_is_an_unknown_error, and those after it | seen on server 2.129.8
 realtime-py                                  | test_realtime_py_receives_announcements       | PyPI realtime 2.34
 supabase-js, both versions                   | test_supabase_js_receives_announcements       | npm @supabase/supabase-js 2.119
 """  # noqa: E501
@@ -63,7 +68,7 @@ import psycopg
 import pytest
 from realtime import AsyncRealtimeClient
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway.local.realtime.server import RealtimeServer
 from gateway.local.realtime.wire import V2, Frame
@@ -302,7 +307,96 @@ async def test_a_topic_nobody_joined_is_unmatched(server: RealtimeServer) -> Non
             assert (await stranger.receive())["payload"] == refused("unmatched topic")
 
 
+async def test_a_client_that_sends_nothing_is_closed(stack: Stack) -> None:
+    async with serving(stack, idle_timeout=0.3) as server, client(server, SECRET) as worker:
+        assert await worker.join(WORKER) == OK
+        with pytest.raises(ConnectionClosed) as closing:
+            await worker.receive()
+        assert closing.value.rcvd and closing.value.rcvd.code == 1000
+
+
+async def test_a_client_that_sends_heartbeats_is_kept(stack: Stack) -> None:
+    async with serving(stack, idle_timeout=1.0) as server, client(server, SECRET) as worker:
+        began = time.monotonic()
+        while time.monotonic() < began + 1.5:
+            await worker.send("phoenix", "heartbeat", {})
+            assert (await worker.receive())["payload"] == {"status": "ok", "response": {}}
+
+
+async def test_more_users_than_the_plan_has_are_refused(stack: Stack) -> None:
+    async with serving(stack, max_users=1) as server, client(server, SECRET) as worker:
+        assert await worker.join(WORKER) == OK
+        assert await refusal(server, address(SECRET)) == (
+            429,
+            '{"error": "Too many connected users"}',
+        )
+
+
+async def test_a_server_that_drains_says_1012(server: RealtimeServer) -> None:
+    async with client(server, SECRET) as worker:
+        assert await worker.join(WORKER) == OK
+        await server.stop()
+        with pytest.raises(ConnectionClosed) as closing:
+            await worker.receive()
+        assert closing.value.rcvd and closing.value.rcvd.code == 1012
+
+
 # Joining
+
+
+async def test_a_client_has_a_hundred_channels(server: RealtimeServer) -> None:
+    async with client(server, SECRET) as worker:
+        for number in range(100):
+            assert await worker.join(f"realtime:sms:{number}", private=False) == OK
+        reason = "ChannelRateLimitReached: Too many channels"
+        assert await worker.join("realtime:sms:100", private=False) == refused(reason)
+        await worker.send("realtime:sms:0", "phx_leave", {}, "1", "1")
+        await worker.receive(), await worker.receive()
+        assert await worker.join("realtime:sms:100", private=False) == OK
+
+
+async def test_a_join_without_a_config_is_the_old_api(server: RealtimeServer) -> None:
+    async with client(server, SECRET) as worker:
+        for payload in ({}, {"access_token": SECRET}):
+            await worker.send(WORKER, "phx_join", payload)
+            reason = (await worker.receive())["payload"]["response"]["reason"]
+            assert reason.startswith("NotAvailableLocally: ")
+
+
+@pytest.mark.parametrize("config", [[], "private", 7, None])
+async def test_a_config_that_is_no_map_is_an_unknown_error(
+    server: RealtimeServer, config: object
+) -> None:
+    async with client(server, SECRET) as worker:
+        await worker.send(WORKER, "phx_join", {"config": config})
+        reason = (await worker.receive())["payload"]["response"]["reason"]
+        assert reason.startswith("UnknownErrorOnChannel: no function clause")
+
+
+async def test_false_as_text_asks_whether_broadcasts_flow(server: RealtimeServer) -> None:
+    async with client(server, SECRET) as worker:
+        assert await worker.join(WORKER, broadcast={"replication_ready": False}) == OK
+        assert await worker.join(WORKER, broadcast={"replication_ready": "false"}) == OK
+        assert (await worker.receive())["event"] == "system"
+
+
+async def test_a_key_as_access_token_counts_before_the_user_token(
+    server: RealtimeServer, uid: str
+) -> None:
+    async with client(server) as user:
+        config = {"private": True}
+        both = {"config": config, "access_token": PUBLISHABLE, "user_token": token(uid)}
+        await user.send(topic_of(uid), "phx_join", both)
+        assert (await user.receive())["payload"] == unauthorized(topic_of(uid))
+        await user.send(topic_of(uid), "phx_join", {"config": config, "user_token": token(uid)})
+        assert (await user.receive())["payload"] == OK
+
+
+async def test_presence_without_rights_is_an_error(server: RealtimeServer) -> None:
+    async with client(server, SECRET) as worker:
+        await worker.join(WORKER)
+        await worker.send(WORKER, "presence", {"type": "presence", "event": "track"})
+        assert (await worker.receive())["payload"]["status"] == "error"
 
 
 async def test_a_join_is_answered_with_no_changes(server: RealtimeServer) -> None:
@@ -457,13 +551,15 @@ async def test_a_token_that_says_nothing_new_is_ignored(server: RealtimeServer, 
     [
         ("other", "You do not have permissions to read from this Channel topic: "),
         ("broken", "The token provided is not a valid JWT"),
+        ("forged", ":signature_error"),
     ],
 )
 async def test_a_token_of_somebody_else_ends_the_channel(
     server: RealtimeServer, uid: str, theirs: str, message: str
 ) -> None:
     topic = topic_of(uid)
-    new = token(str(uuid4())) if theirs == "other" else "broken"
+    forged = jwt.encode({"role": "authenticated", "exp": time.time() + 60}, "x" * 32)
+    new = {"other": token(str(uuid4())), "broken": "broken", "forged": forged}[theirs]
     async with client(server) as user:
         await user.join(topic, token(uid))
         await user.send(topic, "access_token", {"access_token": new})
@@ -527,6 +623,17 @@ async def test_a_sent_row_becomes_a_broadcast(
         await send(stack, topic, {"id": "its own"})
         said = (await one.receive())["payload"]
         assert said["payload"] == {"id": "its own"} != said["meta"]
+
+
+async def test_a_payload_of_more_than_three_megabytes_is_dropped(
+    stack: Stack, server: RealtimeServer, uid: str
+) -> None:
+    topic = topic_of(uid)
+    async with client(server) as user:
+        assert await user.join(topic, token(uid)) == OK
+        await send(stack, topic, {"much": "x" * 3_000_000})
+        await send(stack, topic, {"much": "x" * 10_000})
+        assert len((await user.receive())["payload"]["payload"]["much"]) == 10_000
 
 
 async def test_broadcasts_come_in_commit_order(

@@ -23,6 +23,8 @@ from gateway.telemetry import log_event
 if TYPE_CHECKING:
     from gateway.local.realtime.server import RealtimeServer
 
+MAX_CHANNELS = 100  # of one client, on each of the hosted plans
+
 log = logging.getLogger("gateway.local.realtime")
 
 
@@ -81,11 +83,19 @@ class Socket:
         self._opener = opener
 
     async def answer_frames(self) -> None:
-        """Until the client is gone, however it went."""
+        """Until the client is gone, however it went, or has sent nothing for too long."""
         with suppress(ConnectionClosed):
-            async for raw in self.connection:
+            while (raw := await self._next_frame()) is not None:
                 await self.server.faults.flowing.wait()
                 await self._answer_raw(raw)
+            await self.connection.close(1000)
+
+    async def _next_frame(self) -> str | bytes | None:
+        """None: none came within the idle timeout."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.server.idle_timeout):
+                return await self.connection.recv()
+        return None
 
     async def _answer_raw(self, raw: str | bytes) -> None:
         try:
@@ -109,6 +119,8 @@ class Socket:
             await self._renew(channel, frame.payload)
         elif frame.event == "broadcast":
             await self._broadcast(channel, frame)
+        elif frame.event == "presence":
+            self._reply(frame, "error", {})  # as who has no rights to it
 
     async def _join(self, frame: Frame) -> None:
         """A second join ends the first one, whose close comes after the reply to the new one."""
@@ -124,7 +136,8 @@ class Socket:
         else:
             self.channels[frame.topic] = channel
             self._reply(frame, "ok", {"postgres_changes": []})
-            says_so = _is_true(_config(frame.payload), "broadcast", "replication_ready")
+            asked = _value(_config(frame.payload), "broadcast", "replication_ready")
+            says_so = asked not in (None, False)  # there "false" is true
             if self.server.faults.flow_after == 0:
                 self._start_flow(channel, says_so)
             else:
@@ -151,6 +164,9 @@ class Socket:
         """The channel a join asks for; raises Refused."""
         if frame.topic == "realtime:":
             raise Refused("TopicNameRequired", "You must provide a topic name")
+        if len(self.channels) >= MAX_CHANNELS:
+            raise Refused("ChannelRateLimitReached", "Too many channels")
+        _require_config(frame.payload)
         config = _config(frame.payload)
         _require_supported(config)
         channel = Channel(
@@ -166,10 +182,13 @@ class Socket:
         return channel
 
     def _identity(self, payload: Any) -> Identity:
-        """The token of a join; sb_ keys and none mean the one the socket was opened with."""
+        """The token of a join; none, and an sb_ key as access_token whatever else there is, mean
+        the one the socket was opened with."""
         tokens = payload if isinstance(payload, dict) else {}
-        token = tokens.get("user_token") or tokens.get("access_token")
-        if not isinstance(token, str) or token.startswith("sb_"):
+        key, token = tokens.get("access_token"), tokens.get("user_token")
+        is_key = isinstance(key, str) and key.startswith("sb_")
+        token = token or key
+        if is_key or not isinstance(token, str) or token.startswith("sb_"):
             self._opener.require_unexpired()
             return self._opener
         return self.server.identify_token(token)
@@ -198,7 +217,10 @@ class Socket:
             channel.may_write = None
             await self._require_readable(channel)
         except Refused as refusal:
-            self.send_system(channel, "error", refusal.text)
+            bad_signature = refusal.code == "JwtSignatureError"
+            self.send_system(
+                channel, "error", ":signature_error" if bad_signature else refusal.text
+            )
             self.close_channel(channel)
         else:
             self._stop_expiry(channel)
@@ -284,10 +306,23 @@ def _config(payload: Any) -> dict[str, Any]:
 
 def _is_true(config: dict[str, Any], *path: str) -> bool:
     """Booleans may come as text."""
+    return _value(config, *path) in (True, "true")
+
+
+def _value(config: dict[str, Any], *path: str) -> Any:
     value: Any = config
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
-    return value is True or value == "true"
+    return value
+
+
+def _require_config(payload: Any) -> None:
+    """Raises Refused. A join without config is one of the old API, for Postgres changes."""
+    if not isinstance(payload, dict) or "config" not in payload:
+        reason = "the local Realtime server has no postgres_changes, which a join without config is"
+        raise Refused("NotAvailableLocally", reason)
+    if not isinstance(payload["config"], dict):
+        raise Refused("UnknownErrorOnChannel", "no function clause matching: config is no map")
 
 
 def _require_supported(config: dict[str, Any]) -> None:

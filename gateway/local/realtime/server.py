@@ -2,8 +2,7 @@
 
 Private channels are authorised by row level security on realtime.messages, and rows of that table
 become broadcasts in commit order. Left out, with a clear error to who asks for it in a join:
-postgres_changes, presence and replay. Also left out: rate limits, the HTTP broadcast endpoint and
-binary payloads.
+postgres_changes, presence and replay. All that differs is listed in gateway/local/README.md.
 
 Sources: supabase/realtime (realtime_channel.ex, user_socket.ex, authorization.ex), Phoenix's
 socket.ex. The schema is realtime.sql.
@@ -32,6 +31,9 @@ from gateway.telemetry import log_event
 
 PATHS = ("/realtime/v1/websocket", "/socket/websocket")
 MAX_FRAME_BYTES = 5_000_000
+MAX_PAYLOAD_BYTES = 3_000_000
+MAX_USERS = 200  # sockets at once, on the free plan
+IDLE_TIMEOUT = 60.0  # seconds without a frame; clients send a heartbeat every 25 s
 KEY_LIFETIME = 24 * 3600.0  # of the token that the hosted gateway puts in place of an sb_ key
 
 log = logging.getLogger("gateway.local.realtime")
@@ -71,6 +73,8 @@ class RealtimeServer:
         key_lifetime: float = KEY_LIFETIME,
         join_backoff: float = 0.0,
         handshake_backoff: float = 0.0,
+        idle_timeout: float = IDLE_TIMEOUT,
+        max_users: int = MAX_USERS,
     ) -> None:
         """`postgres_url` is a superuser's. The hosted server delays refusals: joins by 5 s,
         handshakes by 2 s."""
@@ -82,6 +86,8 @@ class RealtimeServer:
         self._accepted_one = asyncio.Event()
         self.joins = 0
         self.join_backoff = join_backoff
+        self.idle_timeout = idle_timeout
+        self._max_users = max_users
         self._jwt_secret = jwt_secret
         self._roles = {publishable_key: "anon", secret_key: "service_role"}
         self._key_lifetime = key_lifetime
@@ -128,6 +134,7 @@ class RealtimeServer:
     async def stop(self) -> None:
         """Close the port and every socket; also the end of a stall."""
         self.resume()
+        await self.close(1012)
         if self._server:
             self._server.close()
             await self._server.wait_closed()
@@ -148,6 +155,8 @@ class RealtimeServer:
         except Refused as refusal:
             await asyncio.sleep(self._handshake_backoff)
             return _unauthorized(connection, refusal)
+        if len(self._sockets) >= self._max_users:
+            return _refusal(connection, HTTPStatus.TOO_MANY_REQUESTS, "Too many connected users")
         return None
 
     async def _talk(self, connection: ServerConnection) -> None:
@@ -207,6 +216,9 @@ class RealtimeServer:
         every = self.faults.swallow_every
         if row and not (every and self._announced % every == 0):
             topic, event, payload, private = row
+            if len(json.dumps(payload)) > MAX_PAYLOAD_BYTES:
+                log_event(log, "realtime broadcast dropped", id=message_id, reason="over 3,000 kB")
+                return
             try:
                 self.broadcast(f"realtime:{topic}", private, event, payload, {"id": message_id})
             except ValueError as error:  # a topic or an event too long for the binary frame
@@ -278,7 +290,11 @@ def _unauthorized(connection: ServerConnection, refusal: Refused) -> Response:
     """A handshake does not say for how long a token has expired; a join does."""
     expired = "Token has expired"
     text = expired if refusal.text.startswith(expired) else refusal.text
-    response = connection.respond(HTTPStatus.UNAUTHORIZED, json.dumps({"error": text}))
+    return _refusal(connection, HTTPStatus.UNAUTHORIZED, text)
+
+
+def _refusal(connection: ServerConnection, status: HTTPStatus, reason: str) -> Response:
+    response = connection.respond(status, json.dumps({"error": reason}))
     del response.headers["Content-Type"]
     response.headers["Content-Type"] = "application/json; charset=utf-8"
     return response
