@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import telemetry
+from gateway import openapi, telemetry
 from gateway.api import Api, ApiError, Readiness, answer_api_error, healthz
 from gateway.settings import Settings
 from gateway.supabase import Databases
@@ -51,6 +52,10 @@ def create_app(settings: Settings) -> Starlette:
     for_health = Databases(settings, READ_SECONDS, connections=1)
     webhooks, api, readiness = Webhooks(settings, for_posts), Api(for_users), Readiness(for_health)
     conversation = "/api/sms/conversations/{conversation_id}"
+    description = openapi.describe(settings.public_url)
+
+    async def describe_api(request: Request) -> JSONResponse:
+        return JSONResponse(description)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -63,6 +68,7 @@ def create_app(settings: Settings) -> Starlette:
         routes=[
             Route("/webhook/sms", webhooks.receive_sms, methods=["POST"]),
             Route("/webhook/sms/status", webhooks.receive_status, methods=["POST"]),
+            Route("/api/sms/openapi.json", describe_api),
             Route("/api/sms/stats", api.get_stats),
             Route(f"{conversation}/history", api.get_history),
             Route(f"{conversation}/close", api.close_conversation, methods=["POST"]),
