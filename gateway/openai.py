@@ -13,6 +13,7 @@ import logging
 import re
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -43,6 +44,9 @@ DEADLINE = 15.0  # seconds for one answer, retries included
 ATTEMPTS = 4
 DAY = 86400.0  # seconds
 REFRESH_EVERY = 3600.0  # seconds between looks at the list of models
+MOST_NOTICES = 20
+NOTICE_SECONDS = 3600.0
+LONGEST_NAME = 60  # characters of a model's name in a notice
 OPENAI_URL = "https://api.openai.com/v1"
 
 # What the API may turn away without the answer suffering; everything else is needed.
@@ -84,18 +88,46 @@ def policy_of(model: str) -> ModelPolicy:
     return next(policy for pattern, policy in POLICIES if re.match(pattern, name))
 
 
-class Replies:
-    """`async with Replies(settings) as replies`: one per process.
+class Notices:
+    """Per model why it does not answer, or soon will not. Every heartbeat carries them, so they
+    are few and short, whatever stands in whoever's openai_model."""
 
-    `notices` says per model why it does not answer, or soon will not.
-    """
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._noted: dict[str, tuple[str, float]] = {}  # with the time; the newest last
+
+    def note(self, model: str, reason: str) -> None:
+        """Each time the model is asked for; logged when the reason is a new one."""
+        name = _short(model)
+        earlier, _ = self._noted.pop(name, ("", 0.0))
+        self._noted[name] = (reason, self._clock())
+        if earlier != reason:
+            logger.warning('model needs attention model=%s reason="%s"', name, reason)
+        while len(self._noted) > MOST_NOTICES:
+            del self._noted[next(iter(self._noted))]
+
+    def clear(self, model: str) -> None:
+        self._noted.pop(_short(model), None)
+
+    def recent(self) -> dict[str, str]:
+        """Of the models that were asked for within the hour."""
+        since = self._clock() - NOTICE_SECONDS
+        return {name: reason for name, (reason, at) in self._noted.items() if at >= since}
+
+
+def _short(model: str) -> str:
+    return model if len(model) <= LONGEST_NAME else model[: LONGEST_NAME - 1] + "…"
+
+
+class Replies:
+    """`async with Replies(settings) as replies`: one per process."""
 
     def __init__(self, settings: Settings, deadline: float = DEADLINE) -> None:
         self._settings = settings
         self._deadline = deadline
         self._turned_away: defaultdict[str, set[str]] = defaultdict(set)
         self._shutdowns: dict[str, date] = {}
-        self.notices: dict[str, str] = {}
+        self._notices = Notices()
 
     async def __aenter__(self) -> Self:
         self._client = openai.AsyncOpenAI(
@@ -148,8 +180,7 @@ class Replies:
         model, fallback = prompt.openai_model, self._settings.openai_fallback_model
         ends = self._shutdowns.get(model)
         if ends and ends < datetime.now(UTC).date() and model != fallback:
-            self._notice(model, f"OpenAI shut it down on {ends}; {fallback} answers")
-            return fallback, await self._insist(fallback, prompt)
+            return await self._fall_back(model, f"OpenAI shut it down on {ends}", prompt)
 
         try:
             answer = await self._insist(model, prompt)
@@ -160,8 +191,18 @@ class Replies:
             self._notice_end(model, ends)
             return model, answer
 
-        self._notice(model, f"OpenAI does not have it for this key; {fallback} answers")
-        return fallback, await self._insist(fallback, prompt)
+        return await self._fall_back(model, "OpenAI does not have it for this key", prompt)
+
+    async def _fall_back(self, model: str, reason: str, prompt: Prompt) -> tuple[str, Answer]:
+        """That the fallback answers is said when it has."""
+        fallback = self._settings.openai_fallback_model
+        try:
+            answer = await self._insist(fallback, prompt)
+        except Exception:
+            self._notices.note(model, reason)
+            raise
+        self._notices.note(model, f"{reason}; {_short(fallback)} answers")
+        return fallback, answer
 
     async def _insist(self, model: str, prompt: Prompt) -> Answer:
         """Ask until there is an answer, as often as attempts and time allow."""
@@ -225,16 +266,17 @@ class Replies:
 
     # Models that end
 
+    @property
+    def notices(self) -> dict[str, str]:
+        """{"model": "what an operator should know of it"}: at most 20, of the last hour."""
+        return self._notices.recent()
+
     def _notice_end(self, model: str, ends: date | None) -> None:
         if ends:
-            self._notice(model, f"OpenAI shuts it down on {ends}; choose another openai_model")
+            reason = f"OpenAI shuts it down on {ends}; choose another openai_model"
+            self._notices.note(model, reason)
         else:
-            self.notices.pop(model, None)
-
-    def _notice(self, model: str, reason: str) -> None:
-        if self.notices.get(model) != reason:
-            self.notices[model] = reason
-            logger.warning('model needs attention model=%s reason="%s"', model, reason)
+            self._notices.clear(model)
 
     async def _watch_models(self) -> None:
         while True:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from gateway.local.standins.openai import CLASSIC, MODELS, O_SERIES, Model, OpenAI, create_openai
 from gateway.local.testserver import drop, hang, serve
 from gateway.messages import Prompt, Reply, ReplyFailed, Turn
-from gateway.openai import Replies
+from gateway.openai import LONGEST_NAME, MOST_NOTICES, Notices, Replies
 from gateway.prompt import build_messages
 from gateway.settings import Settings
 
@@ -590,6 +590,46 @@ async def test_a_model_that_came_back_is_no_longer_noticed(openai: ScriptedOpenA
 
     assert reply.model == "gpt-4o-mini"
     assert replies.notices == {}
+
+
+async def test_the_fallback_is_named_only_after_it_answered(openai: ScriptedOpenAI) -> None:
+    gone = error(404, "model_not_found")
+    openai.script = [gone, gone, gone, completion()]
+
+    async with openai.replies() as replies:
+        with pytest.raises(ReplyFailed):
+            await replies.generate(PROMPT)
+        assert replies.notices == {"gpt-4o-mini": "OpenAI does not have it for this key"}
+        await replies.generate(PROMPT)
+
+    assert replies.notices["gpt-4o-mini"].endswith(f"{FALLBACK} answers")
+
+
+def test_notices_are_few_and_short_whatever_the_models_are_called(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    notices = Notices()
+    for n in range(100):
+        notices.note(f"{n:03}" + "x" * 500_000, "it is gone")
+    found = notices.recent()
+    assert len(found) == MOST_NOTICES
+    assert next(iter(found)).startswith("080"), "the newest stay"
+    assert max(map(len, found)) == LONGEST_NAME
+    assert max(len(record.getMessage()) for record in caplog.records) < 200
+
+
+def test_a_notice_is_of_a_model_that_was_asked_for_within_the_hour(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    now = 0.0
+    notices = Notices(lambda: now)
+    notices.note("asked-once", "it is gone")
+    notices.note("asked-again", "it is gone")
+    now += 3000
+    notices.note("asked-again", "it is gone")
+    now += 1000
+    assert notices.recent() == {"asked-again": "it is gone"}
+    assert len(caplog.records) == 2, "what is known is not logged again"
 
 
 async def test_a_fallback_that_is_gone_too_is_a_failed_reply(openai: ScriptedOpenAI) -> None:
