@@ -30,6 +30,7 @@ HEARTBEAT_SECONDS = 20.0
 BACKFILL_SECONDS = 300.0
 BACKFILL_AGAIN_SECONDS = 20.0  # after a failure: most likely what is missing came meanwhile
 MAINTENANCE_SECONDS = 600.0  # asked this often; the database does it once an hour
+MAINTENANCE_AGAIN_SECONDS = 1.0
 
 # From SIGTERM: generations may go on for 12 s, no message is handed to Twilio after 15 s, one that
 # was takes at most 8 s more, and what became of it is reported until 25 s; then what is still in
@@ -241,14 +242,18 @@ class Worker:
             await asyncio.sleep(max(pause, 1.0))
 
     async def run_maintenance(self) -> None:
+        """Asked often, done once an hour whoever asks, and at once while a batch was full."""
         while True:
+            pause = MAINTENANCE_SECONDS
             try:
                 done = await self._database.maintain_sms()
-                if done["outcome"] == "tidied":
+                if done.pop("outcome") == "done":
                     log_event(log, "maintenance done", **{k: v for k, v in done.items() if v})
+                if done.get("again"):
+                    pause = MAINTENANCE_AGAIN_SECONDS
             except Exception as error:  # retention must not stop the worker
                 log_event(log, "maintenance failed", level=logging.WARNING, reason=error)
-            await asyncio.sleep(MAINTENANCE_SECONDS)
+            await asyncio.sleep(pause)
 
     # Stopping
 

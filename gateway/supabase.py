@@ -183,6 +183,8 @@ class Health(TypedDict):
     capped_24h: int
     looping_24h: int
     repaired: int
+    oldest_webhook_log: str | None  # ISO 8601
+    oldest_delivery_event: str | None
     oldest_transaction_seconds: float | None
     numbers: list[NumberHealth]
     workers: list[WorkerHealth]
@@ -435,6 +437,7 @@ class Database:
         await self._call("remove_sms_worker", {"p_name": name})
 
     async def maintain_sms(self) -> dict[str, Any]:
+        """{"outcome": "done", "again", …counts} or "not due"; `again`: more is left."""
         return await self._object("maintain_sms", {})
 
     async def get_sms_health(self) -> Health:

@@ -5554,7 +5554,7 @@ comment on function public.drop_sms_backlog() is
 
 create table sms.maintenance (
   only_row boolean not null default true,
-  tidied_at timestamptz not null default '-infinity',
+  ran_at timestamptz not null default '-infinity',
   idle_checked_at timestamptz not null default '-infinity',
   repaired bigint not null default 0,
   constraint maintenance_pkey primary key (only_row),
@@ -5779,6 +5779,10 @@ returns jsonb language sql stable set search_path = '' as $$
       where m.no_reply_reason = 'loop' and m.created_at > now() - interval '1 day'
     ),
     'repaired', (select u.repaired from sms.maintenance as u),
+    'oldest_webhook_log', (select min(l.received_at) from public.sms_webhook_logs as l),
+    'oldest_delivery_event', (
+      select min(e.received_at) from public.sms_delivery_events as e where e.status <> 'doubled'
+    ),
     'oldest_transaction_seconds', (
       select round(extract(epoch from now() - min(a.xact_start)), 1)
       from pg_catalog.pg_stat_activity as a where a.datname = current_database()
@@ -5795,29 +5799,41 @@ comment on function public.get_sms_health() is
 create function public.maintain_sms(p_every interval default '1 hour')
 returns jsonb language plpgsql set search_path = '' as $$
 declare
+  v_batch constant integer := 5000; -- rows of each part: one call is one short transaction
   v_kept interval := (sms.policy()).conversations_kept;
+  v_logs integer;
+  v_repaired integer;
+  v_folded integer;
+  v_closed integer;
+  v_erased integer := 0;
+  v_again boolean;
 begin
-  update sms.maintenance as u set tidied_at = now() where u.tidied_at < now() - p_every;
+  update sms.maintenance as u set ran_at = now() where u.ran_at < now() - p_every;
   if not found then
-    return jsonb_build_object('outcome', 'done already');
+    return jsonb_build_object('outcome', 'not due');
   end if;
+  v_logs := sms.expire_logs(v_batch);
+  v_repaired := sms.repair();
+  v_folded := sms.fold_counters(v_batch);
+  v_closed := sms.close_idle_conversations();
+  if v_kept is not null then
+    v_erased := sms.erase_conversations(now() - v_kept);
+  end if;
+  v_again := greatest(v_logs, v_folded) >= v_batch or greatest(v_repaired, v_closed, v_erased) >= 500;
+  update sms.maintenance as u set ran_at = '-infinity' where v_again;
   return jsonb_build_object(
-    'outcome', 'tidied',
-    'logs_expired', sms.expire_logs(),
-    'repaired', sms.repair(),
-    'counters_folded', sms.fold_counters(),
-    'conversations_closed', sms.close_idle_conversations(),
-    'conversations_erased', case when v_kept is not null
-      then sms.erase_conversations(now() - v_kept) else 0 end
+    'outcome', 'done', 'again', v_again, 'logs_expired', v_logs, 'repaired', v_repaired,
+    'counters_folded', v_folded, 'conversations_closed', v_closed, 'conversations_erased', v_erased
   );
 end;
 $$;
 comment on function public.maintain_sms(interval) is
-  'Retention and repair, once per p_every whoever calls. Any worker calls it; nothing depends on '
-  'pg_cron.';
+  'Retention and repair, once per p_every whoever calls. {outcome: done | not due, …}; again: a '
+  'part did a full batch, so that more is left and the next call is due at once. Any worker calls '
+  'it; nothing depends on pg_cron.';
 
--- Deletes a batch of posts and events that are past their time.
-create function sms.expire_logs()
+-- Deletes posts and events that are past their time, at most p_limit of each.
+create function sms.expire_logs(p_limit integer)
 returns integer language plpgsql set search_path = '' as $$
 declare
   v_before timestamptz := now() - (sms.policy()).logs_kept;
@@ -5828,14 +5844,14 @@ begin
     select o.id from public.sms_webhook_logs as o
     where o.received_at < v_before
     order by o.received_at
-    limit 5000
+    limit p_limit
   );
   get diagnostics v_posts = row_count;
   delete from public.sms_delivery_events as e where e.id in (
     select o.id from public.sms_delivery_events as o
     where o.received_at < v_before and o.status <> 'doubled'
     order by o.received_at
-    limit 5000
+    limit p_limit
   );
   get diagnostics v_events = row_count;
   delete from public.sms_workers as w where w.seen_at < now() - interval '7 days';

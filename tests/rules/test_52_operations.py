@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import get_type_hints
 
 from gateway.supabase import Health, NumberHealth, Setup, WorkerHealth
@@ -72,3 +73,33 @@ async def test_the_worker_of_a_prefetched_job_holds_its_lease(db: Db) -> None:
         "select leased_by from public.sms_conversations where lease_id is not null"
     )
     assert held == [{"leased_by": "worker-1"}]
+
+
+LATE_EVENTS = """
+insert into public.sms_delivery_events (message_sid, status, received_at)
+select 'SM' || n, 'delivered', now() - interval '400 days' + n * interval '1 second'
+from generate_series(1, %s) as n
+"""
+
+
+async def test_retention_keeps_up_at_any_rate(db: Db) -> None:
+    """Each call is a batch and a transaction of its own; the next is due while one was full."""
+    one = await db.session()
+    await one.rows("update sms.maintenance set ran_at = '-infinity'")
+    await db.admin.rows(LATE_EVENTS, 12_000)
+    oldest = (await one.call("get_sms_health"))["oldest_delivery_event"]
+    done = [await one.call("maintain_sms") for _ in range(3)]
+    assert [found["again"] for found in done] == [True, True, False]
+    assert [found["logs_expired"] for found in done] == [5000, 5000, 2000]
+    assert (await one.call("maintain_sms")) == {"outcome": "not due"}
+    assert oldest < datetime.now(UTC).isoformat()
+    assert (await one.call("get_sms_health"))["oldest_delivery_event"] is None
+
+
+async def test_maintenance_without_a_backlog_is_done_once_an_hour(db: Db) -> None:
+    one = await db.session()
+    await one.rows("update sms.maintenance set ran_at = '-infinity'")
+    await db.admin.rows(LATE_EVENTS, 10)
+    done = await one.call("maintain_sms")
+    assert (done["outcome"], done["again"], done["logs_expired"]) == ("done", False, 10)
+    assert (await one.call("maintain_sms")) == {"outcome": "not due"}

@@ -26,7 +26,7 @@ PATIENCE = 30.0  # a platform kills then
 IDLE: dict[str, Any] = {
     "claim_sms_work": {"kind": "wait", "seconds": None},
     "claim_sms_backfill": {"config_id": None, "seconds": 300},
-    "maintain_sms": {"outcome": "done already"},
+    "maintain_sms": {"outcome": "not due"},
 }
 
 
@@ -120,6 +120,26 @@ async def test_a_worker_without_work_ends_at_once_and_takes_its_row_along(tmp_pa
     assert [call.params["p_name"] for call in removed] == [started.params["p_name"]]
     assert api.calls[-1] is removed[0], "nothing writes the row anew"
     assert '"level": "error"' not in child.log.read_text()
+
+
+class FullApi(IdleApi):
+    """More is to be maintained than one call does: it takes four."""
+
+    async def respond(self, request: Request) -> Response:
+        response = await super().respond(request)
+        if request.path_params["name"] == "maintain_sms" and self.called("maintain_sms") < 4:
+            return JSONResponse({"outcome": "done", "again": True, "logs_expired": 5000})
+        return response
+
+
+async def test_maintenance_goes_on_while_batches_are_full_and_no_longer(tmp_path: Path) -> None:
+    api = FullApi()
+    async with serve(api.app()) as url, worker(tmp_path, url) as child:
+        await until(lambda: api.called("maintain_sms") == 4, seconds=8)
+        await asyncio.sleep(2)
+        assert api.called("maintain_sms") == 4
+        assert (await ends(child))[0] == 0
+    assert child.log.read_text().count("maintenance done") == 3
 
 
 async def test_a_claim_is_not_insisted_on_after_sigterm(tmp_path: Path) -> None:
