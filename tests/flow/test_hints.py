@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+import pytest
 
 from gateway.local.processes import Child
 from gateway.local.stack import Stack
@@ -38,6 +41,33 @@ async def test_a_hint_alone_wakes_the_worker(world: World, web: Child, stack: St
             await world.answered(contact)
 
 
+@pytest.mark.parametrize("while_", ["generating", "sending"])
+async def test_a_message_that_comes_during_a_lease_is_answered_when_that_ends(
+    world: World, web: Child, stack: Stack, while_: str
+) -> None:
+    """Leased work announces nothing; what ends the lease does. Only Realtime can wake here."""
+    assert stack.openai
+    openai, joined = stack.openai, stack.realtime.joins
+    contact = world.contact()
+    async with working(stack, NEVER):
+        await eventually(lambda: _joined_since(stack, joined))
+        if while_ == "generating":
+            openai.faults.add("slow", match="uno", seconds=1.5)
+        else:
+            stack.twilio.latency = 1.5
+        asked = len(openai.requests)
+        await world.texts_from(contact, "uno")
+        await openai.events.until(lambda: len(openai.requests) > asked, 10)
+        if while_ == "sending":
+            await eventually(lambda: _is_sending(world, contact))
+        await world.texts_from(contact, "dos")
+        stack.twilio.latency = 0.0
+        await eventually(lambda: _first_job_is_over(world, contact))
+        ended_at = time.monotonic()
+        await eventually(lambda: _was_told_of(world, contact, "dos"))
+        assert time.monotonic() - ended_at < 2
+
+
 async def test_without_realtime_the_worker_looks_by_itself(
     world: World, web: Child, stack: Stack
 ) -> None:
@@ -66,3 +96,22 @@ async def test_a_lock_on_the_announcements_stops_no_text(
 
 async def _joined_since(stack: Stack, joined: int) -> bool:
     return stack.realtime.joins > joined
+
+
+async def _is_sending(world: World, contact: str) -> bool:
+    return any(row["status"] == "sending" for row in await world.outgoing(contact))
+
+
+async def _first_job_is_over(world: World, contact: str) -> bool:
+    """Its reply was superseded, or has left."""
+    rows = await world.rows(
+        "select c.superseded, m.status from sms_conversations c"
+        " left join sms_messages m on m.conversation_id = c.id and m.direction = 'outgoing'"
+        " where c.contact_number = %s",
+        contact,
+    )
+    return any(row["superseded"] or row["status"] not in (None, "sending") for row in rows)
+
+
+async def _was_told_of(world: World, contact: str, body: str) -> bool:
+    return any(body in sent for sent in world.sent_to(contact))
