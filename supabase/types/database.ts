@@ -41,28 +41,42 @@ isOneToOne: false
                   ]
                 },"sms_configs": {
                   Row: {
-                    "addresses": (string)[],"answer_groups": boolean,"answer_within": string,"auto_reply": boolean,"backfill_due_at": string,"backfilled_until": string,"bot_reply": string | null,"created_at": string,"fallback_reply": string,"first_reply_notice": string | null,"fold_accents": boolean,"handoff_reply": string | null,"history_limit": number,"id": string,"max_segments": number,"max_tokens": number,"messaging_service_sid": string | null,"number_replies_per_day": number,"openai_model": string,"opt_out_reply": string | null,"phone_number": string,"quiet_from": string | null,"quiet_until": string | null,"rate_limit_reply": string | null,"replies_per_day": number,"replies_per_hour": number,"reply_delay": string,"suspended_reason": string | null,"suspended_until": string | null,"system_prompt": string,"takeover_pause": string,"temperature": number | null,"time_zone": string,"user_id": string,"version": number
+                    "addresses": (string)[],"answer_groups": boolean,"answer_within": string,"auto_reply": boolean,"backfill_due_at": string,"backfilled_until": string,"bot_reply": string | null,"close_after": string | null,"context_attributes": (string)[],"created_at": string,"fallback_reply": string,"first_reply_notice": string | null,"fold_accents": boolean,"handoff_reply": string | null,"history_across": boolean,"history_limit": number,"id": string,"max_segments": number,"max_tokens": number,"messaging_service_sid": string | null,"number_replies_per_day": number,"openai_model": string,"opt_out_reply": string | null,"phone_number": string,"quiet_from": string | null,"quiet_until": string | null,"rate_limit_reply": string | null,"replies_per_day": number,"replies_per_hour": number,"reply_delay": string,"suspended_reason": string | null,"suspended_until": string | null,"system_prompt": string,"takeover_pause": string,"temperature": number | null,"time_zone": string,"user_id": string,"version": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"phone_number": string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id": string,"version"?: number
+                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"close_after"?: string | null,"context_attributes"?: (string)[],"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"history_across"?: boolean,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"phone_number": string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id": string,"version"?: number
                   }
                   Update: {
-                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"phone_number"?: string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id"?: string,"version"?: number
+                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"close_after"?: string | null,"context_attributes"?: (string)[],"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"history_across"?: boolean,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"phone_number"?: string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id"?: string,"version"?: number
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"sms_contacts": {
+                  Row: {
+                    "attributes": NonNullable<Json>,"blocked_at": string | null,"contact_number": string,"created_at": string,"language": string | null,"name": string | null,"notes": string | null,"tags": (string)[],"user_id": string,"words": unknown
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "attributes"?: NonNullable<Json>,"blocked_at"?: string | null,"contact_number": string,"created_at"?: string,"language"?: string | null,"name"?: string | null,"notes"?: string | null,"tags"?: (string)[],"user_id": string,"words"?: unknown
+                  }
+                  Update: {
+                    "attributes"?: NonNullable<Json>,"blocked_at"?: string | null,"contact_number"?: string,"created_at"?: string,"language"?: string | null,"name"?: string | null,"notes"?: string | null,"tags"?: (string)[],"user_id"?: string,"words"?: unknown
                   }
                   Relationships: [
                     
                   ]
                 },"sms_conversations": {
                   Row: {
-                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_incoming_id": number | null,"last_message_at": string,"last_pending_id": number | null,"lease_id": string | null,"leased_by": string | null,"leased_context": Json | null,"leased_for": string | null,"leased_until": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_attempts": number,"reply_due_at": string | null,"reply_error": string | null,"send_due_at": string | null,"status": string,"superseded": number,"user_id": string,"waiting_since": string | null,"wants_human": boolean
+                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"closed_by": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"is_blocked": boolean,"is_reopened": boolean,"last_incoming_id": number | null,"last_message_at": string,"last_pending_id": number | null,"lease_id": string | null,"leased_by": string | null,"leased_context": Json | null,"leased_for": string | null,"leased_until": string | null,"outcome": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_attempts": number,"reply_due_at": string | null,"reply_error": string | null,"send_due_at": string | null,"status": string,"superseded": number,"user_id": string,"waiting_since": string | null,"wants_human": boolean
                   }
                   ComputedFields: never
                   Insert: {
-                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"config_id": string,"contact_number": string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"last_pending_id"?: number | null,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id": string,"waiting_since"?: string | null,"wants_human"?: boolean
+                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"closed_by"?: string | null,"config_id": string,"contact_number": string,"created_at"?: string,"id"?: string,"is_blocked"?: boolean,"is_reopened"?: boolean,"last_incoming_id"?: number | null,"last_message_at"?: string,"last_pending_id"?: number | null,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"outcome"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id": string,"waiting_since"?: string | null,"wants_human"?: boolean
                   }
                   Update: {
-                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"config_id"?: string,"contact_number"?: string,"created_at"?: string,"id"?: string,"last_incoming_id"?: number | null,"last_message_at"?: string,"last_pending_id"?: number | null,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id"?: string,"waiting_since"?: string | null,"wants_human"?: boolean
+                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"closed_by"?: string | null,"config_id"?: string,"contact_number"?: string,"created_at"?: string,"id"?: string,"is_blocked"?: boolean,"is_reopened"?: boolean,"last_incoming_id"?: number | null,"last_message_at"?: string,"last_pending_id"?: number | null,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"outcome"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id"?: string,"waiting_since"?: string | null,"wants_human"?: boolean
                   }
                   Relationships: [
                     {
@@ -316,7 +330,7 @@ isOneToOne: false
                   ]
                 },"sms_inbox": {
                   Row: {
-                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"last_message_at": string,"message_author": string | null,"message_content": string | null,"message_created_at": string | null,"message_direction": string | null,"message_id": number | null,"message_status": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_error": string | null,"status": string,"unread_count": number | null,"user_id": string,"wants_human": boolean
+                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"closed_by": string | null,"config_id": string,"contact_name": string | null,"contact_number": string,"contact_tags": (string)[] | null,"created_at": string,"id": string,"is_blocked": boolean,"last_message_at": string,"message_author": string | null,"message_content": string | null,"message_created_at": string | null,"message_direction": string | null,"message_id": number | null,"message_status": string | null,"no_reply_reason": string | null,"outcome": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_error": string | null,"status": string,"unread_count": number | null,"user_id": string,"wants_human": boolean
                   }
                   ComputedFields: never
                   Relationships: [
@@ -353,10 +367,13 @@ isOneToOne: false
               "assigned_to": string | null,
 "auto_reply": boolean,
 "closed_at": string | null,
+"closed_by": string | null,
 "config_id": string,
 "contact_number": string,
 "created_at": string,
 "id": string,
+"is_blocked": boolean,
+"is_reopened": boolean,
 "last_incoming_id": number | null,
 "last_message_at": string,
 "last_pending_id": number | null,
@@ -365,6 +382,7 @@ isOneToOne: false
 "leased_context": Json | null,
 "leased_for": string | null,
 "leased_until": string | null,
+"outcome": string | null,
 "paused_until": string | null,
 "read_up_to_id": number,
 "reply_attempts": number,
@@ -397,10 +415,13 @@ isOneToOne: false
               "assigned_to": string | null,
 "auto_reply": boolean,
 "closed_at": string | null,
+"closed_by": string | null,
 "config_id": string,
 "contact_number": string,
 "created_at": string,
 "id": string,
+"is_blocked": boolean,
+"is_reopened": boolean,
 "last_incoming_id": number | null,
 "last_message_at": string,
 "last_pending_id": number | null,
@@ -409,6 +430,7 @@ isOneToOne: false
 "leased_context": Json | null,
 "leased_for": string | null,
 "leased_until": string | null,
+"outcome": string | null,
 "paused_until": string | null,
 "read_up_to_id": number,
 "reply_attempts": number,
@@ -429,6 +451,9 @@ isOneToOne: false
       } },
 "drop_sms_backlog":
 { Args: Record<PropertyKey, never>; Returns: number
+                           },
+"erase_sms_contact":
+{ Args: { "p_contact_number": string,"p_user_id"?: string }; Returns: number
                            },
 "fail_sms_reply":
 { Args: { "p_error": string,"p_lease_id": string,"p_retry_after"?: number,"p_suspends"?: boolean }; Returns: Json
@@ -600,11 +625,14 @@ isOneToOne: false
 "backfill_due_at": string,
 "backfilled_until": string,
 "bot_reply": string | null,
+"close_after": string | null,
+"context_attributes": (string)[],
 "created_at": string,
 "fallback_reply": string,
 "first_reply_notice": string | null,
 "fold_accents": boolean,
 "handoff_reply": string | null,
+"history_across": boolean,
 "history_limit": number,
 "id": string,
 "max_segments": number,
@@ -731,6 +759,9 @@ isOneToOne: false
       } },
 "set_sms_opt_out":
 { Args: { "p_contact_number": string,"p_opted_out"?: boolean,"p_phone_number"?: string,"p_user_id": string }; Returns: undefined
+                           },
+"upsert_sms_contacts":
+{ Args: { "p_contacts": Json,"p_user_id"?: string }; Returns: number
                            }
           }
           Enums: {
