@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CALL_SECONDS = 8.0  # all of one request to Twilio
 PAGE_SIZE = 1000  # the most Twilio lists in one answer
+SERVICES_AT_ONCE = 10  # whose members are listed; Twilio answers 429 to many more
 SERVICES_SECONDS = 60.0  # for how long what messaging services say is not asked again
 VALIDITY_SECONDS = 600  # a reply that waits longer at Twilio is worse than none
 
@@ -309,15 +310,22 @@ class TwilioSms:
 
     async def list_services(self) -> dict[str, Service]:
         """By its members' SIDs, each messaging service that does not defer to their webhooks."""
-        found = {}
         services = self._client.messaging.v1.services
-        async for service in await services.stream_async(page_size=PAGE_SIZE):
-            if service.use_inbound_webhook_on_number:
-                continue
-            members = services(service.sid).phone_numbers
-            async for member in await members.stream_async(page_size=PAGE_SIZE):
-                found[member.sid] = _service(service)
-        return found
+        slots = asyncio.Semaphore(SERVICES_AT_ONCE)
+
+        async def members(service: Any) -> dict[str, Service]:
+            async with slots:
+                listed = services(service.sid).phone_numbers
+                found = await listed.list_async(page_size=PAGE_SIZE)
+            return {member.sid: _service(service) for member in found}
+
+        receiving = [
+            service
+            async for service in await services.stream_async(page_size=PAGE_SIZE)
+            if not service.use_inbound_webhook_on_number
+        ]
+        found = await asyncio.gather(*(members(service) for service in receiving))
+        return {sid: service for numbers in found for sid, service in numbers.items()}
 
     async def _receiving_services(self) -> dict[str, Service]:
         """list_services() as of a minute ago; none for a key that may not read them."""

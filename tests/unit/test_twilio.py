@@ -533,7 +533,9 @@ async def test_a_number_points_where_its_service_says(
 async def test_many_services_are_read_page_by_page() -> None:
     async with member_of_a_service(False) as (twilio, sms):
         for n in range(1200):
-            service_sid = f"MG{n:032x}"
-            twilio.add_number(f"+1555300{n:04}", service_sid)
+            twilio.add_number(f"+1555300{n:04}", f"MG{n:032x}")
+            twilio.services[f"MG{n:032x}"].use_inbound_webhook_on_number = n % 20 > 0
         services = await sms.list_services()
-    assert set(services) == {twilio.numbers[POOLED].sid}
+    assert len(services) == 1 + 1200 / 20
+    assert services[twilio.numbers[POOLED].sid].sid == SERVICE
+    assert services[twilio.numbers["+15553000040"].sid].sid == f"MG{40:032x}"
