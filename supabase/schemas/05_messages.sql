@@ -83,7 +83,8 @@ create table public.sms_messages (
   constraint sms_messages_intent_check check (intent is null or direction = 'incoming' and intent in (
     'stop', 'start', 'help', -- opt words: never shown to the model
     'human',                 -- wants a human
-    'bot'                    -- asks who is answering
+    'bot',                   -- asks who is answering
+    'maybe_stop'             -- smells of an opt-out: the reply says how to stop
   )),
   constraint sms_messages_message_content_check check (length(message_content) <= 65536),
   constraint sms_messages_encoding_check check (encoding in ('GSM-7', 'UCS-2')),

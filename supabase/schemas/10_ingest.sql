@@ -22,7 +22,7 @@ begin
   v_conversation := sms.open_conversation(v_config, p_payload ->> 'from', v_occurred_at);
   v_intent := sms.intent(v_conversation, v_config.phone_number, p_payload);
   v_message_id := sms.store_incoming(
-    v_conversation.id, p_payload, v_intent ->> 'meaning', v_occurred_at
+    v_conversation.id, p_payload, coalesce(v_intent ->> 'meaning', v_intent ->> 'doubt'), v_occurred_at
   );
   if v_message_id is null then -- lost against the same text in another session
     delete from public.sms_conversations as c
@@ -210,7 +210,7 @@ declare
   v_meaning text := p_intent ->> 'meaning';
   v_answer jsonb;
   v_reason text := sms.no_reply_reason(
-    p_conversation, p_config, p_payload, v_meaning, p_occurred_at, v_now
+    p_conversation, p_config, p_payload, p_intent, p_occurred_at, v_now
   );
 begin
   if v_reason is null then
@@ -241,12 +241,12 @@ $$;
 -- Null: the text is owed an answer. Else why not.
 create function sms.no_reply_reason(
   p_conversation public.sms_conversations, p_config public.sms_configs,
-  p_payload jsonb, p_meaning text, p_occurred_at timestamptz, p_now timestamptz
+  p_payload jsonb, p_intent jsonb, p_occurred_at timestamptz, p_now timestamptz
 )
 returns text language plpgsql stable set search_path = '' as $$
 begin
   return case
-    when p_meaning in ('stop', 'start', 'help') then 'opt_word'
+    when p_intent ->> 'meaning' in ('stop', 'start', 'help') then 'opt_word'
     when not sms.can_be_answered(p_conversation.contact_number) then 'sender'
     when jsonb_array_length(coalesce(nullif(p_payload -> 'recipients', 'null'), '[]')) > 0
       and not p_config.answer_groups then 'group'
@@ -256,8 +256,7 @@ begin
     when p_conversation.is_blocked then 'blocked'
     when p_conversation.last_message_at > p_occurred_at
       and sms.human_wrote(p_conversation.id, p_occurred_at) then 'human_wrote'
-    when sms.is_reaction(p_payload ->> 'body') then 'reaction'
-    when sms.is_auto_reply(p_payload ->> 'body') then 'auto_reply'
+    else p_intent ->> 'kind' -- reaction, auto_reply
   end;
 end;
 $$;

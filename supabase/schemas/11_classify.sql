@@ -1,5 +1,13 @@
--- What a message means that needs no model to be understood: an opt-out, a wish for a human, a
--- phone's reaction, another machine.
+-- What a message means that needs no model to be understood: an opt-out, a start, a wish for a
+-- human, a phone's reaction, another machine.
+--
+-- An opt-out is heard by what it is made of, not by a list of sentences:
+--   1. whole messages of a list: STOP, BAJA, "no more" (sms_phrases);
+--   2. else each word becomes a letter for what it stands for (sms_synonyms): "please stop sending
+--      me ads" is /SGIM; a clause ends at /, an unknown word is a dot;
+--   3. clauses of a few shapes (sms.opt_out_in) are sure, some only if nothing else is said; a dot
+--      inside ("stop sending me the wrong size") makes it about something else.
+-- When in doubt it is answered, and the reply ends by saying how to stop (maybe_stop).
 
 -- What is left of a text when case, accents, apostrophes, punctuation, emoji and stressed letters
 -- do not count: "¡¡Stoooop!! 🛑", "S.T.O.P." and "stop" are one.
@@ -18,6 +26,14 @@ begin
 end;
 $$;
 
+-- Words that sound alike are one: mensages and mensajes, escrivan and escriban, resivir and recibir.
+create function sms.sound(p_normal text)
+returns text language sql immutable parallel safe set search_path = '' as $$
+  select regexp_replace(
+    regexp_replace(translate(p_normal, 'vz', 'bs'), 'c(?=[ei])', 's', 'g'), 'g(?=[ei])', 'j', 'g'
+  );
+$$;
+
 create table public.sms_phrases (
   language text not null,
   phrase text not null,
@@ -28,23 +44,21 @@ create table public.sms_phrases (
   constraint sms_phrases_phrase_check
     check (phrase = sms.normalize(phrase) and phrase <> ''),
   constraint sms_phrases_meaning_check check (meaning in (
-    'stop',   -- no more texts
-    'start',  -- texts again; means nothing unless the contact had opted out
+    'stop',   -- no more messages
+    'start',  -- messages again; means nothing unless the contact had opted out
     'help',   -- Twilio answers it
-    'human', -- wants a person
+    'human',  -- wants a person
     'bot',    -- asks who is answering
-    'filler'  -- says nothing by itself, and may stand before and after the others
+    'filler'  -- none of these, though its words are
   ))
 );
 
 comment on table public.sms_phrases is
-  'What a text means that consists of these phrases alone, from its first word to its last. One '
-  'more word, as in "stop by the shop", and it is an ordinary text, which is answered.';
+  'What a message means that is one of these phrases.';
 comment on column public.sms_phrases.phrase is
-  'Normalised by sms.normalize and, unless it stands alone, in the words that sms_synonyms stand '
-  'for.';
+  'Normalised by sms.normalize: lower case, without accents and punctuation.';
 comment on column public.sms_phrases.whole_message_only is
-  'Counts only as the whole text: "cancel" is an opt-out, "please cancel" is about an order.';
+  'Counts only as the whole message; others also between greetings, "please" and "thanks".';
 comment on column public.sms_phrases.handled_by_twilio is
   'Twilio itself acts on this word alone and confirms it '
   '(https://help.twilio.com/articles/223134027).';
@@ -53,144 +67,382 @@ create table public.sms_synonyms (
   language text not null,
   word text not null,
   stands_for text not null,
+  sound text not null generated always as (sms.sound(word)) stored,
+  first_sound text not null generated always as (split_part(sms.sound(word), ' ', 1)) stored,
+  words integer not null
+    generated always as (1 + length(word) - length(replace(word, ' ', ''))) stored,
   constraint sms_synonyms_pkey primary key (word, language),
-  constraint sms_synonyms_word_check check (word = sms.normalize(word))
+  constraint sms_synonyms_word_check check (word = sms.normalize(word) and word <> '')
 );
+create index sms_synonyms_first_sound_idx on public.sms_synonyms (first_sound);
 
 comment on table public.sms_synonyms is
-  'Words that make no difference to the phrases of sms_phrases: "messaging" stands for "texting", '
-  '"the" for nothing.';
+  'What the words of a wish stand for. One to five words; the longest that fits counts.';
+comment on column public.sms_synonyms.stands_for is
+  'S stop, s enough, V to text someone, G to send, R to receive, r to get, D to remove, Z remove me, '
+  'U to sign off, u to unsubscribe, c to cancel, b a subscription, k take, f off; '
+  'M messages, m a message, t to text or a text, O it, L your list, l a list, P my number, I me; '
+  'N not, + more or again, J to keep on, W to want, Y you, i I (a new clause begins); '
+  'K a threat, C data protection, ! consent withdrawn, X what goes with an opt-out (wrong number, '
+  'not interested), A another wish (call me instead), T to talk, H a human, B a robot, E are you; '
+  '_ an article, & and, / the end of a clause (please, because), g thanks, . something else; '
+  'nothing: makes no difference.';
 
--- Planned without statistics, reading a text takes a hundred times as long.
-analyze public.sms_phrases, public.sms_synonyms;
+-- Messages that phones and programs write, not people.
+create table sms.patterns (
+  id integer not null generated always as identity,
+  kind text not null,
+  language text not null,
+  weight smallint not null,
+  keys text[] not null,
+  unless text[] not null default '{}',
+  pattern text not null,
+  constraint patterns_pkey primary key (id),
+  constraint patterns_kind_check check (kind in (
+    'reaction', -- a whole message, as written
+    'message',  -- a whole message of a machine, normalised
+    'sentence'  -- a whole sentence of one, normalised
+  ))
+);
 
--- What a text means that consists of listed phrases alone, as the phrase that says it; null: it is
--- an ordinary text. "Stop" with "a person" is unclear, and what is unclear is answered.
-create function sms.classify(p_text text)
-returns public.sms_phrases language plpgsql stable set search_path = '' as $$
+comment on table sms.patterns is
+  'What reactions and machines write, as whole messages or whole sentences. A message is a '
+  'machine''s if a sentence of it is unmistakable (weight 9), or if all its sentences are known and '
+  'their weights make 2: 0 people write it too, 1 mostly machines do.';
+comment on column sms.patterns.keys is
+  'The pattern is tried only if one of these is a word of the message (reaction: its first).';
+comment on column sms.patterns.unless is
+  'With one of these words it is a person.';
+
+-- What a message means. maybe_stop: it smells of an opt-out; it is answered, with the way to stop.
+-- handled_by_twilio: the body is one of Twilio's own words. About 0.5 ms for 100 characters.
+create function sms.classify(
+  p_body text,
+  out intent text, out language text, out handled_by_twilio boolean,
+  out kind text, out maybe_stop boolean
+)
+language plpgsql stable set search_path = '' as $$
 declare
-  v_normal text := case when length(p_text) <= 200 then sms.normalize(p_text) end;
-  v_words text[] := string_to_array(v_normal, ' ');
-  v_size integer := coalesce(cardinality(v_words), 0);
-  v_intent public.sms_phrases;
+  v_body text := left(p_body, 1600);
+  v_phrase public.sms_phrases;
 begin
-  select w.* into v_intent from public.sms_phrases as w
-  where w.phrase = v_normal
-  order by w.language
-  limit 1;
-  if found or v_size not between 1 and 20 then
-    return v_intent;
-  end if;
-  if exists ( -- an ordinary text ends here
-    select from unnest(v_words) as w (word)
-    where not exists (
-      select from public.sms_synonyms as s where s.word = w.word
-      offset 0 -- keeps it a lookup per word
-    )
-  ) then
-    return null;
-  end if;
-  with recursive known as materialized ( -- the languages in whose phrases all words occur
-    select w.language, array_agg(
-      case when w.stands_for = w.before then '' else w.stands_for end order by w.place
-    ) as words
+  v_phrase := sms.whole_phrase(sms.normalize(v_body));
+  if v_phrase.phrase is not null then
+    intent := nullif(v_phrase.meaning, 'filler');
+    language := v_phrase.language;
+    handled_by_twilio := v_phrase.handled_by_twilio
+      and lower(btrim(v_body, E' \t\r\n')) = v_phrase.phrase;
+  elsif sms.is_reaction(v_body) then
+    kind := 'reaction';
+  elsif sms.is_auto_reply(v_body) then
+    kind := 'auto_reply';
+  else
+    select c.meaning, c.language into intent, language
     from (
-      select s.language, s.stands_for, w.place,
-        lag(s.stands_for) over (partition by s.language order by w.place) as before
-      from unnest(v_words) with ordinality as w (word, place)
-      join public.sms_synonyms as s on s.word = w.word
-    ) as w
-    group by w.language
-    having count(*) = v_size
-  ),
-  -- The ways from the first word to the last along phrases, and what was said on them.
-  ways as (
-    select k.language, 0::bigint as at, null::text as meaning, null::text as phrase from known as k
-    union
-    select y.language, j,
-      case when w.meaning = 'filler' then y.meaning
-        when coalesce(y.meaning, w.meaning) = w.meaning then w.meaning
-        when 'bot' in (w.meaning, y.meaning) and 'stop' in (w.meaning, y.meaning) then 'stop'
-        else 'unclear' end,
-      case when w.meaning = 'filler' or y.meaning in ('stop', w.meaning) then y.phrase
-        else w.phrase end
-    from ways as y
-    join known as k on k.language = y.language
-    cross join generate_series(y.at + 1, least(y.at + 12, v_size)) as j
-    cross join lateral (values
-      (array_to_string(array_remove(k.words[y.at + 1:j], ''), ' ')),
-      (array_to_string(v_words[y.at + 1:j], ' '))
-    ) as s (phrase)
-    join public.sms_phrases as w on w.phrase = s.phrase and w.language = y.language
-    where not w.whole_message_only
-      and (j = y.at + 1 or w.phrase ~ ' ') -- "the stop" is not "stop"
-  )
-  select w.* into v_intent
-  from ways as y
-  join public.sms_phrases as w
-    on w.language = y.language and w.phrase = y.phrase and w.meaning = y.meaning
-  where y.at = v_size
-  order by w.meaning = 'stop' desc, w.language, w.phrase
-  limit 1;
-  return v_intent;
+      select sms.meaning_of(r.letters, r.core, r.language) as meaning, r.language, r.letters
+      from sms.read_words(v_body) as r
+    ) as c
+    where c.meaning is not null
+    order by array_position(array['stop', 'maybe_stop', 'human', 'bot', 'start'], c.meaning),
+      length(c.letters) - length(replace(c.letters, '.', '')), c.language
+    limit 1;
+    if intent = 'maybe_stop' then
+      intent := null;
+      maybe_stop := true;
+    end if;
+  end if;
+  handled_by_twilio := coalesce(handled_by_twilio, false);
+  maybe_stop := coalesce(maybe_stop, false);
 end;
 $$;
 
--- What a text asks for, if it is one of the fixed intents: {meaning: stop | start | help | human |
--- bot, by_twilio: Twilio acts on it and confirms it, language}; null: an ordinary text. "Yes" is
--- one unless the contact had opted out.
+-- The listed phrase that is the whole message; "stop stop stop" is "stop".
+create function sms.whole_phrase(p_normal text)
+returns public.sms_phrases language plpgsql stable as $$
+declare
+  v_phrase public.sms_phrases;
+begin
+  select f.* into v_phrase from public.sms_phrases as f
+  where f.phrase = case
+    when length(p_normal) <= 60 then sms.fold_repeats(p_normal)
+    when position(repeat(split_part(p_normal, ' ', 1) || ' ', 5) in p_normal) = 1
+      then sms.fold_repeats(p_normal)
+  end
+  order by f.language
+  limit 1;
+  return v_phrase;
+end;
+$$;
+
+-- A word that is said again at once counts once.
+create function sms.fold_repeats(p_normal text)
+returns text language plpgsql immutable as $$
+begin
+  return (
+    select string_agg(w.word, ' ' order by w.place)
+    from (
+      select s.word, s.place, lag(s.word) over (order by s.place) as before
+      from unnest(string_to_array(p_normal, ' ')) with ordinality as s (word, place)
+    ) as w
+    where w.word is distinct from w.before
+  );
+end;
+$$;
+
+-- The message in letters (see sms_synonyms), once for every language that has something to say
+-- about it; core: its words without greetings and politeness at both ends.
+create function sms.read_words(p_body text)
+returns table (language text, letters text, core text) language plpgsql stable as $$
+declare
+  v_words text[] := string_to_array(sms.fold_repeats(sms.normalize(regexp_replace(
+    regexp_replace(p_body, '[?？]+', ' 0q ', 'g'),
+    '[.,;:!¡¿()…—–|\n\r\t\[\]{}]+| - |-{2,}', ' 0b ', 'g'
+  ))), ' ');
+  v_sounds text[] := string_to_array(sms.sound(array_to_string(v_words, ' ')), ' ');
+  v_next integer := 1;
+  v_from integer;
+  v_to integer;
+  v_hit record;
+begin
+  for v_hit in
+    with words as materialized (
+      select w.word, w.place::integer from unnest(v_sounds) with ordinality as w (word, place)
+    ),
+    hits as materialized (
+      select s.language, w.place, s.words, s.stands_for
+      from words as w
+      join public.sms_synonyms as s on s.first_sound = w.word
+      where s.words = 1
+        or s.sound = array_to_string(v_sounds[w.place:w.place + s.words - 1], ' ')
+    ),
+    languages as materialized (
+      select h.language from hits as h group by h.language
+      having bool_or(h.stands_for ~ '[SsNDZUuKC!ckHBET]')
+    )
+    select h.language, h.place, h.words, h.stands_for
+    from hits as h
+    where h.language in (select l.language from languages as l)
+    union all
+    select l.language, w.place, 1, case w.word when '0b' then '/' else '?' end
+    from words as w cross join languages as l
+    where w.word in ('0b', '0q')
+    union all
+    select l.language, cardinality(v_sounds) + 1, 0, null from languages as l
+    order by 1, 2, 3 desc
+  loop
+    letters := coalesce(letters, '') || repeat('.', v_hit.place - v_next);
+    if v_hit.place > v_next or v_hit.place = v_next and v_hit.stands_for !~ '^[/g?]?$' then
+      v_from := coalesce(v_from, v_next);
+      v_to := v_hit.place + case when v_hit.stands_for ~ '^[/g?]?$' then -1 else v_hit.words - 1 end;
+    end if;
+    if v_hit.stands_for is null then
+      language := v_hit.language;
+      core := array_to_string(v_words[v_from:least(v_to, cardinality(v_words))], ' ');
+      return next;
+      letters := '';
+      v_next := 1;
+      v_from := null;
+      v_to := null;
+    elsif v_hit.place >= v_next then
+      letters := letters || v_hit.stands_for;
+      v_next := v_hit.place + v_hit.words;
+    end if;
+  end loop;
+end;
+$$;
+
+-- What the letters of a message and its core mean: 'maybe_stop' or a meaning of sms_phrases.
+create function sms.meaning_of(p_letters text, p_core text, p_language text)
+returns text language plpgsql stable as $$
+declare
+  v_letters text := sms.group_letters(p_letters);
+  v_opt_out text := sms.opt_out_in(v_letters, p_letters ~ 'g');
+  v_listed text;
+begin
+  if v_opt_out = 'stop' then
+    return v_opt_out;
+  end if;
+  select f.meaning into v_listed from public.sms_phrases as f
+  where f.phrase = p_core and f.language = p_language and not f.whole_message_only;
+  if v_listed is not null or v_opt_out is not null then
+    return coalesce(nullif(v_listed, 'filler'), v_opt_out);
+  elsif v_letters ~ '^[/?YWi_&OIEHBTXN]*$' then -- nothing but this is said
+    return case
+      when v_letters ~ 'E.*[BH]' then 'bot'
+      when v_letters ~ '^[/?_YiX]*(W*_*T[IW_]*[_HY]*H|W+_*T[_]*Y|T_*Y|W*_*H)[HY/?_]*$' then 'human'
+    end;
+  end if;
+  return null;
+end;
+$$;
+
+-- The letters without what makes no difference to a wish: "me" beside a verb, articles before its
+-- object, the same thing said twice.
+create function sms.group_letters(p_letters text)
+returns text language plpgsql immutable as $$
+declare
+  v text := p_letters;
+begin
+  if v !~ '[SsZuU!KCDck]|N.*[VGMRrWtP]' then
+    return v;
+  end if;
+  v := regexp_replace(v, '[tm](?=M)|O(?=[MLlPVt])|_+(?=[MmtLlPOVGuIYbRrW+])', '', 'g');
+  v := regexp_replace(v, 'E(?!_*[BH])', '', 'g');
+  -- a word that is noun and verb is a verb before "me", and after "not" at the end
+  v := regexp_replace(v, 't(?=[IP+])|(?<=N[+]?)t(?=[/?&Xig]|$)', 'V', 'g');
+  v := replace(replace(replace(translate(v, 't', 'm'), 'I+', '+I'), 'O+', '+O'), 'IJ', 'J');
+  v := regexp_replace(v, 'k_*I(?=L)|k?_*IfI?|DI|ID|[Ikr]*_*ZI?', 'Z', 'g');
+  v := regexp_replace(v, 'k[_.]{0,3}Pf', 'DP', 'g');
+  v := regexp_replace(translate(v, 'fk', '__'), '_+(?=[MmLlPOVuIY+])|I(?=[VGuU])|(?<=[VGuU])I', '', 'g');
+  return regexp_replace(regexp_replace(v, '([N+/g])\1+', '\1', 'g'), '[/g]+', '/', 'g');
+end;
+$$;
+
+-- 'stop': these letters are an opt-out; 'maybe_stop': they smell of one; null.
+--
+-- A clause counts if nothing unknown stands beside it: before it only a wish (W) or "you" (Y), behind
+-- it only whose messages they are. sure: says itself what it is about. weak: an opt-out if the whole
+-- message is known words, or with what goes with one (X, K, C). p_thanks: "enough, thanks" and "no
+-- more, thanks" answer the question whether there is anything else.
+create function sms.opt_out_in(p_letters text, p_thanks boolean)
+returns text language plpgsql immutable as $$
+declare
+  v_before constant text := '(?:^|[/?&XKC!A])(?:W_*|[YiEH])*(?:';
+  v_behind constant text := ')[PYILlONM+_]*(?:$|[/?!CA]|i?[XK]|&[WY]*[SNDZuUc]|(?<=[V+Z])i)';
+  v_sure constant text := v_before
+    || 'SY?[+]?J?V[VMm+O]*|S[O+]*G[O+]*M[M+O]*|S[Rr][O+]*M|[Sc][+]?M+|c[Rr]M|cb[LM]+' -- stop sending
+    || '|N[+]?[WY]*J?V[+]|N[+][WY]*J?V|NJ[VG]|NVP|N[+]?[WY]*[+]?G[O+]*M[M+]*' -- do not send
+    || '|N[+]?W[N+]*[Rr][O+]*M|N[+]W[+]?M|NW[+]?L|NW[+]M|N[+]R[O+]*M|NR[O+]*M' -- do not want
+    || '|N[+]M+|Z[+]|ZO?L|DP[+]L|DPL|u[MLPlOYI]*|U[PO]?[LMS]+|!' -- no more ads, remove me from
+    || v_behind;
+  v_weak constant text := v_before
+    || 'S|Sm|SO|SG|S[Rr]O?|NVO?|N[+]?J?[WY]*G[O+]*m?|Z|DP+|D?Zl|DP+l|U|N[+]?W[+]?[Rr]?O'
+    || '|NW[+]?M|NM|cb|N[+]?W[+]?[Rr][O+]*|N[+]?R[O+]*' || v_behind;
+  v text := p_letters;
+  v_is_sure boolean;
+  v_is_weak boolean;
+begin
+  if v !~ '[SsZuU!KCDc]|N.*[VGMRrW]|M.*X|X.*M' then
+    return null;
+  end if;
+  v := translate(regexp_replace(v, 's(?![+_]*[VGMRr])', case when p_thanks then '.' else 'S' end, 'g'), 's', 'S');
+  v := regexp_replace(v, '(^|[^W])N([^/?]*[?])', '\1.\2', 'g'); -- "no more messages?" asks
+  v_is_sure := v ~ v_sure
+    -- a threat: if you text me again I will report you
+    or v ~ 'K' and v !~ '[?]'
+      and v ~ 'J[VG](?:[MO/?XK&]|$)|[VS][+]|[+]V|[+]M|S[VGM]|[+]O*(?:$|[/?KX&i])'
+    -- the law: under GDPR I request the deletion of my data
+    or v ~ '[C!]' and v !~ '[?]' and v ~ 'S[_+]?[MVOGRr]|D[+_]?P|Z|[uU]|NR|N[+]?[VG]|M|C.*C|!';
+  v_is_weak := v ~ 'K' or v ~ v_weak;
+  if not (v_is_sure or v_is_weak) then
+    return case
+      when v ~ 'S[+]?[VM]|SGM|N[+]?[VG][+]?M|N[+]?V[+]|N[+]?WR?[+]?M|N[+]M|u|ZL|DPL|KM|M.*X|X.*M|SO$'
+        then 'maybe_stop'
+    end;
+  elsif v ~ '[AT]|[Wr]_*H' then -- "call me instead", "let me talk to a person"
+    return 'maybe_stop';
+  elsif v_is_sure or v !~ '[.?]' or v !~ '[.N]'
+    or v ~ '(?:^|[/?&!])[WYi]*[XKC](?:$|[/?!&XKC]|[WYi]*[SNDZ])'
+      and v ~ (v_before || 'S|SO|SG|NVO?|N[+]?J?G[O+]*m?|Z|DP+|Zl|DP+l|U|NW[+]?M|NM' || v_behind) then
+    return 'stop';
+  end if;
+  return 'maybe_stop';
+end;
+$$;
+
+-- A phone's reaction arrives as a message: Liked “…”, Reacted 🎉 to “…”, 👍 to “…”.
+create function sms.is_reaction(p_body text)
+returns boolean language plpgsql stable as $$
+declare
+  v_body text := btrim(p_body, E' \t\r\n\u00a0\u200a');
+  v_first text := split_part(sms.normalize(left(p_body, 60)), ' ', 1);
+begin
+  return v_first <> '' and exists (
+    select from sms.patterns as p
+    where case when v_first = any (p.keys) and p.kind = 'reaction' then v_body ~ p.pattern end
+  );
+end;
+$$;
+
+-- Another machine. Never one that asks something; what this does not know is stopped by the rate
+-- limits.
+create function sms.is_auto_reply(p_body text)
+returns boolean language plpgsql stable as $$
+declare
+  v_normal text := sms.normalize(left(p_body, 700));
+  v_words text[] := string_to_array(v_normal, ' ');
+  v_patterns integer[];
+  v_is_whole boolean;
+  v_sentences text[];
+begin
+  if position('?' in p_body) > 0 then
+    return false;
+  end if;
+  select array_agg(p.id) filter (where p.kind = 'sentence'),
+    bool_or(case when p.kind = 'message' and not p.unless && v_words
+      then v_normal ~ p.pattern end)
+  into v_patterns, v_is_whole
+  from sms.patterns as p where p.kind <> 'reaction' and p.keys && v_words;
+  if v_patterns is null or v_is_whole then
+    return coalesce(v_is_whole, false);
+  end if;
+  v_sentences := array(
+    select btrim(t.sentence) from unnest(string_to_array(sms.normalize(regexp_replace(
+      left(p_body, 700),
+      '[.!:;()…\[\]\n\r*]+(?=\s|$|[A-Z\[(])|[\[(]| [-–—]+ |[–—]', ' 0b ', 'g'
+    )), '0b')) as t (sentence)
+    where btrim(t.sentence) <> ''
+  );
+  return cardinality(v_sentences) <= 8 and (
+    select case when max(s.weight) = 9 then true when bool_or(s.weight is null) then false
+      else sum(s.weight) >= 2 end
+    from (
+      select (
+        select max(case when p.keys && w.words and not p.unless && w.words
+          and t.sentence ~ p.pattern then p.weight end)
+        from sms.patterns as p
+        where p.id = any (v_patterns)
+      ) as weight
+      from unnest(v_sentences) as t (sentence),
+        lateral (select string_to_array(t.sentence, ' ') as words) as w
+    ) as s
+  );
+end;
+$$;
+
+-- What a message asks for, if it is one of the fixed intents: {meaning: stop | start | help |
+-- human | bot, by_twilio: Twilio acts on it and confirms it, language, kind: reaction | auto_reply,
+-- doubt: maybe_stop}. "Yes" is one unless the contact had opted out; to a toll-free number, where Twilio
+-- keeps the list, only START and UNSTOP undo an opt-out
+-- (https://help.twilio.com/articles/360034798533).
 create function sms.intent(
   p_conversation public.sms_conversations, p_phone_number text, p_payload jsonb
 )
 returns jsonb language plpgsql stable set search_path = '' as $$
 declare
   v_type text := lower(p_payload ->> 'opt_out_type');
-  v_phrase public.sms_phrases;
+  v_found record;
+  v_word text := lower(btrim(p_payload ->> 'body', E' \t\r\n'));
   v_by_twilio boolean;
 begin
   if v_type in ('stop', 'start', 'help') then
     return jsonb_build_object('meaning', v_type, 'by_twilio', true);
   end if;
-  v_phrase := sms.classify(p_payload ->> 'body');
+  v_found := sms.classify(p_payload ->> 'body');
   -- Twilio acts on its own words alone, and not for a short code.
-  v_by_twilio := v_phrase.handled_by_twilio and p_phone_number ~ '^\+'
-    and lower(btrim(p_payload ->> 'body', E' \t\r\n')) = v_phrase.phrase;
-  if v_phrase.phrase is null or v_phrase.meaning = 'filler'
-    or v_phrase.meaning = 'help' and not v_by_twilio
-    or v_phrase.meaning = 'start' and (not v_by_twilio or v_phrase.phrase = 'yes')
-      and not sms.is_opted_out(
+  v_by_twilio := v_found.handled_by_twilio and p_phone_number ~ '^\+';
+  if v_found.intent = 'help' and not v_by_twilio
+    or v_found.intent = 'start' and (
+      p_phone_number ~ '^\+18(00|33|44|55|66|77|88)[0-9]{7}$' and v_word not in ('start', 'unstop')
+      or (not v_by_twilio or v_word = 'yes') and not sms.is_opted_out(
         p_conversation.user_id, p_conversation.contact_number, p_phone_number
-      ) then
+      )
+    ) then
     return null;
   end if;
-  return jsonb_build_object(
-    'meaning', v_phrase.meaning, 'by_twilio', v_by_twilio, 'language', v_phrase.language
-  );
-end;
-$$;
-
--- A phone's reaction arrives as a text: Liked “…”, Reacted 🎉 to “…”, 👍 to “…”.
-create function sms.is_reaction(p_body text)
-returns boolean language plpgsql immutable set search_path = '' as $$
-begin
-  return p_body ~ '^(Liked|Loved|Disliked|Laughed at|Emphasi[sz]ed|Questioned|Removed (an? )?\S+( mark)? from|Reacted \S+ to|(A \S+ )?(Le|Me|No le|No me) (gusta|gustó|encanta|encantó|dio risa|divirtió)( a)?|Se r(io|ió) (de|con)|Enfatizó|Resaltó|Destacó|Cuestionó|Exclamó por|Preguntó por|Reaccionó (con \S+ )?a|(Quitó|Eliminó) .{1,40} (a|de)|A (aimé|adoré|ri à|réagi (avec|par) \S+ à)|(Não )?(Gostou|Curtiu|Amou|Riu) de|Reagiu (com \S+ )?a) ([“"«].*[”"»]|(an?|una?|une?) (image|photo|picture|video|movie|imagen|foto|photo|imagem|película))$'
-    -- Android: the emoji alone, between invisible characters.
-    or p_body ~ '^[^A-Za-zÀ-ÿ0-9"“«?!.,]{1,16}(to|removed from|a|de|à|para) ?[\u200a\u200b-\u200d]*[“"«].*[”"»][\u200a\u200b-\u200d]*$';
-end;
-$$;
-
--- Another machine, by what such texts say. Never one that asks something; what this does not know
--- is stopped by the rate limits.
-create function sms.is_auto_reply(p_body text)
-returns boolean language plpgsql immutable set search_path = '' as $$
-begin
-  return position('?' in p_body) = 0 and sms.normalize(left(p_body, 500)) ~ (
-    '^(auto ?reply|auto ?response|autoreply|automat(ic|ed) (reply|response|message)|respuesta automatica|mensaje automatico|contestador automatico|reponse automatique|message automatique|resposta automatica|mensagem automatica)\M'
-    || '|\m(this is an automat(ic|ed) (reply|response|message|text)|(este es un mensaje|esta es una respuesta) automatic[oa]|(ceci est une? )(message|reponse) automatique|esta e uma (mensagem|resposta) automatica|(number|inbox|line|mailbox) is (not monitored|unmonitored)|(do not|please dont) reply to this (message|text|number)|no (responda|responder|conteste|contestar) a? ?este (mensaje|numero)|ne pas repondre a ce message|nao responda (a )?esta mensagem|do not disturb while driving|im not receiving notifications|no (estoy recibiendo|recibo) notificaciones)\M'
-    || '|^(i am an automated assistant|soy un asistente automatico|je suis un assistant automatique|sou um assistente automatico)\M'
-    || '|^(sorry )?(im|i am)( currently)? driving( right now| now)?( and)?( (i will|ill|cant|i cant) (get back|see your|reply|respond|call you|text you|answer|talk).*)?$'
-    || '|^(lo siento )?(estoy|voy) (conduciendo|manejando)( ahora| en este momento)?( (te|le|no puedo|luego) (llamo|escribo|contesto|respondo|responder|contestar|hablar).*)?$'
-    || '|\m(out of (the )?office|fuera de (la )?oficina|absente? du bureau|fora do escritorio)\M.*\m(respond|reply|get back|return your|limited access|respondere|contestare|responderemos|repondrai|responderei)\M'
-  );
+  return jsonb_strip_nulls(jsonb_build_object(
+    'meaning', v_found.intent, 'by_twilio', v_by_twilio, 'language', v_found.language,
+    'kind', v_found.kind, 'doubt', case when v_found.maybe_stop then 'maybe_stop' end
+  ));
 end;
 $$;

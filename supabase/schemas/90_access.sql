@@ -9,6 +9,7 @@ grant usage on schema sms to service_role;
 -- Tables. Row level security everywhere, also where the service role alone reads.
 
 alter table sms.policy enable row level security;
+alter table sms.patterns enable row level security;
 alter table public.sms_configs enable row level security;
 alter table public.sms_conversations enable row level security;
 alter table public.sms_messages enable row level security;
@@ -33,6 +34,7 @@ alter table public.sms_contacts enable row level security;
 
 revoke all on table
   sms.policy,
+  sms.patterns,
   public.sms_configs,
   public.sms_conversations,
   public.sms_messages,
@@ -64,6 +66,7 @@ revoke all on sequence
   from public, anon, authenticated, service_role;
 
 grant select on table sms.policy to service_role;
+grant select on table sms.patterns to service_role;
 grant select on table public.sms_configs to authenticated;
 grant update (
   system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
@@ -112,6 +115,7 @@ grant select, update on table sms.maintenance to service_role;
 -- Rows.
 
 create policy "The gateway reads it" on sms.policy for select to service_role using (true);
+create policy "The gateway reads it" on sms.patterns for select to service_role using (true);
 create policy "Members read their accounts' numbers" on public.sms_configs
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Admins change their accounts' numbers" on public.sms_configs

@@ -22,6 +22,7 @@ select set_eq(
   'select name, role, commands from held',
   $$values
     ('sms.policy', 'service_role', 'select'),
+    ('sms.patterns', 'service_role', 'select'),
     ('sms.human_messages', 'service_role', 'delete select'),
     ('sms.maintenance', 'service_role', 'select update'),
     ('public.sms_configs', 'authenticated', 'select'),
@@ -72,6 +73,7 @@ select set_eq(
   $$values
     ('sms.contact_digits', 'r'),
     ('sms.policy', 'r'),
+    ('sms.patterns', 'r'),
     ('sms.human_messages', 'r'),
     ('sms.maintenance', 'r'),
     ('public.sms_configs', 'r'),
