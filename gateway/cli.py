@@ -51,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     local.set_defaults(run=_run_local)
 
+    _add_inbox_commands(commands.add_parser("inbox", help="the React inbox"))
+
     worker = commands.add_parser("worker", help="answer and send texts until SIGTERM")
     worker.add_argument(
         "--no-backlog",
@@ -88,6 +90,19 @@ def _add_schema_commands(schema: argparse.ArgumentParser) -> None:
     show.set_defaults(run=_run_schema_print)
     build = commands.add_parser("build", help="write the migration from supabase/schemas")
     build.set_defaults(run=_run_schema_build)
+
+
+def _add_inbox_commands(inbox: argparse.ArgumentParser) -> None:
+    commands = inbox.add_subparsers(required=True, metavar="COMMAND")
+    build = commands.add_parser("build", help="build it; the web process serves it at /inbox/")
+    build.add_argument(
+        "--base",
+        type=_matching(r"/([\w.-]+/)*", "a path with a slash at both ends, such as /inbox/"),
+        default="/inbox/",
+        metavar="PATH",
+        help="where it will be served, default: /inbox/",
+    )
+    build.set_defaults(run=_run_inbox_build)
 
 
 def _add_number_commands(number: argparse.ArgumentParser) -> None:
@@ -168,6 +183,14 @@ def _run_local(options: argparse.Namespace) -> None:
     except ModuleNotFoundError as error:
         sys.exit(f"{error}: the local run needs the dependency group 'local' (uv run installs it)")
     run_local(options.data, options.say, _environ().get("OPENAI_API_KEY"))
+
+
+def _run_inbox_build(options: argparse.Namespace) -> None:
+    try:
+        from gateway.local.command import build_inbox
+    except ModuleNotFoundError as error:
+        sys.exit(f"{error}: the build needs the dependency group 'local' (uv run installs it)")
+    build_inbox(options.base)
 
 
 def _run_worker(options: argparse.Namespace) -> None:

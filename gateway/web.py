@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import openapi, telemetry
 from gateway.api import Api, ApiError, Readiness, answer_api_error, healthz
+from gateway.inbox_files import inbox_routes
 from gateway.settings import Settings
 from gateway.supabase import Databases
 from gateway.telemetry import log_event
@@ -74,6 +75,7 @@ def create_app(settings: Settings) -> Starlette:
             Route(f"{conversation}/close", api.close_conversation, methods=["POST"]),
             Route("/healthz", healthz),
             Route("/readyz", readiness.readyz),
+            *inbox_routes(settings),
         ],
         middleware=[*_cors(settings.sms_cors_origins), Middleware(ErrorMiddleware)],
         exception_handlers={

@@ -17,7 +17,7 @@ COLUMNS = [
     {"settings", "messages", "segments", "telemetry", "schema", "openapi"},
     {"markdown", "prompt", "twilio_post"},
     {"supabase", "realtime", "twilio", "openai"},
-    {"claims", "backfill", "events", "webhooks", "api"},
+    {"claims", "backfill", "events", "webhooks", "api", "inbox_files"},
     {"jobs"},
     {"web", "subscriber", "doctor"},
     {"commands"},

@@ -441,14 +441,6 @@ async def test_the_web_process_listens_on_this_machine_alone(stack: Stack) -> No
     await child.stop()
 
 
-def test_the_line_that_starts_the_react_page_names_this_stack(stack: Stack) -> None:
-    key = stack.environ["SUPABASE_PUBLISHABLE_KEY"]
-    assert stack.react_command == (
-        f"(cd tests/react && npm ci && VITE_SUPABASE_URL={stack.proxy.url} "
-        f"VITE_SUPABASE_PUBLISHABLE_KEY={key} npm run dev)"
-    )
-
-
 @pytest.mark.parametrize("exposes", [True, False])
 async def test_new_tables_are_exposed_or_not_as_the_platform_decides(
     tmp_path: Path, exposes: bool

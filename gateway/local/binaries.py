@@ -78,7 +78,7 @@ async def install(cache: Path, say: Say) -> Binaries:
     if binaries.folder.exists():
         return binaries
     os.makedirs(cache, exist_ok=True)
-    async with _alone(cache / "lock", say):
+    async with lock_of(cache / "lock", say):
         if not binaries.folder.exists():
             await _install(binaries.folder, say)
     return binaries
@@ -91,7 +91,7 @@ def _edition() -> str:
 
 
 @asynccontextmanager
-async def _alone(path: Path, say: Say) -> AsyncIterator[None]:
+async def lock_of(path: Path, say: Say) -> AsyncIterator[None]:
     with path.open("w") as lock:
         waited = False
         while not _locked(lock.fileno()):

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from gateway.local import inbox
 from gateway.local.processes import StackError
 from gateway.local.stack import PHONE_NUMBER, Stack, run_stack
 
@@ -19,11 +20,20 @@ ANSWER_SECONDS = 60.0
 
 def run_local(folder: Path, text: str | None, openai_api_key: str | None) -> None:
     """Until Ctrl-C, or with `text` until its answer is delivered; ends with 1 when it is not."""
-    stack = Stack(folder, openai_api_key=openai_api_key, say=_print)
+    stack = Stack(folder, openai_api_key=openai_api_key, builds_inbox=text is None, say=_print)
     try:
         asyncio.run(run_stack(stack) if text is None else _say(stack, text))
     except StackError as error:
         sys.exit(f"sms-gateway local: {error}")
+
+
+def build_inbox(base: str) -> None:
+    """Ends with 1 and the reason when it cannot be built."""
+    try:
+        asyncio.run(inbox.build(_print, base))
+    except StackError as error:
+        sys.exit(f"sms-gateway inbox build: {error}")
+    _print(f"the inbox is in {inbox.INBOX / 'dist'}")
 
 
 def _print(line: str) -> None:

@@ -19,7 +19,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TextIO
 
-from gateway.local import binaries
+from gateway.local import binaries, inbox
 from gateway.local.binaries import Binaries
 from gateway.local.keys import Keys
 from gateway.local.postgres import WANTED_PORT, Postgres
@@ -34,7 +34,6 @@ from gateway.local.testserver import serve
 from gateway.schema import supabase_folder
 
 REPOSITORY = Path(__file__).parents[2]
-EXAMPLE = Path("tests/react")
 EMAIL, PASSWORD = "you@example.com", "local-password"
 PHONE_NUMBER = "+15005550006"
 # Taken at a data folder's first start when they are free.
@@ -83,12 +82,14 @@ class Stack:
         worker: int = 1,
         openai_api_key: str | None = None,
         exposes_new_tables: bool = True,
+        builds_inbox: bool = False,
         say: Say = lambda line: None,
     ) -> None:
         self.folder = folder.absolute()
         self.counts = {"web": web, "worker": worker}
         self.openai_api_key = openai_api_key
         self.exposes_new_tables = exposes_new_tables
+        self.builds_inbox = builds_inbox
         self.say = say
         self.logs = self.folder / "logs"
         self.home = self.folder / "home"  # of programs that would write into the user's
@@ -152,6 +153,8 @@ class Stack:
         await self._attach_user()
         await self._start_processes()
         await self._start_phone()
+        if self.builds_inbox:
+            self._start_inbox()
 
     async def _start_project(self, installed: Binaries, keys: Keys) -> None:
         self.postgres = Postgres(
@@ -268,18 +271,19 @@ class Stack:
             serve(phone, port=self.ports.take("phone", PHONE_PORT))
         )
         self.say(f"phone         {url} (open it and type a text)")
-        if (REPOSITORY / EXAMPLE).exists():
-            self.say(f"react page    {self.react_command}")
 
-    @property
-    def react_command(self) -> str:
-        """The line that starts the example of tests/react in another terminal."""
-        settings = {
-            "VITE_SUPABASE_URL": self.proxy.url,
-            "VITE_SUPABASE_PUBLISHABLE_KEY": self.environ["SUPABASE_PUBLISHABLE_KEY"],
-        }
-        named = " ".join(f"{name}={value}" for name, value in settings.items())
-        return f"(cd {EXAMPLE} && npm ci && {named} npm run dev)"
+    def _start_inbox(self) -> None:
+        """Nothing waits for the build; its address is printed when there is something at it."""
+        building = asyncio.create_task(self._build_inbox())
+        self._opened.push_async_callback(_cancelled, building)
+
+    async def _build_inbox(self) -> None:
+        try:
+            await inbox.build(self.say)
+        except StackError as error:
+            self.say(f"inbox         not there: {error}")
+        else:
+            self.say(f"inbox         {self.environ['PUBLIC_URL']}/inbox/ (sign in as {EMAIL})")
 
     def _numbered(self, name: str, number: int) -> tuple[dict[str, str], str]:
         """Environment and log name of one of several; each web process has a port of its own."""
@@ -323,6 +327,11 @@ async def run_stack(stack: Stack) -> None:
     except asyncio.CancelledError:
         if not asked.is_set():
             raise
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 class _lock:

@@ -1,0 +1,14 @@
+// Who is signed in, and whose conversations are shown.
+import type { User } from '@supabase/supabase-js'
+import { createContext, useContext } from 'react'
+
+/** `id` is the account: sms_conversations.user_id of all that is shown. */
+export type Account = { id: string; user: User }
+
+export const AccountContext = createContext<Account | null>(null)
+
+export function useAccount(): Account {
+  const account = useContext(AccountContext)
+  if (!account) throw new Error('nobody is signed in')
+  return account
+}

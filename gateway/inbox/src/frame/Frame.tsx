@@ -1,0 +1,36 @@
+import { lazy, Suspense, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Route, Switch } from 'wouter'
+import { Conversations } from '../conversations/Conversations'
+import { Navigation } from './Navigation'
+import { Shortcuts } from './Shortcuts'
+import { useAttention } from './useAttention'
+import { useLive } from './useLive'
+
+const Statistics = lazy(() => import('../statistics/Statistics'))
+
+/** The sections and the one that is open. */
+export function Frame() {
+  const { t } = useTranslation()
+  const connection = useLive()
+  const [isHelpOpen, setHelpOpen] = useState(false)
+  useAttention()
+
+  return (
+    <div className="frame">
+      <Navigation onHelp={() => setHelpOpen(true)} />
+      <div className="section">
+        {connection !== 'live' && (
+          <p className="banner" role="status">{t(`offline.${connection}`)}</p>
+        )}
+        <Suspense fallback={<p className="waiting" role="status">{t('app.loading')}</p>}>
+          <Switch>
+            <Route path="/statistics"><Statistics /></Route>
+            <Route path="/:id?">{({ id }) => <Conversations open={id ?? ''} />}</Route>
+          </Switch>
+        </Suspense>
+      </div>
+      <Shortcuts isOpen={isHelpOpen} setOpen={setHelpOpen} />
+    </div>
+  )
+}

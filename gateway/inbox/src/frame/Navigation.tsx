@@ -1,0 +1,110 @@
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Link, useLocation } from 'wouter'
+import { useAccount } from '../account'
+import { supabase } from '../data/client'
+import { Icon, type IconName } from '../parts/Icon'
+import { Menu, MenuAction, MenuChoice, MenuLine } from '../parts/Menu'
+import { setTheme, type Theme, theme } from '../theme'
+import { LANGUAGES, setLanguage } from '../words'
+
+const SECTIONS = ['statistics'] as const
+const ICONS: Record<(typeof SECTIONS)[number], IconName> = { statistics: 'chart' }
+
+export function Navigation({ onHelp }: { onHelp: () => void }) {
+  const { t } = useTranslation()
+  const [location] = useLocation()
+  const section = SECTIONS.find((name) => location === `/${name}`)
+
+  return (
+    <nav
+      className={location === '/' || section ? 'rail' : 'rail in-thread'}
+      aria-label={t('nav.label')}
+    >
+      <Section to="/" icon="chats" words={t('nav.conversations')} isOpen={!section} />
+      {SECTIONS.map((name) => (
+        <Section
+          key={name}
+          to={`/${name}`}
+          icon={ICONS[name]}
+          words={t(`nav.${name}`)}
+          isOpen={section === name}
+        />
+      ))}
+      <span className="rail-gap" />
+      <AccountMenu onHelp={onHelp} />
+    </nav>
+  )
+}
+
+function Section({ to, icon, words, isOpen }: {
+  to: string
+  icon: IconName
+  words: string
+  isOpen: boolean
+}) {
+  return (
+    <Link href={to} className="rail-link" aria-current={isOpen ? 'page' : undefined}>
+      <Icon name={icon} size={22} />
+      <span>{words}</span>
+    </Link>
+  )
+}
+
+function AccountMenu({ onHelp }: { onHelp: () => void }) {
+  const { t, i18n } = useTranslation()
+  const { user } = useAccount()
+  const [chosen, setChosen] = useState(theme)
+  const themes = { system: t('account.system'), light: t('account.light'), dark: t('account.dark') }
+
+  return (
+    <Menu
+      label={t('nav.account')}
+      className="rail-link"
+      icon={<><Icon name="person" size={22} /><span>{t('nav.account')}</span></>}
+    >
+      <div className="menu-label">
+        {t('account.signedInAs')} <bdi>{user.email}</bdi>
+      </div>
+      <MenuLine />
+      <MenuChoice
+        label={t('account.language')}
+        value={i18n.language}
+        options={LANGUAGES}
+        onChange={(language) => void setLanguage(language)}
+      />
+      <MenuLine />
+      <MenuChoice
+        label={t('account.theme')}
+        value={chosen}
+        options={themes}
+        onChange={(next) => {
+          setTheme(next as Theme)
+          setChosen(next as Theme)
+        }}
+      />
+      <MenuLine />
+      <Notifications />
+      <MenuAction icon="more" onClick={onHelp}>{t('account.shortcuts')}</MenuAction>
+      <MenuAction icon="external" onClick={() => void supabase.auth.signOut()}>
+        {t('account.signOut')}
+      </MenuAction>
+    </Menu>
+  )
+}
+
+function Notifications() {
+  const { t } = useTranslation()
+  if (!('Notification' in window)) return null
+  if (Notification.permission === 'granted') {
+    return <div className="menu-label">{t('account.notifyOn')}</div>
+  }
+  if (Notification.permission === 'denied') {
+    return <div className="menu-label">{t('account.notifyBlocked')}</div>
+  }
+  return (
+    <MenuAction icon="bell" onClick={() => void Notification.requestPermission()}>
+      {t('account.notify')}
+    </MenuAction>
+  )
+}

@@ -1,0 +1,99 @@
+import { type FormEvent, type KeyboardEvent, useEffect, useRef } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Link } from 'wouter'
+import { useAccount } from '../account'
+import type { Conversation, Message } from '../data/client'
+import { useOfContact } from '../data/queries'
+import { useKeys } from '../frame/keys'
+import { Icon } from '../parts/Icon'
+import { MAX_CHARACTERS } from '../segments'
+import { Cost } from './Cost'
+import { useDraft } from './useDraft'
+
+export function Composer({ conversation, messages, onSend }: {
+  conversation: Conversation
+  messages: Message[]
+  onSend: (content: string) => void
+}) {
+  const { t } = useTranslation()
+  if (conversation.status === 'closed') return <Closed conversation={conversation} />
+  const last = messages.findLast((message) => message.direction === 'outgoing')
+  const isOptedOut = last?.error_message === 'opted_out' && messages.at(-1) === last
+  return (
+    <>
+      {isOptedOut && <p className="composer-note" role="status">{t('composer.optedOut')}</p>}
+      <Box id={conversation.id} messages={messages} onSend={onSend} />
+    </>
+  )
+}
+
+function Box({ id, messages, onSend }: {
+  id: string
+  messages: Message[]
+  onSend: (content: string) => void
+}) {
+  const { t } = useTranslation()
+  const [text, setText] = useDraft(id)
+  const box = useRef<HTMLTextAreaElement>(null)
+  useKeys({ reply: () => box.current?.focus() })
+  const isTooLong = text.length > MAX_CHARACTERS
+  const canSend = text.trim() !== '' && !isTooLong
+
+  useEffect(() => {
+    if (!box.current) return
+    box.current.style.height = 'auto'
+    box.current.style.height = `${box.current.scrollHeight}px`
+  }, [text])
+
+  function submit(event: FormEvent) {
+    event.preventDefault()
+    if (!canSend) return
+    setText('')
+    onSend(text)
+  }
+
+  function sendOnEnter(event: KeyboardEvent<HTMLTextAreaElement>) {
+    if (event.key === 'Escape') box.current?.blur()
+    if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) submit(event)
+  }
+
+  return (
+    <form className="composer" onSubmit={submit}>
+      <div className="composer-box">
+        <textarea
+          ref={box}
+          aria-label={t('composer.label')}
+          aria-describedby="composer-hint"
+          placeholder={t('composer.placeholder')}
+          rows={1}
+          dir="auto"
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+          onKeyDown={sendOnEnter}
+        />
+        <button className="send" disabled={!canSend} aria-label={t('composer.send')} title={t('composer.send')}>
+          <Icon name="send" size={20} />
+        </button>
+      </div>
+      <p className="composer-foot" id="composer-hint">
+        {text ? <Cost text={text} messages={messages} /> : t('composer.hint')}
+      </p>
+    </form>
+  )
+}
+
+/** Why there is no box, and where the contact can be answered instead. */
+function Closed({ conversation }: { conversation: Conversation }) {
+  const { t } = useTranslation()
+  const { id: account } = useAccount()
+  const { data } = useOfContact(account, conversation.contact_number)
+  const open = data?.find(
+    (one) => one.status === 'active' && one.config_id === conversation.config_id,
+  )
+  return (
+    <div className="composer-note">
+      <p>{t('composer.closed')}</p>
+      {open && <Link href={`/${open.id}`} className="button">{t('composer.openNewest')}</Link>}
+    </div>
+  )
+}

@@ -1,0 +1,132 @@
+"""One person's browser window, in the words of who looks at it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
+
+from gateway.local.inbox import INBOX
+from gateway.local.stack import EMAIL, PASSWORD
+
+PHONE, DESKTOP = (360, 720), (1280, 800)
+PICTURES = Path(__file__).parent / "pictures"
+# Written for people, whose words may end where a line ends.
+AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def as_written(contact: str) -> re.Pattern[str]:
+    """The last digits of a number, with whatever stands between them in its country."""
+    return re.compile(r"[ -]?".join(contact[-5:]))
+
+
+class Screen:
+    """`complaints` are the console's errors and warnings."""
+
+    def __init__(self, page: Page, url: str, name: str) -> None:
+        self.page = page
+        self.url = url
+        self.name = name
+        self.complaints: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._hear)
+
+    def _hear(self, said: ConsoleMessage) -> None:
+        if said.type in ("error", "warning"):
+            self.complaints.append(said.text)
+
+    def forgive(self, *words: str) -> None:
+        """Forget complaints that a test brought about."""
+        self.complaints = [it for it in self.complaints if not any(word in it for word in words)]
+
+    async def sign_in(self, email: str = EMAIL, password: str = PASSWORD) -> None:
+        await self.page.goto(self.url)
+        await self.page.locator("input[name=email]").fill(email)
+        await self.page.locator("input[name=password]").fill(password)
+        await self.page.locator("button.primary").click()
+        await expect(self.page.get_by_role("navigation")).to_be_visible()
+
+    @property
+    def rows(self) -> Locator:
+        return self.page.locator(".list .row")
+
+    @property
+    def thread(self) -> Locator:
+        return self.page.get_by_role("log")
+
+    @property
+    def composer(self) -> Locator:
+        return self.page.locator(".composer textarea")
+
+    def row(self, contact: str) -> Locator:
+        return self.rows.filter(has_text=as_written(contact))
+
+    async def open(self, contact: str) -> None:
+        await self.row(contact).first.click()
+        await expect(self.page.locator("#contact-name")).to_contain_text(as_written(contact))
+
+    async def write(self, content: str) -> None:
+        await self.composer.fill(content)
+        await self.composer.press("Enter")
+
+    async def press(self, button: str) -> None:
+        await self.page.get_by_role("button", name=button, exact=True).click()
+
+    async def choose(self, item: str) -> None:
+        """From the menu of the open conversation."""
+        await self.page.locator(".thread-actions").get_by_role("button", name="More").click()
+        await self.page.get_by_role("menuitem", name=item).click()
+
+    async def shows(self, words: str) -> None:
+        """In the thread that is open."""
+        await expect(self.thread).to_contain_text(words)
+
+    async def lists(self, words: str) -> None:
+        await expect(self.page.locator(".list")).to_contain_text(words)
+
+    async def take_picture(self, name: str) -> None:
+        """Nothing is wider than the window, and axe finds nothing wrong with it."""
+        await self.page.evaluate("document.fonts.ready")
+        await self.is_accessible()
+        too_wide = "document.documentElement.scrollWidth - window.innerWidth"
+        assert await self.page.evaluate(too_wide) <= 0, f"{name} is wider than the window"
+        PICTURES.mkdir(exist_ok=True)
+        path = PICTURES / f"{name}-{self.name}.png"
+        await self.page.screenshot(path=path, animations="disabled")
+
+    async def is_accessible(self) -> None:
+        axe = (INBOX / "node_modules/axe-core/axe.min.js").read_text()
+        # Evaluated by the debugger: the page's policy lets it load no such script.
+        found: list[dict[str, Any]] = await self.page.evaluate(
+            f"async () => {{ {axe}; return (await axe.run(document, {json.dumps(AXE_RULES)}))"
+            ".violations.map(v => ({rule: v.id, where: v.nodes.map(n => n.html.slice(0, 200)"
+            " + ' ' + (n.any[0]?.message ?? ''))})) }"
+        )
+        assert found == [], found
+
+
+class Screens:
+    """Windows of people on one page."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self.browser = browser
+        self.url = url
+        self.all: list[Screen] = []
+
+    async def turn_on(
+        self, size: tuple[int, int] = DESKTOP, scheme: str = "light", language: str = "en"
+    ) -> Screen:
+        context = await self.browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if scheme == "dark" else "light",
+            locale={"en": "en-US", "es": "es-MX"}[language],
+            reduced_motion="reduce",
+        )
+        context.set_default_timeout(20_000)
+        name = f"{size[0]}-{scheme}-{language}"
+        screen = Screen(await context.new_page(), self.url, name)
+        self.all.append(screen)
+        return screen

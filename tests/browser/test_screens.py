@@ -1,0 +1,140 @@
+"""Pictures of every screen, left in tests/browser/pictures for somebody to look at.
+
+Each is taken only when nothing is wider than the window and axe finds nothing wrong.
+"""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Route, expect
+
+from tests.browser.data import fill
+from tests.browser.screen import DESKTOP, PHONE, Screen, Screens
+from tests.flow.world import World
+
+pytestmark = [pytest.mark.browser]
+
+LOOKS = {
+    f"{size[0]}-{scheme}-{language}": (size, scheme, language)
+    for size in (DESKTOP, PHONE)
+    for scheme in ("light", "dark")
+    for language in ("en", "es")
+}
+
+
+@pytest.fixture(params=["1280-light-en", "360-dark-es"])
+async def looker(request: pytest.FixtureRequest, screens: Screens) -> Screen:
+    return await screens.turn_on(*LOOKS[request.param])
+
+
+async def test_signing_in(looker: Screen) -> None:
+    await looker.page.goto(looker.url)
+    await expect(looker.page.locator("input[name=password]")).to_be_visible()
+    await looker.take_picture("sign-in")
+    await looker.page.locator("input[name=email]").fill("you@example.com")
+    await looker.page.locator("input[name=password]").fill("wrong")
+    await looker.page.locator("button.primary").click()
+    await expect(looker.page.get_by_role("alert")).to_be_visible()
+    await looker.take_picture("sign-in-wrong")
+    await looker.page.locator(".sign-in-ways button").first.click()
+    await looker.page.locator("button.primary").click()
+    await expect(looker.page.get_by_role("status")).to_be_visible()
+    await looker.take_picture("sign-in-link")
+    looker.forgive("status of 400")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_the_list_a_thread_and_the_statistics_in_every_look(
+    screens: Screens, world: World, look: str
+) -> None:
+    await fill(world)
+    screen = await screens.turn_on(*LOOKS[look])
+    await screen.sign_in()
+    await expect(screen.row("+525511223344")).to_be_visible()
+    await screen.take_picture("list")
+    await screen.open("+34612345678")
+    await screen.shows("Ana")
+    await screen.take_picture("thread")
+    await screen.page.goto(f"{screen.url}statistics")
+    await expect(screen.page.locator(".chart canvas")).to_have_count(2)
+    await screen.take_picture("statistics")
+
+
+async def test_a_thread_with_details_contact_and_what_is_typed(
+    looker: Screen, world: World
+) -> None:
+    await fill(world)
+    await looker.sign_in()
+    await looker.open("+34612345678")
+    reply = looker.thread.get_by_role("article").nth(4)
+    await reply.hover()
+    await reply.get_by_role("button").click()
+    await looker.composer.fill("Gracias a usted, ¡hasta el domingo! Le guardamos la tarta en caja.")
+    await looker.take_picture("thread-details")
+    await looker.page.locator(".thread-actions [aria-pressed]").click()
+    await expect(looker.page.locator(".contact-facts")).to_be_visible()
+    await looker.take_picture("contact")
+
+
+KINDS = {
+    "+525511223344": "needs-human",
+    "+15125550143": "failed",
+    "+442079460123": "hostile",
+    "+33612349876": "opted-out",
+}
+
+
+@pytest.mark.parametrize("contact", KINDS)
+async def test_threads_of_every_kind(looker: Screen, world: World, contact: str) -> None:
+    await fill(world)
+    await looker.sign_in()
+    await looker.row(contact).click()
+    await expect(looker.thread.get_by_role("article").first).to_be_visible()
+    await looker.take_picture(f"thread-{KINDS[contact]}")
+
+
+async def test_menus_and_dialogs(looker: Screen, world: World) -> None:
+    await fill(world)
+    await looker.sign_in()
+    await expect(looker.row("+525511223344")).to_be_visible()
+    await looker.page.locator(".rail .rail-link").last.click()
+    await expect(looker.page.get_by_role("menu")).to_be_visible()
+    await looker.take_picture("account")
+    await looker.page.get_by_role("menuitem").nth(-2).click()
+    await expect(looker.page.get_by_role("dialog")).to_be_visible()
+    await looker.take_picture("shortcuts")
+
+
+async def test_search_found_and_not(looker: Screen, world: World) -> None:
+    await fill(world)
+    await looker.sign_in()
+    await looker.page.get_by_role("searchbox").fill("tarta")
+    await expect(looker.page.locator("mark").first).to_be_visible()
+    await looker.take_picture("search")
+    await looker.page.get_by_role("searchbox").fill("bicicleta")
+    await expect(looker.page.locator(".found .empty-title")).to_be_visible()
+    await looker.take_picture("search-nothing")
+
+
+async def test_empty_broken_and_offline(looker: Screen, world: World) -> None:
+    await looker.sign_in()
+    await expect(looker.page.locator(".list .empty-title")).to_be_visible()
+    await looker.take_picture("list-empty")
+    await looker.page.goto(f"{looker.url}00000000-0000-4000-8000-000000000000")
+    await expect(looker.page.locator(".thread-place .empty-title")).to_be_visible()
+    await looker.take_picture("thread-missing")
+    await looker.page.goto(f"{looker.url}statistics")
+    await expect(looker.page.locator(".empty-title")).to_be_visible()
+    await looker.take_picture("statistics-empty")
+
+    async def fail(route: Route) -> None:
+        await route.fulfill(status=503, json={"code": "PGRST000", "message": "away"})
+
+    await looker.page.route("**/sms_inbox?*", fail)
+    await looker.page.goto(looker.url)
+    await expect(looker.page.get_by_role("alert")).to_be_visible()
+    await looker.page.context.set_offline(True)
+    await expect(looker.page.locator(".banner")).to_be_visible()
+    await looker.take_picture("list-broken")
+    await looker.page.context.set_offline(False)
+    looker.forgive("status of 503", "ERR_INTERNET", "WebSocket")
