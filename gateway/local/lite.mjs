@@ -77,6 +77,7 @@ class Connection extends PostgresConnection {
     const claims = JSON.stringify(vars.auth?.jwt ?? { role })
     await sql`select set_config('role', ${role}, true),
       set_config('request.jwt.claim.sub', ${String(vars.auth?.uid ?? '')}, true),
+      set_config('statement_timeout', ${role === 'anon' ? '3s' : '8s'}, true),
       set_config('request.jwt.claim.role', ${role}, true),
       set_config('request.jwt.claims', ${claims}, true)`.execute(db)
   }
