@@ -31,6 +31,14 @@ create table sms.policy (
   resend_within interval not null default '10 minutes',
   unknown_for interval not null default '24 hours',
   fallback_every interval not null default '1 hour',
+  notice_every interval not null default '1 day',
+  hourly_window interval not null default '1 hour',
+  daily_window interval not null default '1 day',
+  sent_before interval not null default '2 minutes',
+  retry_after_max interval not null default '1 minute',
+  backfill_overlap interval not null default '10 minutes',
+  sync_within interval not null default '1 day',
+  sync_after interval not null default '1 minute',
   loop_rounds smallint not null default 3,
   loop_window interval not null default '1 hour',
   loop_length_min smallint not null default 4,
@@ -66,7 +74,7 @@ comment on column sms.policy.superseded_for is
 comment on column sms.policy.reply_attempts_max is
   'Attempts at a generated answer before the fallback text.';
 comment on column sms.policy.retry_after is
-  'First pause after a failed attempt; doubles each time up to one minute.';
+  'First pause after a failed attempt; doubles each time up to retry_after_max.';
 comment on column sms.policy.retry_for is
   'A text that Twilio refuses for the moment is tried again for this long, then it failed.';
 comment on column sms.policy.suspend_for is
@@ -80,6 +88,21 @@ comment on column sms.policy.unknown_for is
   'A text that cannot be told apart from others at Twilio counts as failed after this.';
 comment on column sms.policy.fallback_every is
   'A contact gets the fallback text at most once in this time.';
+comment on column sms.policy.notice_every is
+  'A contact is told by a number at most once in this time that it opted out, or that its replies '
+  'are used up.';
+comment on column sms.policy.hourly_window is
+  'The window of sms_configs.replies_per_hour, to the moment and not the full hour.';
+comment on column sms.policy.daily_window is 'The window of sms_configs.replies_per_day, as well.';
+comment on column sms.policy.sent_before is
+  'A message is looked for at Twilio from this long before it was handed over: clocks differ.';
+comment on column sms.policy.retry_after_max is 'The longest pause after a failed attempt.';
+comment on column sms.policy.backfill_overlap is
+  'The backfill lists again from this long before what it knows to be complete.';
+comment on column sms.policy.sync_within is
+  'A message without final state or price is looked up for this long after it was written.';
+comment on column sms.policy.sync_after is
+  'Not before it is this old: Twilio''s own post comes first.';
 comment on column sms.policy.loop_rounds is
   'How many times a contact sends the same words, each time after a reply of ours, until it counts '
   'as a machine.';
@@ -155,7 +178,9 @@ create table public.sms_configs (
   number_replies_per_day integer not null default 1000,
   first_reply_notice text,
   fallback_reply text not null default 'Thanks for your message. We cannot answer automatically right now; a person will get back to you. / Gracias por tu mensaje. Ahora no podemos responder; una persona te contestara.',
+  own_opt_out boolean not null default false,
   opt_out_reply text,
+  help_reply text,
   handoff_reply text,
   bot_reply text,
   rate_limit_reply text,
@@ -199,8 +224,10 @@ create table public.sms_configs (
   constraint sms_configs_fallback_reply_check check (length(fallback_reply) between 1 and 640),
   constraint sms_configs_first_reply_notice_check check (length(first_reply_notice) <= 320),
   constraint sms_configs_canned_replies_check check (
-    least(length(opt_out_reply), length(handoff_reply), length(bot_reply), length(rate_limit_reply)) >= 1
-    and greatest(length(opt_out_reply), length(handoff_reply), length(bot_reply), length(rate_limit_reply)) <= 640
+    least(length(opt_out_reply), length(help_reply), length(handoff_reply), length(bot_reply),
+      length(rate_limit_reply)) >= 1
+    and greatest(length(opt_out_reply), length(help_reply), length(handoff_reply), length(bot_reply),
+      length(rate_limit_reply)) <= 640
   ),
   constraint sms_configs_quiet_check check ((quiet_from is null) = (quiet_until is null))
 );
@@ -240,7 +267,8 @@ comment on constraint sms_configs_fallback_reply_check on public.sms_configs is
 comment on constraint sms_configs_first_reply_notice_check on public.sms_configs is
   'first_reply_notice has at most 320 characters.';
 comment on constraint sms_configs_canned_replies_check on public.sms_configs is
-  'opt_out_reply, handoff_reply, bot_reply and rate_limit_reply have 1 to 640 characters each; '
+  'opt_out_reply, help_reply, handoff_reply, bot_reply and rate_limit_reply have 1 to 640 '
+  'characters each; '
   'null takes the words of sms_canned_replies.';
 comment on constraint sms_configs_quiet_check on public.sms_configs is
   'quiet_from and quiet_until are both set or both null.';
@@ -281,19 +309,26 @@ comment on column public.sms_configs.context_attributes is
 comment on column public.sms_configs.replies_per_hour is 'AI replies per contact and hour.';
 comment on column public.sms_configs.replies_per_day is 'AI replies per contact and 24 hours.';
 comment on column public.sms_configs.number_replies_per_day is
-  'AI replies of this number per UTC day.';
+  'Automatic messages of this number per UTC day: AI replies, canned replies, fallbacks.';
 comment on column public.sms_configs.first_reply_notice is
   'Put before the first automatic answer of a conversation, such as who is answering.';
+comment on column public.sms_configs.own_opt_out is
+  'Twilio''s default handling of STOP and HELP is turned off for this number: the gateway confirms '
+  'STOP and START and answers HELP itself. Where it is on, leave this false, or contacts are told '
+  'twice.';
 comment on column public.sms_configs.opt_out_reply is
   'Confirms an opt-out that Twilio did not confirm itself. Null, here and below: '
   'sms_canned_replies has the words.';
+comment on column public.sms_configs.help_reply is
+  'Answers HELP and INFO where own_opt_out is set: who is writing, and how to stop.';
 comment on column public.sms_configs.handoff_reply is
   'Said once to a contact who asks for a human; the AI goes on answering until one writes.';
 comment on column public.sms_configs.bot_reply is 'The honest answer to "are you a bot?".';
 comment on column public.sms_configs.rate_limit_reply is
   'Said once in 24 hours to a contact whose automatic answers are used up.';
 comment on column public.sms_configs.quiet_from is
-  'Start of the quiet hours in time_zone; answers owed wait until quiet_until.';
+  'Start of the quiet hours in time_zone: automatic messages wait until quiet_until. Opt-outs are '
+  'confirmed and HELP is answered at any hour, as Twilio does.';
 comment on column public.sms_configs.suspended_until is
   'The account, key or quota was refused (suspended_reason): nothing is tried before this.';
 comment on column public.sms_configs.backfilled_until is
@@ -930,6 +965,7 @@ create table public.sms_messages (
   constraint sms_messages_canned_reply_check check (canned_reply is null or author = 'system' and canned_reply in (
     'stop',   -- confirms an opt-out; the one text that goes to who opted out
     'start',  -- confirms an opt-in
+    'help',   -- what to do, where Twilio does not say it
     'human', -- a human will get back
     'bot',    -- says that an automated assistant answers
     'rate_limit',    -- no more automatic answers for now
@@ -974,11 +1010,12 @@ create index sms_messages_user_id_idx on public.sms_messages (user_id, id desc);
 create statistics public.sms_messages_owner (dependencies) on conversation_id, user_id
   from public.sms_messages;
 
--- The gate counts the answers of a day, also in a conversation of years.
-create index sms_messages_rate_limited_idx on public.sms_messages (conversation_id, created_at)
-  where author = 'ai' or canned_reply in ('bot', 'keyword');
-create index sms_messages_loop_idx on public.sms_messages (created_at) where no_reply_reason = 'loop';
-create index sms_messages_rate_limit_notice_idx on public.sms_messages (created_at) where canned_reply = 'rate_limit';
+-- What we wrote in a conversation, by time: the newest reply, or those of a day, are found also in a
+-- conversation of years, or behind a flood of a contact's messages.
+create index sms_messages_outgoing_idx on public.sms_messages (conversation_id, created_at)
+  where direction = 'outgoing';
+create index sms_messages_guarded_idx on public.sms_messages (created_at)
+  where no_reply_reason in ('loop', 'rate_limit');
 -- is_open is the only state an index may name: with status in a predicate no change of it is HOT.
 create index sms_messages_open_idx on public.sms_messages (conversation_id, id) where is_open;
 
@@ -1065,21 +1102,27 @@ create trigger sms_messages_before_insert
   before insert on public.sms_messages
   for each row execute function sms.before_message();
 
--- How long the oldest text that no answer followed has waited; null: none.
+-- How long the oldest text that no answer followed has waited, of the newest 100; null: none.
 create function sms.response_seconds(p_conversation_id uuid)
 returns numeric language plpgsql set search_path = '' as $$
+declare
+  v_answer_id bigint := (
+    select o.id from public.sms_messages as o
+    where o.conversation_id = p_conversation_id and o.direction = 'outgoing'
+      and (o.author in ('ai', 'human') or o.canned_reply is not null)
+    order by o.created_at desc
+    limit 1
+  );
 begin
   return (
-    select extract(epoch from clock_timestamp() - min(m.created_at))
-    from public.sms_messages as m
-    where m.conversation_id = p_conversation_id
-      and m.direction = 'incoming'
-      and m.id > coalesce((
-        select o.id from public.sms_messages as o
-        where o.conversation_id = p_conversation_id and (o.author in ('ai', 'human') or o.canned_reply is not null)
-        order by o.id desc
-        limit 1
-      ), 0)
+    select extract(epoch from clock_timestamp() - min(t.created_at))
+    from (
+      select m.created_at from public.sms_messages as m
+      where m.conversation_id = p_conversation_id
+        and m.direction = 'incoming' and m.id > coalesce(v_answer_id, 0)
+      order by m.id desc
+      limit 100
+    ) as t
   );
 end;
 $$;
@@ -1321,7 +1364,7 @@ begin
   end if;
 
   v_conversation := sms.open_conversation(v_config, p_payload ->> 'from', v_occurred_at);
-  v_intent := sms.intent(v_conversation, v_config.phone_number, p_payload);
+  v_intent := sms.intent(v_conversation, v_config, p_payload);
   v_message_id := sms.store_incoming(
     v_conversation.id, p_payload, coalesce(v_intent ->> 'meaning', v_intent ->> 'doubt'), v_occurred_at
   );
@@ -1521,6 +1564,8 @@ begin
   perform sms.set_reply_due(p_conversation, p_config, p_message_id, v_reason, v_now);
   if v_meaning in ('stop', 'start') then
     perform sms.apply_opt_out(p_conversation, p_config, p_intent, p_occurred_at, v_now);
+  elsif v_meaning = 'help' then
+    perform sms.answer_help(p_conversation, p_config, p_intent, p_occurred_at, v_now);
   elsif v_meaning = 'human' and coalesce(v_reason, 'human') = 'human' then
     update public.sms_conversations as c set wants_human = true
     where c.id = p_conversation.id and not c.wants_human;
@@ -1529,8 +1574,7 @@ begin
     perform sms.queue_notice(
       p_conversation, v_answer ->> 'name', v_answer ->> 'content',
       -- An answer that is owed already will cover this text as well.
-      case when p_conversation.waiting_since is null then p_message_id end,
-      sms.quiet_until(p_config, v_now)
+      case when p_conversation.waiting_since is null then p_message_id end
     );
   elsif v_reason is not null then
     update public.sms_messages as m set no_reply_reason = v_reason where m.id = p_message_id;
@@ -1582,7 +1626,7 @@ begin
   return exists (
     select from public.sms_messages as m
     where m.conversation_id = p_conversation_id
-      and m.author = 'human' and m.created_at > p_after and sms.begins_takeover(m.status)
+      and m.direction = 'outgoing' and m.author = 'human' and m.created_at > p_after and sms.begins_takeover(m.status)
   );
 end;
 $$;
@@ -2035,7 +2079,7 @@ $$;
 -- keeps the list, only START and UNSTOP undo an opt-out
 -- (https://help.twilio.com/articles/360034798533).
 create function sms.intent(
-  p_conversation public.sms_conversations, p_phone_number text, p_payload jsonb
+  p_conversation public.sms_conversations, p_config public.sms_configs, p_payload jsonb
 )
 returns jsonb language plpgsql stable set search_path = '' as $$
 declare
@@ -2048,13 +2092,16 @@ begin
     return jsonb_build_object('meaning', v_type, 'by_twilio', true);
   end if;
   v_found := sms.classify(p_payload ->> 'body');
-  -- Twilio acts on its own words alone, and not for a short code.
-  v_by_twilio := v_found.handled_by_twilio and p_phone_number ~ '^\+';
+  -- Twilio acts on its own words alone, not for a short code, and not where it was told not to.
+  v_by_twilio := v_found.handled_by_twilio and p_config.phone_number ~ '^\+'
+    and not p_config.own_opt_out;
   if v_found.intent = 'help' and not v_by_twilio
+      and not (v_found.handled_by_twilio and p_config.own_opt_out)
     or v_found.intent = 'start' and (
-      p_phone_number ~ '^\+18(00|33|44|55|66|77|88)[0-9]{7}$' and v_word not in ('start', 'unstop')
+      p_config.phone_number ~ '^\+18(00|33|44|55|66|77|88)[0-9]{7}$'
+        and v_word not in ('start', 'unstop')
       or (not v_by_twilio or v_word = 'yes') and not sms.is_opted_out(
-        p_conversation.user_id, p_conversation.contact_number, p_phone_number
+        p_conversation.user_id, p_conversation.contact_number, p_config.phone_number
       )
     ) then
     return null;
@@ -3468,7 +3515,8 @@ begin
 end;
 $$;
 
--- Records an opt-out or opt-in and confirms it, once, unless Twilio did.
+-- Records an opt-out or opt-in and confirms it, once, unless Twilio did: an opt-out at most once in
+-- notice_every, however often the contact goes out and in.
 create function sms.apply_opt_out(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_intent jsonb, p_occurred_at timestamptz, p_now timestamptz
@@ -3483,9 +3531,28 @@ begin
     and not (p_intent ->> 'by_twilio')::boolean
     and p_conversation.status = 'active' and not p_conversation.is_blocked
     and p_conversation.contact_number ~ '^\+'
-    and p_occurred_at > p_now - p_config.answer_within then
+    and p_occurred_at > p_now - p_config.answer_within
+    and not (v_meaning = 'stop' and sms.had_notice(p_conversation, 'stop', p_now)) then
     perform sms.queue_notice(p_conversation, v_meaning,
       sms.canned_content(p_config, v_meaning, p_intent ->> 'language'));
+  end if;
+end;
+$$;
+
+-- Answers HELP where Twilio does not.
+create function sms.answer_help(
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_intent jsonb, p_occurred_at timestamptz, p_now timestamptz
+)
+returns void language plpgsql set search_path = '' as $$
+begin
+  if not (p_intent ->> 'by_twilio')::boolean
+    and p_conversation.status = 'active' and not p_conversation.is_blocked
+    and sms.can_be_answered(p_conversation.contact_number)
+    and p_occurred_at > p_now - p_config.answer_within then
+    perform sms.queue_notice(
+      p_conversation, 'help', sms.canned_content(p_config, 'help', p_intent ->> 'language')
+    );
   end if;
 end;
 $$;
@@ -3544,6 +3611,10 @@ insert into public.sms_canned_replies (name, language, content) values
   ('start', 'es', 'Volvera a recibir nuestros mensajes. Responda STOP para no recibir mas.'),
   ('start', 'fr', 'Vous recevrez de nouveau nos messages. Repondez STOP pour ne plus en recevoir.'),
   ('start', 'pt', 'Voce voltara a receber nossas mensagens. Responda STOP para nao receber mais.'),
+  ('help', 'en', 'Write your question here and we will answer it. Reply STOP to get no more messages.'),
+  ('help', 'es', 'Escriba aqui su pregunta y le responderemos. Responda STOP para no recibir mas mensajes.'),
+  ('help', 'fr', 'Ecrivez ici votre question et nous vous repondrons. Repondez STOP pour ne plus recevoir de messages.'),
+  ('help', 'pt', 'Escreva aqui a sua pergunta e responderemos. Responda STOP para nao receber mais mensagens.'),
   ('human', 'en', 'A person will get back to you here. Until then you can go on asking.'),
   ('human', 'es', 'Una persona le respondera por aqui. Mientras tanto puede seguir preguntando.'),
   ('human', 'fr', 'Une personne vous repondra ici. En attendant, vous pouvez continuer a poser des questions.'),
@@ -3638,7 +3709,7 @@ begin
     v_name := 'keyword';
     v_content := sms.keyword_reply(p_config.id, p_payload ->> 'body');
   end if;
-  if v_content is null or sms.send_verdict(p_conversation, p_config, 'ai', p_now) is not null then
+  if v_content is null or sms.send_verdict(p_conversation, p_config, null, p_now) is not null then
     return null;
   end if;
   return jsonb_build_object('name', v_name, 'content', v_content);
@@ -3651,6 +3722,7 @@ returns text language sql stable set search_path = '' as $$
   select coalesce(
     case p_name
       when 'stop' then p_config.opt_out_reply
+      when 'help' then p_config.help_reply
       when 'human' then p_config.handoff_reply
       when 'bot' then p_config.bot_reply
       when 'rate_limit' then p_config.rate_limit_reply
@@ -3676,23 +3748,47 @@ begin
 end;
 $$;
 
--- Queues a fixed text in a locked conversation. It passes the gate like any other when it is
--- claimed.
+-- Queues a canned reply in a locked conversation. It passes the gate like any other when it is
+-- claimed; none is queued that the number's day has no room for.
 create function sms.queue_notice(
   p_conversation public.sms_conversations, p_name text, p_content text,
-  p_in_reply_to bigint default null, p_not_before timestamptz default null
+  p_in_reply_to bigint default null
 )
 returns void language plpgsql set search_path = '' as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
+  if sms.is_day_used_up(p_conversation.config_id, v_now) then
+    return;
+  end if;
   insert into public.sms_messages
-    (conversation_id, author, message_content, canned_reply, in_reply_to, send_at)
-  values (p_conversation.id, 'system', p_content, p_name, p_in_reply_to, p_not_before);
-  update public.sms_conversations as c set send_due_at = sms.send_due(c.id)
+    (conversation_id, author, message_content, canned_reply, in_reply_to)
+  values (p_conversation.id, 'system', p_content, p_name, p_in_reply_to);
+  update public.sms_conversations as c
+  set send_due_at = sms.send_due(c.id), last_message_at = greatest(c.last_message_at, v_now)
   where c.id = p_conversation.id;
 end;
 $$;
 
--- Tells the contact, once in 24 hours, that there are no more automatic answers for now.
+-- Was the contact sent this canned reply by this number within notice_every?
+create function sms.had_notice(
+  p_conversation public.sms_conversations, p_name text, p_now timestamptz
+)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from public.sms_conversations as c
+    join public.sms_messages as m on m.conversation_id = c.id
+    where c.config_id = p_conversation.config_id
+      and c.contact_number = p_conversation.contact_number
+      and m.direction = 'outgoing' and m.canned_reply = p_name
+      and m.status not in ('canceled', 'blocked')
+      and m.created_at > p_now - (sms.policy()).notice_every
+  );
+end;
+$$;
+
+-- Tells the contact, once in notice_every, that there are no more automatic replies for now.
 create function sms.notify_rate_limited(p_conversation_id uuid)
 returns void language plpgsql set search_path = '' as $$
 declare
@@ -3701,16 +3797,11 @@ declare
 begin
   select c.* into v_conversation from public.sms_conversations as c where c.id = p_conversation_id;
   select f.* into v_config from public.sms_configs as f where f.id = v_conversation.config_id;
-  if exists (
-    select from public.sms_conversations as c
-    join public.sms_messages as m on m.conversation_id = c.id
-    where c.config_id = v_conversation.config_id
-      and c.contact_number = v_conversation.contact_number
-      and m.canned_reply = 'rate_limit' and m.created_at > clock_timestamp() - interval '1 day'
-  ) then
-    return;
+  if not sms.had_notice(v_conversation, 'rate_limit', clock_timestamp()) then
+    perform sms.queue_notice(
+      v_conversation, 'rate_limit', sms.canned_content(v_config, 'rate_limit', null)
+    );
   end if;
-  perform sms.queue_notice(v_conversation, 'rate_limit', sms.canned_content(v_config, 'rate_limit', null));
 end;
 $$;
 
@@ -3958,17 +4049,21 @@ create function sms.unanswered(p_conversation public.sms_conversations)
 returns bigint language plpgsql stable set search_path = '' as $$
 begin
   return (
-    select least(count(*), 100) from public.sms_messages as m
-    where m.conversation_id = p_conversation.id
-      and m.direction = 'incoming'
-      and m.id <= p_conversation.last_pending_id
-      and m.id > coalesce((
-        select coalesce(o.in_reply_to, o.id) from public.sms_messages as o
-        where o.conversation_id = p_conversation.id
-          and o.direction = 'outgoing' and sms.reached_twilio(o.message_sid, o.status)
-        order by o.id desc
-        limit 1
-      ), 0)
+    select count(*) from (
+      select from public.sms_messages as m
+      where m.conversation_id = p_conversation.id
+        and m.direction = 'incoming'
+        and m.id <= p_conversation.last_pending_id
+        and m.id > coalesce((
+          select coalesce(o.in_reply_to, o.id) from public.sms_messages as o
+          where o.conversation_id = p_conversation.id
+            and o.direction = 'outgoing' and sms.reached_twilio(o.message_sid, o.status)
+          order by o.created_at desc
+          limit 1
+        ), 0)
+      order by m.id desc
+      limit 100
+    ) as waiting
   );
 end;
 $$;
@@ -4009,7 +4104,7 @@ begin
     'to', p_conversation.contact_number,
     'service_sid', p_config.messaging_service_sid,
     'content', p_message.message_content,
-    'sent_after', p_message.sending_at - interval '2 minutes'
+    'sent_after', p_message.sending_at - (sms.policy()).sent_before
   );
 end;
 $$;
@@ -4168,28 +4263,48 @@ begin
     elsif v_message.send_at > p_now then
       return null;
     else
-      v_verdict := sms.send_verdict(
-        p_conversation, v_config, sms.gate_author(v_message), p_now,
-        (v_message.author = 'ai' or v_message.canned_reply in ('bot', 'keyword'))::integer
+      v_verdict := coalesce(
+        case when sms.keeps_quiet_hours(v_message)
+          and sms.quiet_until(v_config, p_now) is not null then 'quiet' end,
+        sms.send_verdict(p_conversation, v_config, v_message, p_now),
+        case when v_message.author <> 'human' and v_message.attempts = 0
+          and not sms.count_automatic(v_config, p_now) then 'rate_limit' end
       );
     end if;
     exit when v_verdict is null;
-    perform sms.withhold_queued(v_message, v_verdict, v_config.suspended_until);
+    perform sms.withhold_queued(v_message, v_verdict, case v_verdict
+      when 'quiet' then sms.quiet_until(v_config, p_now)
+      when 'suspended' then v_config.suspended_until
+    end);
   end loop;
   update public.sms_messages as m
-  set status = 'sending', sending_at = p_now, send_at = p_until, attempts = m.attempts + 1
+  set status = 'sending', sending_at = p_now, send_at = p_until, attempts = m.attempts + 1,
+    error_message = null
   where m.id = v_message.id;
   return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'send');
 end;
 $$;
 
--- What the gate does to a queued text: suspended waits, opted_out is blocked, the rest is canceled
--- and gives in_reply_to back.
-create function sms.withhold_queued(p_message public.sms_messages, p_verdict text, p_suspended_until timestamptz)
+-- Quiet hours hold every automatic message until their end, when the gate is asked anew; but not what
+-- was begun before them, nor what the contact's own STOP and HELP ask for at any hour.
+create function sms.keeps_quiet_hours(p_message public.sms_messages)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  return sms.gate_kind(p_message) not in ('human', 'stop', 'help')
+    and p_message.attempts = 0 and p_message.error_message is distinct from 'quiet';
+end;
+$$;
+
+-- What the gate does to a queued text: quiet and suspended wait, opted_out is blocked, the rest is
+-- canceled and gives in_reply_to back.
+create function sms.withhold_queued(
+  p_message public.sms_messages, p_verdict text, p_not_before timestamptz
+)
 returns void language plpgsql set search_path = '' as $$
 begin
-  if p_verdict = 'suspended' then
-    update public.sms_messages as m set send_at = p_suspended_until where m.id = p_message.id;
+  if p_not_before is not null then
+    update public.sms_messages as m set send_at = p_not_before, error_message = p_verdict
+    where m.id = p_message.id;
   else
     update public.sms_messages as m
     set status = case when p_verdict = 'opted_out' then 'blocked' else 'canceled' end,
@@ -4266,9 +4381,11 @@ declare
   v_not_before timestamptz;
 begin
   select f.* into v_config from public.sms_configs as f where f.id = p_conversation.config_id;
-  v_verdict := sms.send_verdict(p_conversation, v_config, 'ai', p_now);
-  v_not_before := case when v_verdict = 'suspended' then v_config.suspended_until
-    when v_verdict is null then sms.quiet_until(v_config, p_now) end;
+  v_not_before := sms.quiet_until(v_config, p_now);
+  if v_not_before is null then -- what is forbidden is decided when the quiet hours end
+    v_verdict := sms.send_verdict(p_conversation, v_config, null, p_now);
+    v_not_before := case when v_verdict = 'suspended' then v_config.suspended_until end;
+  end if;
   if v_not_before is not null then
     update public.sms_conversations as c set reply_due_at = v_not_before
     where c.id = p_conversation.id;
@@ -4389,8 +4506,9 @@ begin
 
   select f.* into v_config from public.sms_configs as f where f.id = v_conversation.config_id;
   v_verdict := coalesce(
-    sms.send_verdict(v_conversation, v_config, 'ai', v_now),
-    case when sms.is_superseded(v_conversation, p_message_id, v_now) then 'superseded' end
+    sms.send_verdict(v_conversation, v_config, null, v_now),
+    case when sms.is_superseded(v_conversation, p_message_id, v_now) then 'superseded' end,
+    case when not sms.count_automatic(v_config, v_now) then 'rate_limit' end
   );
   if v_verdict is not null then
     return sms.withhold_generated_reply(v_conversation, v_verdict);
@@ -4419,28 +4537,47 @@ comment on function public.queue_sms_reply(uuid, bigint, text, text, integer, te
   'row as sending. Returns {outcome: send, message_id, from, to, service_sid, content}, or '
   'superseded, blocked (with the reason) or gone (the lease is lost): then nothing may be sent.';
 
--- Null: it may leave. Else the rule that forbids it: opted_out, closed, suspended (for now), and
--- for answers of the AI paused, loop or rate limit. p_author: ai, human, system (neither paused nor
--- capped) or confirmation (of an opt-out: goes to who opted out). p_already_counted: 1 for a row
--- that is there already.
+-- Null: it may leave. Else the rule that forbids it: opted_out, closed, suspended (for now), and for
+-- what is automatic also paused, loop or rate_limit. p_message: a queued row; null: a reply that is
+-- generated. A row that was tried before is counted in the number's day.
 create function sms.send_verdict(
-  p_conversation public.sms_conversations, p_config public.sms_configs, p_author text,
-  p_now timestamptz, p_already_counted integer default 0
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_message public.sms_messages, p_now timestamptz
 )
 returns text language plpgsql stable set search_path = '' as $$
+declare
+  v_kind text := sms.gate_kind(p_message);
 begin
   return case
-    when p_author <> 'confirmation' and sms.is_opted_out(
+    when v_kind not in ('stop', 'help') and sms.is_opted_out(
       p_conversation.user_id, p_conversation.contact_number, p_config.phone_number
     ) then 'opted_out'
     when p_conversation.status = 'closed' then 'closed'
     when p_config.suspended_until > p_now then 'suspended'
-    when p_author <> 'ai' then null
-    when p_conversation.is_blocked then 'blocked'
-    when not (p_config.auto_reply and p_conversation.auto_reply)
-      or p_conversation.paused_until > p_now then 'paused'
-    when sms.is_looping(p_conversation.id, p_now) then 'loop'
-    when sms.is_rate_limited(p_conversation, p_config, p_now, p_already_counted) then 'rate_limit'
+    when v_kind = 'human' then null
+    when v_kind = 'ai' and p_conversation.is_blocked then 'blocked'
+    when v_kind = 'ai' and (
+      not (p_config.auto_reply and p_conversation.auto_reply)
+      or p_conversation.paused_until > p_now
+    ) then 'paused'
+    when v_kind = 'ai' and sms.is_looping(p_conversation.id, p_now) then 'loop'
+    when v_kind in ('ai', 'start', 'help')
+      and sms.is_rate_limited(p_conversation, p_config, p_message, p_now) then 'rate_limit'
+    when coalesce(p_message.attempts, 0) = 0
+      and sms.is_day_used_up(p_config.id, p_now) then 'rate_limit'
+  end;
+end;
+$$;
+
+-- Under whose rules a message passes the gate: human, ai (a reply, the fallback, a canned reply in its
+-- place), or one of the notices that have to be said anyway, by name.
+create function sms.gate_kind(p_message public.sms_messages)
+returns text language plpgsql immutable set search_path = '' as $$
+begin
+  return case
+    when p_message.author = 'human' then 'human'
+    when p_message.canned_reply in ('stop', 'start', 'help', 'rate_limit') then p_message.canned_reply
+    else 'ai'
   end;
 end;
 $$;
@@ -4488,38 +4625,77 @@ begin
 end;
 $$;
 
--- Has this contact, or this number, had its AI replies for now? p_already_counted: 1 for an answer
--- whose row is counted among them already.
+-- Has this contact had its automatic replies for now? A row of its own is counted among them.
 create function sms.is_rate_limited(
-  p_conversation public.sms_conversations, p_config public.sms_configs, p_now timestamptz,
-  p_already_counted integer
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_message public.sms_messages, p_now timestamptz
 )
 returns boolean language plpgsql stable set search_path = '' as $$
+declare
+  v_policy sms.policy := sms.policy();
+  v_hour timestamptz := p_now - v_policy.hourly_window;
+  v_day timestamptz := p_now - v_policy.daily_window;
 begin
   return (
-    select count(*) filter (where m.created_at > p_now - interval '1 hour') - p_already_counted
-        >= p_config.replies_per_hour
-      or count(*) - p_already_counted >= p_config.replies_per_day
+    select count(*) filter (where m.created_at > v_hour) >= p_config.replies_per_hour
+      or count(*) >= p_config.replies_per_day
     from public.sms_conversations as c
     join public.sms_messages as m on m.conversation_id = c.id
     where c.config_id = p_conversation.config_id
       and c.contact_number = p_conversation.contact_number
-      and (m.author = 'ai' or m.canned_reply in ('bot', 'keyword'))
+      and m.direction = 'outgoing'
+      and (m.author = 'ai' or m.canned_reply in ('bot', 'keyword', 'start', 'help'))
       and m.status not in ('canceled', 'blocked')
-      and m.created_at > p_now - interval '1 day'
-      and c.last_message_at > p_now - interval '1 day'
-  ) or (
-    select coalesce(sum(s.ai_replies), 0) - p_already_counted >= p_config.number_replies_per_day
-    from public.sms_daily_stats as s
-    where s.user_id = p_config.user_id
-      and s.day = (p_now at time zone 'UTC')::date
-      and s.config_id = p_config.id
+      and m.id is distinct from p_message.id
+      and m.created_at > v_day
+      and c.last_message_at > v_day
   );
 end;
 $$;
 
--- A newer text that a reply is due for came while the answer was generated, and waiting for the next answer is still fair:
--- not twice dropped already, not 30 s old.
+-- How many automatic messages a number sent on the day it last sent one. Its own table, because it is
+-- locked for a moment by each of them.
+create table sms.automatic_messages (
+  config_id uuid not null,
+  day date not null,
+  messages integer not null,
+  constraint automatic_messages_pkey primary key (config_id),
+  constraint automatic_messages_config_id_fkey foreign key (config_id)
+    references public.sms_configs (id) on delete cascade
+) with (fillfactor = 50);
+
+-- Has this number sent what it may on this UTC day?
+create function sms.is_day_used_up(p_config_id uuid, p_now timestamptz)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return coalesce((
+    select a.messages from sms.automatic_messages as a
+    where a.config_id = p_config_id and a.day = (p_now at time zone 'UTC')::date
+  ), 0) >= (
+    select f.number_replies_per_day from public.sms_configs as f where f.id = p_config_id
+  );
+end;
+$$;
+
+-- Counts an automatic message in its number's row, which stays locked until the commit: so the bound
+-- holds for many workers at once. False: the day is used up, and nothing was counted.
+create function sms.count_automatic(p_config public.sms_configs, p_now timestamptz)
+returns boolean language plpgsql set search_path = '' as $$
+begin
+  if p_config.number_replies_per_day < 1 then
+    return false;
+  end if;
+  insert into sms.automatic_messages as a (config_id, day, messages)
+  values (p_config.id, (p_now at time zone 'UTC')::date, 1)
+  on conflict (config_id) do update set day = excluded.day,
+    messages = case when a.day = excluded.day then a.messages else 0 end + 1
+    where a.day <> excluded.day or a.messages < p_config.number_replies_per_day;
+  return found;
+end;
+$$;
+
+-- A newer text that a reply is due for came while the answer was generated, and waiting for the next
+-- answer is still fair: not twice dropped already, not 30 s old.
 create function sms.is_superseded(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
@@ -4586,10 +4762,15 @@ begin
     send_due_at = sms.send_due(c.id),
     leased_for = 'send'
   from (
-    select min(m.created_at) as created_at from public.sms_messages as m
-    where p_conversation.last_pending_id > p_message_id
-      and m.conversation_id = p_conversation.id
-      and m.direction = 'incoming' and m.id > p_message_id
+    select min(t.created_at) as created_at
+    from (
+      select m.created_at from public.sms_messages as m
+      where p_conversation.last_pending_id > p_message_id
+        and m.conversation_id = p_conversation.id
+        and m.direction = 'incoming' and m.id > p_message_id
+      order by m.id
+      limit 1
+    ) as t
   ) as n
   where c.id = p_conversation.id;
 end;
@@ -4680,24 +4861,10 @@ returns interval language plpgsql set search_path = '' as $$
 begin
   return (
     select least(
-      t.retry_after * (2 ^ least(greatest(p_attempts, 1) - 1, 10)), greatest(interval '1 minute', t.retry_after)
+      t.retry_after * (2 ^ least(greatest(p_attempts, 1) - 1, 10)), greatest(t.retry_after_max, t.retry_after)
     ) * (0.75 + 0.5 * random())
     from sms.policy() as t
   );
-end;
-$$;
-
--- Under whose rules a queued text passes the gate: a fixed answer under the AI's, what has to be
--- said anyway under none.
-create function sms.gate_author(p_message public.sms_messages)
-returns text language plpgsql immutable set search_path = '' as $$
-begin
-  return case
-    when p_message.author = 'human' then 'human'
-    when p_message.canned_reply = 'stop' then 'confirmation'
-    when p_message.canned_reply in ('start', 'rate_limit') then 'system'
-    else 'ai'
-  end;
 end;
 $$;
 
@@ -4710,7 +4877,8 @@ begin
     join public.sms_messages as m on m.conversation_id = c.id
     where c.config_id = p_conversation.config_id
       and c.contact_number = p_conversation.contact_number
-      and m.author = 'system' and m.canned_reply is null and m.in_reply_to is not null
+      and m.direction = 'outgoing' and m.author = 'system'
+      and m.canned_reply is null and m.in_reply_to is not null
       and m.created_at > p_now - (sms.policy()).fallback_every
   );
 end;
@@ -5259,6 +5427,13 @@ begin
     return null;
   end if;
   perform sms.record_no_reply(new.conversation_id, 'human_wrote');
+  -- What waits for the end of quiet hours, or for another try, has nothing to add any more, and must
+  -- not hold up the human's message.
+  update public.sms_messages as m
+  set status = 'canceled', send_at = null, in_reply_to = null, error_message = 'human_wrote'
+  where m.conversation_id = new.conversation_id and m.is_open and m.status = 'queued'
+    and m.author <> 'human' and m.canned_reply is distinct from 'stop'
+    and m.id < new.id and m.send_at > new.created_at;
   update public.sms_conversations as c
   set last_message_at = greatest(c.last_message_at, new.created_at),
     paused_until = new.created_at + f.takeover_pause,
@@ -5292,8 +5467,8 @@ declare
 begin
   select m.* into v_arrived from public.sms_messages as m
   where m.conversation_id = new.conversation_id
-    and m.author = 'human' and sms.begins_takeover(m.status)
-  order by m.id desc
+    and m.direction = 'outgoing' and m.author = 'human' and sms.begins_takeover(m.status)
+  order by m.created_at desc
   limit 1;
   update public.sms_conversations as c
   set paused_until = v_arrived.created_at + f.takeover_pause,
@@ -6643,7 +6818,9 @@ create trigger sms_conversations_announce_state
 create function public.claim_sms_backfill(p_every interval default '5 minutes', p_lease interval default '5 minutes')
 returns jsonb language plpgsql set search_path = '' as $$
 declare
+  v_policy sms.policy := sms.policy();
   v_config public.sms_configs;
+  v_sync_since timestamptz; -- the oldest message at Twilio without final state or price
 begin
   select f.* into v_config from public.sms_configs as f
   where f.backfill_due_at <= now()
@@ -6657,21 +6834,25 @@ begin
     ));
   end if;
   update public.sms_configs as f set backfill_due_at = now() + p_lease where f.id = v_config.id;
+  -- The account's conversations are indexed by last_message_at, and what was sent in one by its time.
+  select min(m.created_at) into v_sync_since
+  from public.sms_conversations as c
+  cross join lateral (
+    select o.created_at from public.sms_messages as o
+    where o.conversation_id = c.id and o.direction = 'outgoing' and o.message_sid is not null
+      and o.created_at between now() - v_policy.sync_within and now() - v_policy.sync_after
+      and (o.price is null or o.status in ('accepted', 'sent'))
+    order by o.created_at
+    limit 1
+  ) as m
+  where c.user_id = v_config.user_id and c.config_id = v_config.id
+    and c.last_message_at > now() - v_policy.sync_within;
   return jsonb_build_object(
     'config_id', v_config.id,
     'phone_number', v_config.phone_number,
     'messaging_service_sid', v_config.messaging_service_sid,
-    'since', v_config.backfilled_until - interval '10 minutes',
-    'sync_since', (
-      select min(m.created_at)
-      from public.sms_conversations as c
-      join public.sms_messages as m on m.conversation_id = c.id
-      where c.config_id = v_config.id
-        and c.last_message_at > now() - interval '1 day'
-        and m.created_at between now() - interval '1 day' and now() - interval '1 minute'
-        and m.message_sid is not null and m.direction = 'outgoing'
-        and (m.price is null or m.status in ('accepted', 'sent'))
-    )
+    'since', v_config.backfilled_until - v_policy.backfill_overlap,
+    'sync_since', v_sync_since
   );
 end;
 $$;
@@ -6892,7 +7073,7 @@ begin
     raise exception using errcode = 'PT404', message = 'There is no such message';
   end if;
   return to_jsonb(v_message) || jsonb_build_object(
-    'sent_after', v_message.sending_at - interval '2 minutes',
+    'sent_after', v_message.sending_at - (sms.policy()).sent_before,
     'events', (
       select coalesce(jsonb_agg(jsonb_build_object(
         'at', e.received_at, 'status', e.status, 'error_code', e.error_code,
@@ -7007,8 +7188,8 @@ returns jsonb language sql stable set search_path = '' as $$
       where l.outcome = 'refused' and l.received_at > now() - interval '1 day'
     ),
     'capped_24h', (
-      select count(*) from public.sms_messages as m
-      where m.canned_reply = 'rate_limit' and m.created_at > now() - interval '1 day'
+      select count(distinct m.conversation_id) from public.sms_messages as m
+      where m.no_reply_reason = 'rate_limit' and m.created_at > now() - interval '1 day'
     ),
     'looping_24h', (
       select count(*) from public.sms_messages as m
@@ -7597,6 +7778,7 @@ alter table public.sms_hourly_stats enable row level security;
 alter table sms.contact_digits enable row level security;
 alter table sms.maintenance enable row level security;
 alter table sms.human_messages enable row level security;
+alter table sms.automatic_messages enable row level security;
 alter table public.sms_members enable row level security;
 alter table public.sms_invitations enable row level security;
 alter table public.sms_config_versions enable row level security;
@@ -7623,6 +7805,7 @@ revoke all on table
   sms.contact_digits,
   sms.maintenance,
   sms.human_messages,
+  sms.automatic_messages,
   public.sms_export,
   public.sms_members,
   public.sms_invitations,
@@ -7642,7 +7825,7 @@ grant update (
   system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
   auto_reply, answer_groups, reply_delay, takeover_pause, answer_within, close_after,
   history_across, context_attributes, replies_per_hour, replies_per_day, number_replies_per_day,
-  first_reply_notice, fallback_reply, opt_out_reply, handoff_reply,
+  first_reply_notice, fallback_reply, own_opt_out, opt_out_reply, help_reply, handoff_reply,
   bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone
 ) on table public.sms_configs to authenticated;
 grant select, insert, update, delete on table public.sms_configs to service_role;
@@ -7672,6 +7855,7 @@ grant select, insert, update, delete on table public.sms_daily_stats, public.sms
   to service_role;
 grant select on table public.sms_inbox, public.sms_export to authenticated, service_role;
 grant select, delete on table sms.human_messages to service_role;
+grant select, insert, update on table sms.automatic_messages to service_role;
 grant select on table public.sms_members, public.sms_config_versions, public.sms_contacts
   to authenticated;
 grant update (name, notes, attributes, tags, language, blocked_at) on table public.sms_contacts
@@ -7755,6 +7939,8 @@ create policy "Admins withdraw their invitations" on public.sms_invitations
   for delete to authenticated using (user_id = any (array(select sms.account_ids('admin'))));
 create policy "The gateway clears it" on sms.human_messages
   for all to service_role using (true);
+create policy "The gateway uses it" on sms.automatic_messages
+  for all to service_role using (true) with check (true);
 create policy "The gateway uses it" on sms.maintenance
   for all to service_role using (true) with check (true);
 

@@ -25,6 +25,14 @@ create table sms.policy (
   resend_within interval not null default '10 minutes',
   unknown_for interval not null default '24 hours',
   fallback_every interval not null default '1 hour',
+  notice_every interval not null default '1 day',
+  hourly_window interval not null default '1 hour',
+  daily_window interval not null default '1 day',
+  sent_before interval not null default '2 minutes',
+  retry_after_max interval not null default '1 minute',
+  backfill_overlap interval not null default '10 minutes',
+  sync_within interval not null default '1 day',
+  sync_after interval not null default '1 minute',
   loop_rounds smallint not null default 3,
   loop_window interval not null default '1 hour',
   loop_length_min smallint not null default 4,
@@ -60,7 +68,7 @@ comment on column sms.policy.superseded_for is
 comment on column sms.policy.reply_attempts_max is
   'Attempts at a generated answer before the fallback text.';
 comment on column sms.policy.retry_after is
-  'First pause after a failed attempt; doubles each time up to one minute.';
+  'First pause after a failed attempt; doubles each time up to retry_after_max.';
 comment on column sms.policy.retry_for is
   'A text that Twilio refuses for the moment is tried again for this long, then it failed.';
 comment on column sms.policy.suspend_for is
@@ -74,6 +82,21 @@ comment on column sms.policy.unknown_for is
   'A text that cannot be told apart from others at Twilio counts as failed after this.';
 comment on column sms.policy.fallback_every is
   'A contact gets the fallback text at most once in this time.';
+comment on column sms.policy.notice_every is
+  'A contact is told by a number at most once in this time that it opted out, or that its replies '
+  'are used up.';
+comment on column sms.policy.hourly_window is
+  'The window of sms_configs.replies_per_hour, to the moment and not the full hour.';
+comment on column sms.policy.daily_window is 'The window of sms_configs.replies_per_day, as well.';
+comment on column sms.policy.sent_before is
+  'A message is looked for at Twilio from this long before it was handed over: clocks differ.';
+comment on column sms.policy.retry_after_max is 'The longest pause after a failed attempt.';
+comment on column sms.policy.backfill_overlap is
+  'The backfill lists again from this long before what it knows to be complete.';
+comment on column sms.policy.sync_within is
+  'A message without final state or price is looked up for this long after it was written.';
+comment on column sms.policy.sync_after is
+  'Not before it is this old: Twilio''s own post comes first.';
 comment on column sms.policy.loop_rounds is
   'How many times a contact sends the same words, each time after a reply of ours, until it counts '
   'as a machine.';

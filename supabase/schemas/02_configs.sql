@@ -26,7 +26,9 @@ create table public.sms_configs (
   number_replies_per_day integer not null default 1000,
   first_reply_notice text,
   fallback_reply text not null default 'Thanks for your message. We cannot answer automatically right now; a person will get back to you. / Gracias por tu mensaje. Ahora no podemos responder; una persona te contestara.',
+  own_opt_out boolean not null default false,
   opt_out_reply text,
+  help_reply text,
   handoff_reply text,
   bot_reply text,
   rate_limit_reply text,
@@ -70,8 +72,10 @@ create table public.sms_configs (
   constraint sms_configs_fallback_reply_check check (length(fallback_reply) between 1 and 640),
   constraint sms_configs_first_reply_notice_check check (length(first_reply_notice) <= 320),
   constraint sms_configs_canned_replies_check check (
-    least(length(opt_out_reply), length(handoff_reply), length(bot_reply), length(rate_limit_reply)) >= 1
-    and greatest(length(opt_out_reply), length(handoff_reply), length(bot_reply), length(rate_limit_reply)) <= 640
+    least(length(opt_out_reply), length(help_reply), length(handoff_reply), length(bot_reply),
+      length(rate_limit_reply)) >= 1
+    and greatest(length(opt_out_reply), length(help_reply), length(handoff_reply), length(bot_reply),
+      length(rate_limit_reply)) <= 640
   ),
   constraint sms_configs_quiet_check check ((quiet_from is null) = (quiet_until is null))
 );
@@ -111,7 +115,8 @@ comment on constraint sms_configs_fallback_reply_check on public.sms_configs is
 comment on constraint sms_configs_first_reply_notice_check on public.sms_configs is
   'first_reply_notice has at most 320 characters.';
 comment on constraint sms_configs_canned_replies_check on public.sms_configs is
-  'opt_out_reply, handoff_reply, bot_reply and rate_limit_reply have 1 to 640 characters each; '
+  'opt_out_reply, help_reply, handoff_reply, bot_reply and rate_limit_reply have 1 to 640 '
+  'characters each; '
   'null takes the words of sms_canned_replies.';
 comment on constraint sms_configs_quiet_check on public.sms_configs is
   'quiet_from and quiet_until are both set or both null.';
@@ -152,19 +157,26 @@ comment on column public.sms_configs.context_attributes is
 comment on column public.sms_configs.replies_per_hour is 'AI replies per contact and hour.';
 comment on column public.sms_configs.replies_per_day is 'AI replies per contact and 24 hours.';
 comment on column public.sms_configs.number_replies_per_day is
-  'AI replies of this number per UTC day.';
+  'Automatic messages of this number per UTC day: AI replies, canned replies, fallbacks.';
 comment on column public.sms_configs.first_reply_notice is
   'Put before the first automatic answer of a conversation, such as who is answering.';
+comment on column public.sms_configs.own_opt_out is
+  'Twilio''s default handling of STOP and HELP is turned off for this number: the gateway confirms '
+  'STOP and START and answers HELP itself. Where it is on, leave this false, or contacts are told '
+  'twice.';
 comment on column public.sms_configs.opt_out_reply is
   'Confirms an opt-out that Twilio did not confirm itself. Null, here and below: '
   'sms_canned_replies has the words.';
+comment on column public.sms_configs.help_reply is
+  'Answers HELP and INFO where own_opt_out is set: who is writing, and how to stop.';
 comment on column public.sms_configs.handoff_reply is
   'Said once to a contact who asks for a human; the AI goes on answering until one writes.';
 comment on column public.sms_configs.bot_reply is 'The honest answer to "are you a bot?".';
 comment on column public.sms_configs.rate_limit_reply is
   'Said once in 24 hours to a contact whose automatic answers are used up.';
 comment on column public.sms_configs.quiet_from is
-  'Start of the quiet hours in time_zone; answers owed wait until quiet_until.';
+  'Start of the quiet hours in time_zone: automatic messages wait until quiet_until. Opt-outs are '
+  'confirmed and HELP is answered at any hour, as Twilio does.';
 comment on column public.sms_configs.suspended_until is
   'The account, key or quota was refused (suspended_reason): nothing is tried before this.';
 comment on column public.sms_configs.backfilled_until is

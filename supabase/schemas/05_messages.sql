@@ -75,6 +75,7 @@ create table public.sms_messages (
   constraint sms_messages_canned_reply_check check (canned_reply is null or author = 'system' and canned_reply in (
     'stop',   -- confirms an opt-out; the one text that goes to who opted out
     'start',  -- confirms an opt-in
+    'help',   -- what to do, where Twilio does not say it
     'human', -- a human will get back
     'bot',    -- says that an automated assistant answers
     'rate_limit',    -- no more automatic answers for now
@@ -119,11 +120,12 @@ create index sms_messages_user_id_idx on public.sms_messages (user_id, id desc);
 create statistics public.sms_messages_owner (dependencies) on conversation_id, user_id
   from public.sms_messages;
 
--- The gate counts the answers of a day, also in a conversation of years.
-create index sms_messages_rate_limited_idx on public.sms_messages (conversation_id, created_at)
-  where author = 'ai' or canned_reply in ('bot', 'keyword');
-create index sms_messages_loop_idx on public.sms_messages (created_at) where no_reply_reason = 'loop';
-create index sms_messages_rate_limit_notice_idx on public.sms_messages (created_at) where canned_reply = 'rate_limit';
+-- What we wrote in a conversation, by time: the newest reply, or those of a day, are found also in a
+-- conversation of years, or behind a flood of a contact's messages.
+create index sms_messages_outgoing_idx on public.sms_messages (conversation_id, created_at)
+  where direction = 'outgoing';
+create index sms_messages_guarded_idx on public.sms_messages (created_at)
+  where no_reply_reason in ('loop', 'rate_limit');
 -- is_open is the only state an index may name: with status in a predicate no change of it is HOT.
 create index sms_messages_open_idx on public.sms_messages (conversation_id, id) where is_open;
 
@@ -210,21 +212,27 @@ create trigger sms_messages_before_insert
   before insert on public.sms_messages
   for each row execute function sms.before_message();
 
--- How long the oldest text that no answer followed has waited; null: none.
+-- How long the oldest text that no answer followed has waited, of the newest 100; null: none.
 create function sms.response_seconds(p_conversation_id uuid)
 returns numeric language plpgsql set search_path = '' as $$
+declare
+  v_answer_id bigint := (
+    select o.id from public.sms_messages as o
+    where o.conversation_id = p_conversation_id and o.direction = 'outgoing'
+      and (o.author in ('ai', 'human') or o.canned_reply is not null)
+    order by o.created_at desc
+    limit 1
+  );
 begin
   return (
-    select extract(epoch from clock_timestamp() - min(m.created_at))
-    from public.sms_messages as m
-    where m.conversation_id = p_conversation_id
-      and m.direction = 'incoming'
-      and m.id > coalesce((
-        select o.id from public.sms_messages as o
-        where o.conversation_id = p_conversation_id and (o.author in ('ai', 'human') or o.canned_reply is not null)
-        order by o.id desc
-        limit 1
-      ), 0)
+    select extract(epoch from clock_timestamp() - min(t.created_at))
+    from (
+      select m.created_at from public.sms_messages as m
+      where m.conversation_id = p_conversation_id
+        and m.direction = 'incoming' and m.id > coalesce(v_answer_id, 0)
+      order by m.id desc
+      limit 100
+    ) as t
   );
 end;
 $$;

@@ -20,7 +20,7 @@ begin
   end if;
 
   v_conversation := sms.open_conversation(v_config, p_payload ->> 'from', v_occurred_at);
-  v_intent := sms.intent(v_conversation, v_config.phone_number, p_payload);
+  v_intent := sms.intent(v_conversation, v_config, p_payload);
   v_message_id := sms.store_incoming(
     v_conversation.id, p_payload, coalesce(v_intent ->> 'meaning', v_intent ->> 'doubt'), v_occurred_at
   );
@@ -220,6 +220,8 @@ begin
   perform sms.set_reply_due(p_conversation, p_config, p_message_id, v_reason, v_now);
   if v_meaning in ('stop', 'start') then
     perform sms.apply_opt_out(p_conversation, p_config, p_intent, p_occurred_at, v_now);
+  elsif v_meaning = 'help' then
+    perform sms.answer_help(p_conversation, p_config, p_intent, p_occurred_at, v_now);
   elsif v_meaning = 'human' and coalesce(v_reason, 'human') = 'human' then
     update public.sms_conversations as c set wants_human = true
     where c.id = p_conversation.id and not c.wants_human;
@@ -228,8 +230,7 @@ begin
     perform sms.queue_notice(
       p_conversation, v_answer ->> 'name', v_answer ->> 'content',
       -- An answer that is owed already will cover this text as well.
-      case when p_conversation.waiting_since is null then p_message_id end,
-      sms.quiet_until(p_config, v_now)
+      case when p_conversation.waiting_since is null then p_message_id end
     );
   elsif v_reason is not null then
     update public.sms_messages as m set no_reply_reason = v_reason where m.id = p_message_id;
@@ -281,7 +282,7 @@ begin
   return exists (
     select from public.sms_messages as m
     where m.conversation_id = p_conversation_id
-      and m.author = 'human' and m.created_at > p_after and sms.begins_takeover(m.status)
+      and m.direction = 'outgoing' and m.author = 'human' and m.created_at > p_after and sms.begins_takeover(m.status)
   );
 end;
 $$;

@@ -416,7 +416,7 @@ $$;
 -- keeps the list, only START and UNSTOP undo an opt-out
 -- (https://help.twilio.com/articles/360034798533).
 create function sms.intent(
-  p_conversation public.sms_conversations, p_phone_number text, p_payload jsonb
+  p_conversation public.sms_conversations, p_config public.sms_configs, p_payload jsonb
 )
 returns jsonb language plpgsql stable set search_path = '' as $$
 declare
@@ -429,13 +429,16 @@ begin
     return jsonb_build_object('meaning', v_type, 'by_twilio', true);
   end if;
   v_found := sms.classify(p_payload ->> 'body');
-  -- Twilio acts on its own words alone, and not for a short code.
-  v_by_twilio := v_found.handled_by_twilio and p_phone_number ~ '^\+';
+  -- Twilio acts on its own words alone, not for a short code, and not where it was told not to.
+  v_by_twilio := v_found.handled_by_twilio and p_config.phone_number ~ '^\+'
+    and not p_config.own_opt_out;
   if v_found.intent = 'help' and not v_by_twilio
+      and not (v_found.handled_by_twilio and p_config.own_opt_out)
     or v_found.intent = 'start' and (
-      p_phone_number ~ '^\+18(00|33|44|55|66|77|88)[0-9]{7}$' and v_word not in ('start', 'unstop')
+      p_config.phone_number ~ '^\+18(00|33|44|55|66|77|88)[0-9]{7}$'
+        and v_word not in ('start', 'unstop')
       or (not v_by_twilio or v_word = 'yes') and not sms.is_opted_out(
-        p_conversation.user_id, p_conversation.contact_number, p_phone_number
+        p_conversation.user_id, p_conversation.contact_number, p_config.phone_number
       )
     ) then
     return null;

@@ -81,7 +81,8 @@ begin
 end;
 $$;
 
--- Records an opt-out or opt-in and confirms it, once, unless Twilio did.
+-- Records an opt-out or opt-in and confirms it, once, unless Twilio did: an opt-out at most once in
+-- notice_every, however often the contact goes out and in.
 create function sms.apply_opt_out(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_intent jsonb, p_occurred_at timestamptz, p_now timestamptz
@@ -96,9 +97,28 @@ begin
     and not (p_intent ->> 'by_twilio')::boolean
     and p_conversation.status = 'active' and not p_conversation.is_blocked
     and p_conversation.contact_number ~ '^\+'
-    and p_occurred_at > p_now - p_config.answer_within then
+    and p_occurred_at > p_now - p_config.answer_within
+    and not (v_meaning = 'stop' and sms.had_notice(p_conversation, 'stop', p_now)) then
     perform sms.queue_notice(p_conversation, v_meaning,
       sms.canned_content(p_config, v_meaning, p_intent ->> 'language'));
+  end if;
+end;
+$$;
+
+-- Answers HELP where Twilio does not.
+create function sms.answer_help(
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_intent jsonb, p_occurred_at timestamptz, p_now timestamptz
+)
+returns void language plpgsql set search_path = '' as $$
+begin
+  if not (p_intent ->> 'by_twilio')::boolean
+    and p_conversation.status = 'active' and not p_conversation.is_blocked
+    and sms.can_be_answered(p_conversation.contact_number)
+    and p_occurred_at > p_now - p_config.answer_within then
+    perform sms.queue_notice(
+      p_conversation, 'help', sms.canned_content(p_config, 'help', p_intent ->> 'language')
+    );
   end if;
 end;
 $$;

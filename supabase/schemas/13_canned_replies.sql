@@ -24,6 +24,10 @@ insert into public.sms_canned_replies (name, language, content) values
   ('start', 'es', 'Volvera a recibir nuestros mensajes. Responda STOP para no recibir mas.'),
   ('start', 'fr', 'Vous recevrez de nouveau nos messages. Repondez STOP pour ne plus en recevoir.'),
   ('start', 'pt', 'Voce voltara a receber nossas mensagens. Responda STOP para nao receber mais.'),
+  ('help', 'en', 'Write your question here and we will answer it. Reply STOP to get no more messages.'),
+  ('help', 'es', 'Escriba aqui su pregunta y le responderemos. Responda STOP para no recibir mas mensajes.'),
+  ('help', 'fr', 'Ecrivez ici votre question et nous vous repondrons. Repondez STOP pour ne plus recevoir de messages.'),
+  ('help', 'pt', 'Escreva aqui a sua pergunta e responderemos. Responda STOP para nao receber mais mensagens.'),
   ('human', 'en', 'A person will get back to you here. Until then you can go on asking.'),
   ('human', 'es', 'Una persona le respondera por aqui. Mientras tanto puede seguir preguntando.'),
   ('human', 'fr', 'Une personne vous repondra ici. En attendant, vous pouvez continuer a poser des questions.'),
@@ -118,7 +122,7 @@ begin
     v_name := 'keyword';
     v_content := sms.keyword_reply(p_config.id, p_payload ->> 'body');
   end if;
-  if v_content is null or sms.send_verdict(p_conversation, p_config, 'ai', p_now) is not null then
+  if v_content is null or sms.send_verdict(p_conversation, p_config, null, p_now) is not null then
     return null;
   end if;
   return jsonb_build_object('name', v_name, 'content', v_content);
@@ -131,6 +135,7 @@ returns text language sql stable set search_path = '' as $$
   select coalesce(
     case p_name
       when 'stop' then p_config.opt_out_reply
+      when 'help' then p_config.help_reply
       when 'human' then p_config.handoff_reply
       when 'bot' then p_config.bot_reply
       when 'rate_limit' then p_config.rate_limit_reply
@@ -156,23 +161,47 @@ begin
 end;
 $$;
 
--- Queues a fixed text in a locked conversation. It passes the gate like any other when it is
--- claimed.
+-- Queues a canned reply in a locked conversation. It passes the gate like any other when it is
+-- claimed; none is queued that the number's day has no room for.
 create function sms.queue_notice(
   p_conversation public.sms_conversations, p_name text, p_content text,
-  p_in_reply_to bigint default null, p_not_before timestamptz default null
+  p_in_reply_to bigint default null
 )
 returns void language plpgsql set search_path = '' as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
+  if sms.is_day_used_up(p_conversation.config_id, v_now) then
+    return;
+  end if;
   insert into public.sms_messages
-    (conversation_id, author, message_content, canned_reply, in_reply_to, send_at)
-  values (p_conversation.id, 'system', p_content, p_name, p_in_reply_to, p_not_before);
-  update public.sms_conversations as c set send_due_at = sms.send_due(c.id)
+    (conversation_id, author, message_content, canned_reply, in_reply_to)
+  values (p_conversation.id, 'system', p_content, p_name, p_in_reply_to);
+  update public.sms_conversations as c
+  set send_due_at = sms.send_due(c.id), last_message_at = greatest(c.last_message_at, v_now)
   where c.id = p_conversation.id;
 end;
 $$;
 
--- Tells the contact, once in 24 hours, that there are no more automatic answers for now.
+-- Was the contact sent this canned reply by this number within notice_every?
+create function sms.had_notice(
+  p_conversation public.sms_conversations, p_name text, p_now timestamptz
+)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from public.sms_conversations as c
+    join public.sms_messages as m on m.conversation_id = c.id
+    where c.config_id = p_conversation.config_id
+      and c.contact_number = p_conversation.contact_number
+      and m.direction = 'outgoing' and m.canned_reply = p_name
+      and m.status not in ('canceled', 'blocked')
+      and m.created_at > p_now - (sms.policy()).notice_every
+  );
+end;
+$$;
+
+-- Tells the contact, once in notice_every, that there are no more automatic replies for now.
 create function sms.notify_rate_limited(p_conversation_id uuid)
 returns void language plpgsql set search_path = '' as $$
 declare
@@ -181,15 +210,10 @@ declare
 begin
   select c.* into v_conversation from public.sms_conversations as c where c.id = p_conversation_id;
   select f.* into v_config from public.sms_configs as f where f.id = v_conversation.config_id;
-  if exists (
-    select from public.sms_conversations as c
-    join public.sms_messages as m on m.conversation_id = c.id
-    where c.config_id = v_conversation.config_id
-      and c.contact_number = v_conversation.contact_number
-      and m.canned_reply = 'rate_limit' and m.created_at > clock_timestamp() - interval '1 day'
-  ) then
-    return;
+  if not sms.had_notice(v_conversation, 'rate_limit', clock_timestamp()) then
+    perform sms.queue_notice(
+      v_conversation, 'rate_limit', sms.canned_content(v_config, 'rate_limit', null)
+    );
   end if;
-  perform sms.queue_notice(v_conversation, 'rate_limit', sms.canned_content(v_config, 'rate_limit', null));
 end;
 $$;

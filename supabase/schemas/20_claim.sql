@@ -240,17 +240,21 @@ create function sms.unanswered(p_conversation public.sms_conversations)
 returns bigint language plpgsql stable set search_path = '' as $$
 begin
   return (
-    select least(count(*), 100) from public.sms_messages as m
-    where m.conversation_id = p_conversation.id
-      and m.direction = 'incoming'
-      and m.id <= p_conversation.last_pending_id
-      and m.id > coalesce((
-        select coalesce(o.in_reply_to, o.id) from public.sms_messages as o
-        where o.conversation_id = p_conversation.id
-          and o.direction = 'outgoing' and sms.reached_twilio(o.message_sid, o.status)
-        order by o.id desc
-        limit 1
-      ), 0)
+    select count(*) from (
+      select from public.sms_messages as m
+      where m.conversation_id = p_conversation.id
+        and m.direction = 'incoming'
+        and m.id <= p_conversation.last_pending_id
+        and m.id > coalesce((
+          select coalesce(o.in_reply_to, o.id) from public.sms_messages as o
+          where o.conversation_id = p_conversation.id
+            and o.direction = 'outgoing' and sms.reached_twilio(o.message_sid, o.status)
+          order by o.created_at desc
+          limit 1
+        ), 0)
+      order by m.id desc
+      limit 100
+    ) as waiting
   );
 end;
 $$;
@@ -291,7 +295,7 @@ begin
     'to', p_conversation.contact_number,
     'service_sid', p_config.messaging_service_sid,
     'content', p_message.message_content,
-    'sent_after', p_message.sending_at - interval '2 minutes'
+    'sent_after', p_message.sending_at - (sms.policy()).sent_before
   );
 end;
 $$;
@@ -450,28 +454,48 @@ begin
     elsif v_message.send_at > p_now then
       return null;
     else
-      v_verdict := sms.send_verdict(
-        p_conversation, v_config, sms.gate_author(v_message), p_now,
-        (v_message.author = 'ai' or v_message.canned_reply in ('bot', 'keyword'))::integer
+      v_verdict := coalesce(
+        case when sms.keeps_quiet_hours(v_message)
+          and sms.quiet_until(v_config, p_now) is not null then 'quiet' end,
+        sms.send_verdict(p_conversation, v_config, v_message, p_now),
+        case when v_message.author <> 'human' and v_message.attempts = 0
+          and not sms.count_automatic(v_config, p_now) then 'rate_limit' end
       );
     end if;
     exit when v_verdict is null;
-    perform sms.withhold_queued(v_message, v_verdict, v_config.suspended_until);
+    perform sms.withhold_queued(v_message, v_verdict, case v_verdict
+      when 'quiet' then sms.quiet_until(v_config, p_now)
+      when 'suspended' then v_config.suspended_until
+    end);
   end loop;
   update public.sms_messages as m
-  set status = 'sending', sending_at = p_now, send_at = p_until, attempts = m.attempts + 1
+  set status = 'sending', sending_at = p_now, send_at = p_until, attempts = m.attempts + 1,
+    error_message = null
   where m.id = v_message.id;
   return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'send');
 end;
 $$;
 
--- What the gate does to a queued text: suspended waits, opted_out is blocked, the rest is canceled
--- and gives in_reply_to back.
-create function sms.withhold_queued(p_message public.sms_messages, p_verdict text, p_suspended_until timestamptz)
+-- Quiet hours hold every automatic message until their end, when the gate is asked anew; but not what
+-- was begun before them, nor what the contact's own STOP and HELP ask for at any hour.
+create function sms.keeps_quiet_hours(p_message public.sms_messages)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  return sms.gate_kind(p_message) not in ('human', 'stop', 'help')
+    and p_message.attempts = 0 and p_message.error_message is distinct from 'quiet';
+end;
+$$;
+
+-- What the gate does to a queued text: quiet and suspended wait, opted_out is blocked, the rest is
+-- canceled and gives in_reply_to back.
+create function sms.withhold_queued(
+  p_message public.sms_messages, p_verdict text, p_not_before timestamptz
+)
 returns void language plpgsql set search_path = '' as $$
 begin
-  if p_verdict = 'suspended' then
-    update public.sms_messages as m set send_at = p_suspended_until where m.id = p_message.id;
+  if p_not_before is not null then
+    update public.sms_messages as m set send_at = p_not_before, error_message = p_verdict
+    where m.id = p_message.id;
   else
     update public.sms_messages as m
     set status = case when p_verdict = 'opted_out' then 'blocked' else 'canceled' end,
@@ -548,9 +572,11 @@ declare
   v_not_before timestamptz;
 begin
   select f.* into v_config from public.sms_configs as f where f.id = p_conversation.config_id;
-  v_verdict := sms.send_verdict(p_conversation, v_config, 'ai', p_now);
-  v_not_before := case when v_verdict = 'suspended' then v_config.suspended_until
-    when v_verdict is null then sms.quiet_until(v_config, p_now) end;
+  v_not_before := sms.quiet_until(v_config, p_now);
+  if v_not_before is null then -- what is forbidden is decided when the quiet hours end
+    v_verdict := sms.send_verdict(p_conversation, v_config, null, p_now);
+    v_not_before := case when v_verdict = 'suspended' then v_config.suspended_until end;
+  end if;
   if v_not_before is not null then
     update public.sms_conversations as c set reply_due_at = v_not_before
     where c.id = p_conversation.id;

@@ -32,8 +32,9 @@ begin
 
   select f.* into v_config from public.sms_configs as f where f.id = v_conversation.config_id;
   v_verdict := coalesce(
-    sms.send_verdict(v_conversation, v_config, 'ai', v_now),
-    case when sms.is_superseded(v_conversation, p_message_id, v_now) then 'superseded' end
+    sms.send_verdict(v_conversation, v_config, null, v_now),
+    case when sms.is_superseded(v_conversation, p_message_id, v_now) then 'superseded' end,
+    case when not sms.count_automatic(v_config, v_now) then 'rate_limit' end
   );
   if v_verdict is not null then
     return sms.withhold_generated_reply(v_conversation, v_verdict);
@@ -62,28 +63,47 @@ comment on function public.queue_sms_reply(uuid, bigint, text, text, integer, te
   'row as sending. Returns {outcome: send, message_id, from, to, service_sid, content}, or '
   'superseded, blocked (with the reason) or gone (the lease is lost): then nothing may be sent.';
 
--- Null: it may leave. Else the rule that forbids it: opted_out, closed, suspended (for now), and
--- for answers of the AI paused, loop or rate limit. p_author: ai, human, system (neither paused nor
--- capped) or confirmation (of an opt-out: goes to who opted out). p_already_counted: 1 for a row
--- that is there already.
+-- Null: it may leave. Else the rule that forbids it: opted_out, closed, suspended (for now), and for
+-- what is automatic also paused, loop or rate_limit. p_message: a queued row; null: a reply that is
+-- generated. A row that was tried before is counted in the number's day.
 create function sms.send_verdict(
-  p_conversation public.sms_conversations, p_config public.sms_configs, p_author text,
-  p_now timestamptz, p_already_counted integer default 0
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_message public.sms_messages, p_now timestamptz
 )
 returns text language plpgsql stable set search_path = '' as $$
+declare
+  v_kind text := sms.gate_kind(p_message);
 begin
   return case
-    when p_author <> 'confirmation' and sms.is_opted_out(
+    when v_kind not in ('stop', 'help') and sms.is_opted_out(
       p_conversation.user_id, p_conversation.contact_number, p_config.phone_number
     ) then 'opted_out'
     when p_conversation.status = 'closed' then 'closed'
     when p_config.suspended_until > p_now then 'suspended'
-    when p_author <> 'ai' then null
-    when p_conversation.is_blocked then 'blocked'
-    when not (p_config.auto_reply and p_conversation.auto_reply)
-      or p_conversation.paused_until > p_now then 'paused'
-    when sms.is_looping(p_conversation.id, p_now) then 'loop'
-    when sms.is_rate_limited(p_conversation, p_config, p_now, p_already_counted) then 'rate_limit'
+    when v_kind = 'human' then null
+    when v_kind = 'ai' and p_conversation.is_blocked then 'blocked'
+    when v_kind = 'ai' and (
+      not (p_config.auto_reply and p_conversation.auto_reply)
+      or p_conversation.paused_until > p_now
+    ) then 'paused'
+    when v_kind = 'ai' and sms.is_looping(p_conversation.id, p_now) then 'loop'
+    when v_kind in ('ai', 'start', 'help')
+      and sms.is_rate_limited(p_conversation, p_config, p_message, p_now) then 'rate_limit'
+    when coalesce(p_message.attempts, 0) = 0
+      and sms.is_day_used_up(p_config.id, p_now) then 'rate_limit'
+  end;
+end;
+$$;
+
+-- Under whose rules a message passes the gate: human, ai (a reply, the fallback, a canned reply in its
+-- place), or one of the notices that have to be said anyway, by name.
+create function sms.gate_kind(p_message public.sms_messages)
+returns text language plpgsql immutable set search_path = '' as $$
+begin
+  return case
+    when p_message.author = 'human' then 'human'
+    when p_message.canned_reply in ('stop', 'start', 'help', 'rate_limit') then p_message.canned_reply
+    else 'ai'
   end;
 end;
 $$;
@@ -131,38 +151,77 @@ begin
 end;
 $$;
 
--- Has this contact, or this number, had its AI replies for now? p_already_counted: 1 for an answer
--- whose row is counted among them already.
+-- Has this contact had its automatic replies for now? A row of its own is counted among them.
 create function sms.is_rate_limited(
-  p_conversation public.sms_conversations, p_config public.sms_configs, p_now timestamptz,
-  p_already_counted integer
+  p_conversation public.sms_conversations, p_config public.sms_configs,
+  p_message public.sms_messages, p_now timestamptz
 )
 returns boolean language plpgsql stable set search_path = '' as $$
+declare
+  v_policy sms.policy := sms.policy();
+  v_hour timestamptz := p_now - v_policy.hourly_window;
+  v_day timestamptz := p_now - v_policy.daily_window;
 begin
   return (
-    select count(*) filter (where m.created_at > p_now - interval '1 hour') - p_already_counted
-        >= p_config.replies_per_hour
-      or count(*) - p_already_counted >= p_config.replies_per_day
+    select count(*) filter (where m.created_at > v_hour) >= p_config.replies_per_hour
+      or count(*) >= p_config.replies_per_day
     from public.sms_conversations as c
     join public.sms_messages as m on m.conversation_id = c.id
     where c.config_id = p_conversation.config_id
       and c.contact_number = p_conversation.contact_number
-      and (m.author = 'ai' or m.canned_reply in ('bot', 'keyword'))
+      and m.direction = 'outgoing'
+      and (m.author = 'ai' or m.canned_reply in ('bot', 'keyword', 'start', 'help'))
       and m.status not in ('canceled', 'blocked')
-      and m.created_at > p_now - interval '1 day'
-      and c.last_message_at > p_now - interval '1 day'
-  ) or (
-    select coalesce(sum(s.ai_replies), 0) - p_already_counted >= p_config.number_replies_per_day
-    from public.sms_daily_stats as s
-    where s.user_id = p_config.user_id
-      and s.day = (p_now at time zone 'UTC')::date
-      and s.config_id = p_config.id
+      and m.id is distinct from p_message.id
+      and m.created_at > v_day
+      and c.last_message_at > v_day
   );
 end;
 $$;
 
--- A newer text that a reply is due for came while the answer was generated, and waiting for the next answer is still fair:
--- not twice dropped already, not 30 s old.
+-- How many automatic messages a number sent on the day it last sent one. Its own table, because it is
+-- locked for a moment by each of them.
+create table sms.automatic_messages (
+  config_id uuid not null,
+  day date not null,
+  messages integer not null,
+  constraint automatic_messages_pkey primary key (config_id),
+  constraint automatic_messages_config_id_fkey foreign key (config_id)
+    references public.sms_configs (id) on delete cascade
+) with (fillfactor = 50);
+
+-- Has this number sent what it may on this UTC day?
+create function sms.is_day_used_up(p_config_id uuid, p_now timestamptz)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return coalesce((
+    select a.messages from sms.automatic_messages as a
+    where a.config_id = p_config_id and a.day = (p_now at time zone 'UTC')::date
+  ), 0) >= (
+    select f.number_replies_per_day from public.sms_configs as f where f.id = p_config_id
+  );
+end;
+$$;
+
+-- Counts an automatic message in its number's row, which stays locked until the commit: so the bound
+-- holds for many workers at once. False: the day is used up, and nothing was counted.
+create function sms.count_automatic(p_config public.sms_configs, p_now timestamptz)
+returns boolean language plpgsql set search_path = '' as $$
+begin
+  if p_config.number_replies_per_day < 1 then
+    return false;
+  end if;
+  insert into sms.automatic_messages as a (config_id, day, messages)
+  values (p_config.id, (p_now at time zone 'UTC')::date, 1)
+  on conflict (config_id) do update set day = excluded.day,
+    messages = case when a.day = excluded.day then a.messages else 0 end + 1
+    where a.day <> excluded.day or a.messages < p_config.number_replies_per_day;
+  return found;
+end;
+$$;
+
+-- A newer text that a reply is due for came while the answer was generated, and waiting for the next
+-- answer is still fair: not twice dropped already, not 30 s old.
 create function sms.is_superseded(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
@@ -229,10 +288,15 @@ begin
     send_due_at = sms.send_due(c.id),
     leased_for = 'send'
   from (
-    select min(m.created_at) as created_at from public.sms_messages as m
-    where p_conversation.last_pending_id > p_message_id
-      and m.conversation_id = p_conversation.id
-      and m.direction = 'incoming' and m.id > p_message_id
+    select min(t.created_at) as created_at
+    from (
+      select m.created_at from public.sms_messages as m
+      where p_conversation.last_pending_id > p_message_id
+        and m.conversation_id = p_conversation.id
+        and m.direction = 'incoming' and m.id > p_message_id
+      order by m.id
+      limit 1
+    ) as t
   ) as n
   where c.id = p_conversation.id;
 end;
@@ -323,24 +387,10 @@ returns interval language plpgsql set search_path = '' as $$
 begin
   return (
     select least(
-      t.retry_after * (2 ^ least(greatest(p_attempts, 1) - 1, 10)), greatest(interval '1 minute', t.retry_after)
+      t.retry_after * (2 ^ least(greatest(p_attempts, 1) - 1, 10)), greatest(t.retry_after_max, t.retry_after)
     ) * (0.75 + 0.5 * random())
     from sms.policy() as t
   );
-end;
-$$;
-
--- Under whose rules a queued text passes the gate: a fixed answer under the AI's, what has to be
--- said anyway under none.
-create function sms.gate_author(p_message public.sms_messages)
-returns text language plpgsql immutable set search_path = '' as $$
-begin
-  return case
-    when p_message.author = 'human' then 'human'
-    when p_message.canned_reply = 'stop' then 'confirmation'
-    when p_message.canned_reply in ('start', 'rate_limit') then 'system'
-    else 'ai'
-  end;
 end;
 $$;
 
@@ -353,7 +403,8 @@ begin
     join public.sms_messages as m on m.conversation_id = c.id
     where c.config_id = p_conversation.config_id
       and c.contact_number = p_conversation.contact_number
-      and m.author = 'system' and m.canned_reply is null and m.in_reply_to is not null
+      and m.direction = 'outgoing' and m.author = 'system'
+      and m.canned_reply is null and m.in_reply_to is not null
       and m.created_at > p_now - (sms.policy()).fallback_every
   );
 end;

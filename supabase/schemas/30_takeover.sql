@@ -72,6 +72,13 @@ begin
     return null;
   end if;
   perform sms.record_no_reply(new.conversation_id, 'human_wrote');
+  -- What waits for the end of quiet hours, or for another try, has nothing to add any more, and must
+  -- not hold up the human's message.
+  update public.sms_messages as m
+  set status = 'canceled', send_at = null, in_reply_to = null, error_message = 'human_wrote'
+  where m.conversation_id = new.conversation_id and m.is_open and m.status = 'queued'
+    and m.author <> 'human' and m.canned_reply is distinct from 'stop'
+    and m.id < new.id and m.send_at > new.created_at;
   update public.sms_conversations as c
   set last_message_at = greatest(c.last_message_at, new.created_at),
     paused_until = new.created_at + f.takeover_pause,
@@ -105,8 +112,8 @@ declare
 begin
   select m.* into v_arrived from public.sms_messages as m
   where m.conversation_id = new.conversation_id
-    and m.author = 'human' and sms.begins_takeover(m.status)
-  order by m.id desc
+    and m.direction = 'outgoing' and m.author = 'human' and sms.begins_takeover(m.status)
+  order by m.created_at desc
   limit 1;
   update public.sms_conversations as c
   set paused_until = v_arrived.created_at + f.takeover_pause,

@@ -4,7 +4,9 @@
 create function public.claim_sms_backfill(p_every interval default '5 minutes', p_lease interval default '5 minutes')
 returns jsonb language plpgsql set search_path = '' as $$
 declare
+  v_policy sms.policy := sms.policy();
   v_config public.sms_configs;
+  v_sync_since timestamptz; -- the oldest message at Twilio without final state or price
 begin
   select f.* into v_config from public.sms_configs as f
   where f.backfill_due_at <= now()
@@ -18,21 +20,25 @@ begin
     ));
   end if;
   update public.sms_configs as f set backfill_due_at = now() + p_lease where f.id = v_config.id;
+  -- The account's conversations are indexed by last_message_at, and what was sent in one by its time.
+  select min(m.created_at) into v_sync_since
+  from public.sms_conversations as c
+  cross join lateral (
+    select o.created_at from public.sms_messages as o
+    where o.conversation_id = c.id and o.direction = 'outgoing' and o.message_sid is not null
+      and o.created_at between now() - v_policy.sync_within and now() - v_policy.sync_after
+      and (o.price is null or o.status in ('accepted', 'sent'))
+    order by o.created_at
+    limit 1
+  ) as m
+  where c.user_id = v_config.user_id and c.config_id = v_config.id
+    and c.last_message_at > now() - v_policy.sync_within;
   return jsonb_build_object(
     'config_id', v_config.id,
     'phone_number', v_config.phone_number,
     'messaging_service_sid', v_config.messaging_service_sid,
-    'since', v_config.backfilled_until - interval '10 minutes',
-    'sync_since', (
-      select min(m.created_at)
-      from public.sms_conversations as c
-      join public.sms_messages as m on m.conversation_id = c.id
-      where c.config_id = v_config.id
-        and c.last_message_at > now() - interval '1 day'
-        and m.created_at between now() - interval '1 day' and now() - interval '1 minute'
-        and m.message_sid is not null and m.direction = 'outgoing'
-        and (m.price is null or m.status in ('accepted', 'sent'))
-    )
+    'since', v_config.backfilled_until - v_policy.backfill_overlap,
+    'sync_since', v_sync_since
   );
 end;
 $$;

@@ -104,7 +104,7 @@ begin
     raise exception using errcode = 'PT404', message = 'There is no such message';
   end if;
   return to_jsonb(v_message) || jsonb_build_object(
-    'sent_after', v_message.sending_at - interval '2 minutes',
+    'sent_after', v_message.sending_at - (sms.policy()).sent_before,
     'events', (
       select coalesce(jsonb_agg(jsonb_build_object(
         'at', e.received_at, 'status', e.status, 'error_code', e.error_code,
@@ -219,8 +219,8 @@ returns jsonb language sql stable set search_path = '' as $$
       where l.outcome = 'refused' and l.received_at > now() - interval '1 day'
     ),
     'capped_24h', (
-      select count(*) from public.sms_messages as m
-      where m.canned_reply = 'rate_limit' and m.created_at > now() - interval '1 day'
+      select count(distinct m.conversation_id) from public.sms_messages as m
+      where m.no_reply_reason = 'rate_limit' and m.created_at > now() - interval '1 day'
     ),
     'looping_24h', (
       select count(*) from public.sms_messages as m

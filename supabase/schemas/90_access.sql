@@ -27,6 +27,7 @@ alter table public.sms_hourly_stats enable row level security;
 alter table sms.contact_digits enable row level security;
 alter table sms.maintenance enable row level security;
 alter table sms.human_messages enable row level security;
+alter table sms.automatic_messages enable row level security;
 alter table public.sms_members enable row level security;
 alter table public.sms_invitations enable row level security;
 alter table public.sms_config_versions enable row level security;
@@ -53,6 +54,7 @@ revoke all on table
   sms.contact_digits,
   sms.maintenance,
   sms.human_messages,
+  sms.automatic_messages,
   public.sms_export,
   public.sms_members,
   public.sms_invitations,
@@ -72,7 +74,7 @@ grant update (
   system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
   auto_reply, answer_groups, reply_delay, takeover_pause, answer_within, close_after,
   history_across, context_attributes, replies_per_hour, replies_per_day, number_replies_per_day,
-  first_reply_notice, fallback_reply, opt_out_reply, handoff_reply,
+  first_reply_notice, fallback_reply, own_opt_out, opt_out_reply, help_reply, handoff_reply,
   bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone
 ) on table public.sms_configs to authenticated;
 grant select, insert, update, delete on table public.sms_configs to service_role;
@@ -102,6 +104,7 @@ grant select, insert, update, delete on table public.sms_daily_stats, public.sms
   to service_role;
 grant select on table public.sms_inbox, public.sms_export to authenticated, service_role;
 grant select, delete on table sms.human_messages to service_role;
+grant select, insert, update on table sms.automatic_messages to service_role;
 grant select on table public.sms_members, public.sms_config_versions, public.sms_contacts
   to authenticated;
 grant update (name, notes, attributes, tags, language, blocked_at) on table public.sms_contacts
@@ -185,6 +188,8 @@ create policy "Admins withdraw their invitations" on public.sms_invitations
   for delete to authenticated using (user_id = any (array(select sms.account_ids('admin'))));
 create policy "The gateway clears it" on sms.human_messages
   for all to service_role using (true);
+create policy "The gateway uses it" on sms.automatic_messages
+  for all to service_role using (true) with check (true);
 create policy "The gateway uses it" on sms.maintenance
   for all to service_role using (true) with check (true);
 

@@ -24,6 +24,7 @@ select set_eq(
     ('sms.policy', 'service_role', 'select'),
     ('sms.patterns', 'service_role', 'select'),
     ('sms.human_messages', 'service_role', 'delete select'),
+    ('sms.automatic_messages', 'service_role', 'insert select update'),
     ('sms.maintenance', 'service_role', 'select update'),
     ('public.sms_configs', 'authenticated', 'select'),
     ('public.sms_configs', 'service_role', 'delete insert select update'),
@@ -75,6 +76,7 @@ select set_eq(
     ('sms.policy', 'r'),
     ('sms.patterns', 'r'),
     ('sms.human_messages', 'r'),
+    ('sms.automatic_messages', 'r'),
     ('sms.maintenance', 'r'),
     ('public.sms_configs', 'r'),
     ('public.sms_conversations', 'r'),
@@ -131,7 +133,8 @@ select set_eq(
         'takeover_pause',
         'answer_within', 'close_after', 'history_across', 'context_attributes',
         'replies_per_hour', 'replies_per_day', 'number_replies_per_day',
-        'first_reply_notice', 'fallback_reply', 'opt_out_reply', 'handoff_reply', 'bot_reply',
+        'first_reply_notice', 'fallback_reply', 'own_opt_out', 'opt_out_reply', 'help_reply',
+        'handoff_reply', 'bot_reply',
         'rate_limit_reply', 'quiet_from', 'quiet_until', 'time_zone'
       ]),
       ('sms_conversations', 'update', array[

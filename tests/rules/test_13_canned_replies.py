@@ -1,0 +1,179 @@
+"""Chapter 13: canned replies keep the quiet hours and the number's day."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.scenario import Scenario
+from tests.sql import Db, new_contact
+from tests.test_people_sql import STOP_ES
+
+LIMIT = "Basta por hoy."
+
+
+async def begin_quiet_hours(scenario: Scenario) -> None:
+    """They began an hour ago and last two more."""
+    now = datetime.now(UTC)
+    await scenario.configure(
+        quiet_from=(now - timedelta(hours=1)).time(), quiet_until=(now + timedelta(hours=2)).time()
+    )
+
+
+async def end_quiet_hours(scenario: Scenario) -> None:
+    """Their end has come."""
+    await scenario.db.later(hours=2)
+    await scenario.configure(quiet_from=None, quiet_until=None)
+
+
+async def at_the_limit(scenario: Scenario) -> None:
+    """The contact has had its one reply of the hour."""
+    await scenario.configure(replies_per_hour=1, rate_limit_reply=LIMIT)
+    await scenario.texts("uno")
+    assert await scenario.work() == ["model"]
+
+
+async def test_at_the_limit_nothing_is_said_in_quiet_hours(scenario: Scenario) -> None:
+    await at_the_limit(scenario)
+    await begin_quiet_hours(scenario)
+    await scenario.texts("dos")
+    assert await scenario.work() == []
+    assert 7000 < (await scenario.one.claim())["seconds"] <= 7200
+
+
+async def test_at_their_end_the_gate_is_asked_anew(scenario: Scenario) -> None:
+    await at_the_limit(scenario)
+    await begin_quiet_hours(scenario)
+    await scenario.texts("dos")
+    await scenario.work()
+    await end_quiet_hours(scenario)
+    assert await scenario.work() == ["model"], "the hour of the limit is over as well"
+
+
+async def test_at_their_end_a_limit_that_still_holds_is_told(scenario: Scenario) -> None:
+    await scenario.configure(replies_per_day=1, rate_limit_reply=LIMIT)
+    await scenario.texts("uno")
+    await scenario.work()
+    await begin_quiet_hours(scenario)
+    await scenario.texts("dos")
+    assert await scenario.work() == []
+    await end_quiet_hours(scenario)
+    assert await scenario.work() == [LIMIT]
+
+
+@pytest.mark.parametrize("body", ["are you a bot?", "quiero un humano", "alta"])
+async def test_a_canned_reply_waits_for_their_end(scenario: Scenario, body: str) -> None:
+    if body == "alta":
+        await scenario.texts("STOP")
+    await begin_quiet_hours(scenario)
+    await scenario.texts(body)
+    assert await scenario.work() == []
+    await end_quiet_hours(scenario)
+    [sent] = await scenario.work()
+    assert sent != "model"
+
+
+async def test_an_opt_out_is_confirmed_and_help_answered_at_any_hour(scenario: Scenario) -> None:
+    await scenario.configure(own_opt_out=True, opt_out_reply="Adiós.", help_reply="Ayuda.")
+    await begin_quiet_hours(scenario)
+    await scenario.texts("HELP")
+    await scenario.texts("STOP")
+    assert await scenario.work() == ["Ayuda.", "Adiós."]
+
+
+async def test_a_message_begun_before_them_is_finished(scenario: Scenario) -> None:
+    await scenario.texts("baja")
+    await scenario.texts("alta")
+    for _ in range(2):
+        job = await scenario.one.claim()
+        if job["content"] != STOP_ES:
+            break
+        await scenario.one.finish(job)
+    assert await scenario.one.fail(job, "refused", retry_after="0") == "refused"
+    await begin_quiet_hours(scenario)
+    assert await scenario.work() == [job["content"]]
+
+
+async def test_a_notice_queued_before_them_and_not_begun_waits(scenario: Scenario) -> None:
+    await scenario.texts("are you a bot?")
+    await begin_quiet_hours(scenario)
+    assert await scenario.work() == []
+    held = await scenario.db.admin.value(
+        "select error_message from public.sms_messages where status = 'queued'"
+    )
+    assert held == "quiet", "it says why it waits"
+
+
+async def test_a_human_writes_at_any_hour_and_need_not_wait_for_what_is_held(
+    scenario: Scenario,
+) -> None:
+    await begin_quiet_hours(scenario)
+    stored = await scenario.texts("are you a bot?")
+    assert await scenario.work() == []
+    owner = await scenario.db.person(scenario.number)
+    await owner.write(stored["conversation_id"])
+    assert await scenario.work() == ["Le atiendo yo."]
+    await end_quiet_hours(scenario)
+    assert await scenario.work() == []
+
+
+# The number's day.
+
+
+async def test_a_number_without_replies_sends_no_notices_either(scenario: Scenario) -> None:
+    await scenario.configure(number_replies_per_day=0)
+    for _ in range(15):
+        await scenario.one.ingest(scenario.number, new_contact(), "Hola")
+    assert await scenario.work() == []
+    assert await scenario.db.admin.value("select count(*) from public.sms_opt_outs") == 0
+    reasons = await scenario.db.admin.rows(
+        "select distinct no_reply_reason from public.sms_messages"
+    )
+    assert reasons == [{"no_reply_reason": "rate_limit"}]
+    assert (await scenario.one.call("get_sms_health"))["capped_24h"] == 15
+
+
+async def test_replies_notices_and_fallbacks_share_the_numbers_day(scenario: Scenario) -> None:
+    await scenario.configure(number_replies_per_day=3)
+    for body in ("Hola", "are you a bot?", "baja", "Hola", "are you a bot?", "baja"):
+        await scenario.one.ingest(scenario.number, new_contact(), body)
+        await scenario.work()
+    sent = "select count(*) from public.sms_messages where message_sid is not null"
+    assert await scenario.db.admin.value(f"{sent} and direction = 'outgoing'") == 3
+
+
+async def test_another_day_has_room_again(scenario: Scenario) -> None:
+    await scenario.configure(number_replies_per_day=1)
+    for expected in (["model"], []):
+        await scenario.one.ingest(scenario.number, new_contact(), "Hola")
+        assert await scenario.work() == expected
+    await scenario.db.admin.rows("update sms.automatic_messages set day = day - 1")
+    await scenario.one.ingest(scenario.number, new_contact(), "Hola")
+    assert await scenario.work() == ["model"]
+
+
+async def test_two_workers_at_once_do_not_pass_the_numbers_day(db: Db) -> None:
+    number = await db.number(number_replies_per_day=1)
+    one, two = await db.session(), await db.session()
+    jobs = []
+    for session in (one, two):
+        await session.ingest(number, new_contact())
+        jobs.append(await session.claim())
+    await one.rows("begin")
+    assert (await one.answer(jobs[0]))["outcome"] == "send"
+    second = asyncio.ensure_future(two.answer(jobs[1]))
+    await db.waits_for_lock(two)
+    await one.rows("commit")
+    assert (await second)["reason"] == "rate_limit"
+
+
+async def test_a_refused_notice_tried_again_is_counted_once(scenario: Scenario) -> None:
+    await scenario.configure(number_replies_per_day=1)
+    await scenario.texts("baja")
+    job = await scenario.one.claim()
+    assert await scenario.one.fail(job, "refused", retry_after="1") == "refused"
+    await scenario.db.later(seconds=2)
+    again = await scenario.one.claim()
+    assert (again["kind"], again["message_id"]) == ("send", job["message_id"])
