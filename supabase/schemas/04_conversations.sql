@@ -68,9 +68,13 @@ create table public.sms_conversations (
     'reconcile'  -- what became of an unknown row is being looked up at Twilio
   ))
 ) with (fillfactor = 70);
--- Five indexes, no more: each one costs every text. The key carries the owner so that a message
+-- Six indexes, no more: each one costs every message. The key carries the owner so that a message
 -- cannot name another one; id alone finds its row through it as well.
 create index sms_conversations_due_idx on public.sms_conversations (least(reply_due_at, send_due_at))
+  where least(reply_due_at, send_due_at) is not null;
+-- Of the numbers with due work one after the other: a backlog of one hides no other's.
+create index sms_conversations_config_due_idx
+  on public.sms_conversations (config_id, least(reply_due_at, send_due_at))
   where least(reply_due_at, send_due_at) is not null;
 create unique index sms_conversations_lease_id_idx on public.sms_conversations (lease_id)
   where lease_id is not null;

@@ -72,9 +72,10 @@ create function sms.queue_head(
 language plpgsql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
   v_numbers bigint;
+  v_waiting bigint;
 begin
-  select min(d.due_at), max(d.due_at), count(distinct d.config_id)
-  into first_due_at, window_end, v_numbers
+  select min(d.due_at), max(d.due_at), count(distinct d.config_id), count(*)
+  into first_due_at, window_end, v_numbers, v_waiting
   from (
     select c.config_id, least(c.reply_due_at, c.send_due_at) as due_at
     from public.sms_conversations as c
@@ -83,7 +84,7 @@ begin
     limit 200
   ) as d;
   -- Nobody waits behind a backlog that is alone: the usual case, and the cheap question.
-  if v_numbers < 2 then
+  if v_numbers < 2 and v_waiting < 200 then
     return;
   end if;
   select l.config_id into dominant_config_id
@@ -322,6 +323,9 @@ begin
   if p_busy_config_id is not null then
     -- Look past the busy number's backlog, but not through all of it.
     v_conversation := sms.pick_conversation(p_now, p_from, p_window_end, p_busy_config_id);
+    if v_conversation.id is null then
+      v_conversation := sms.pick_behind(p_now, p_busy_config_id);
+    end if;
   end if;
   if v_conversation.id is null then
     v_conversation := sms.pick_conversation(p_now, p_from, p_now);
@@ -356,6 +360,47 @@ begin
   order by least(c.reply_due_at, c.send_due_at)
   limit 1
   for no key update of c skip locked;
+  return v_conversation;
+end;
+$$;
+
+-- Locks a due conversation of another number, however long the busy one's backlog before it is: from
+-- number to number of those with anything due or pending, 20 at most, from a different one each time.
+create function sms.pick_behind(p_now timestamptz, p_not_config_id uuid)
+returns public.sms_conversations language plpgsql set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
+declare
+  v_conversation public.sms_conversations;
+  v_config_id uuid := gen_random_uuid();
+  v_wrapped boolean := false;
+begin
+  for v_step in 1 .. 20 loop
+    select c.config_id into v_config_id
+    from public.sms_conversations as c
+    where least(c.reply_due_at, c.send_due_at) is not null and c.config_id > v_config_id
+    order by c.config_id, least(c.reply_due_at, c.send_due_at)
+    limit 1;
+    if not found then
+      exit when v_wrapped;
+      v_wrapped := true;
+      v_config_id := '00000000-0000-0000-0000-000000000000';
+      continue;
+    end if;
+    continue when v_config_id = p_not_config_id;
+    select c.* into v_conversation
+    from public.sms_conversations as c
+    where c.config_id = v_config_id and least(c.reply_due_at, c.send_due_at) <= p_now
+      and (c.lease_id is null or c.leased_until <= p_now)
+      and not exists (
+        select from public.sms_conversations as o
+        where o.config_id = c.config_id and o.contact_number = c.contact_number
+          and o.id <> c.id and o.leased_until > p_now
+        offset 0
+      )
+    order by c.config_id, least(c.reply_due_at, c.send_due_at)
+    limit 1
+    for no key update of c skip locked;
+    exit when found;
+  end loop;
   return v_conversation;
 end;
 $$;
