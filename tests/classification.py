@@ -95,7 +95,9 @@ def report(outcomes: list[Outcome]) -> str:
         row[f"{kind} found"] += outcome.is_recognised
         row["silenced"] += outcome.is_silenced
         row["hinted"] += kind == "text" and outcome.found == "maybe_stop"
-    lines = [_line("file", "language", "people", "silenced", "with the way to stop", *KINDS.values())]
+    lines = [
+        _line("file", "language", "people", "silenced", "with the way to stop", *KINDS.values())
+    ]
     for (source, language), row in sorted(rows.items()):
         found = [f"{row[f'{kind} found']} of {row[kind]}" for kind in KINDS]
         lines.append(_line(source, language, row["text"], row["silenced"], row["hinted"], *found))
