@@ -196,7 +196,7 @@ async def test_two_thousand_texts_are_answered_once_whoever_dies(db: Db) -> None
             reply_delay=timedelta(milliseconds=10),
             replies_per_hour=10**6,
             replies_per_day=10**6,
-            number_replies_per_day=10**6,
+            number_replies_per_day=100_000,
         )
         for _ in range(3)
     ]

@@ -22,7 +22,7 @@ from tests.flow.world import World, eventually
 UNLIMITED: dict[str, object] = {
     "replies_per_hour": 10**6,
     "replies_per_day": 10**6,
-    "number_replies_per_day": 10**8,
+    "number_replies_per_day": 100_000,
     "reply_delay": "0",
 }
 
