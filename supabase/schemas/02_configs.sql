@@ -140,7 +140,8 @@ comment on column public.sms_configs.history_limit is
 comment on column public.sms_configs.max_segments is
   'An answer is cut to this many billed SMS segments.';
 comment on column public.sms_configs.fold_accents is
-  'Replace accents when that alone makes an answer fit the cheaper GSM-7 alphabet.';
+  'Replace accents when that alone makes a reply, canned ones too, fit the cheaper GSM-7 alphabet, '
+  'which has é, ñ and ü but not á, í, ó and ú: "mañana está" leaves as "mañana esta".';
 comment on column public.sms_configs.reply_delay is
   'Wait this long for further texts of a burst before answering.';
 comment on column public.sms_configs.takeover_pause is

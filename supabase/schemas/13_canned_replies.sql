@@ -12,31 +12,31 @@ create table public.sms_canned_replies (
 
 comment on table public.sms_canned_replies is
   'The texts that need no model, by sms_messages.canned_reply and the language of the words they '
-  'answer; a number''s own words (sms_configs.opt_out_reply and so on) go before. Without the '
-  'accents that would make them UCS-2, which costs twice as much.';
+  'answer; a number''s own words (sms_configs.opt_out_reply and so on) go before. Written '
+  'with their accents; they leave as sms_configs.fold_accents of the number says.';
 
 insert into public.sms_canned_replies (name, language, content) values
   ('stop', 'en', 'You will get no more messages from us. Reply START to get them again.'),
-  ('stop', 'es', 'No recibira mas mensajes nuestros. Responda START para volver a recibirlos.'),
-  ('stop', 'fr', 'Vous ne recevrez plus de messages de notre part. Repondez START pour en recevoir de nouveau.'),
-  ('stop', 'pt', 'Voce nao recebera mais mensagens nossas. Responda START para voltar a receber.'),
+  ('stop', 'es', 'No recibirá más mensajes nuestros. Responda START para volver a recibirlos.'),
+  ('stop', 'fr', 'Vous ne recevrez plus de messages de notre part. Répondez START pour en recevoir de nouveau.'),
+  ('stop', 'pt', 'Você não receberá mais mensagens nossas. Responda START para voltar a receber.'),
   ('start', 'en', 'You will get our messages again. Reply STOP to get no more.'),
-  ('start', 'es', 'Volvera a recibir nuestros mensajes. Responda STOP para no recibir mas.'),
-  ('start', 'fr', 'Vous recevrez de nouveau nos messages. Repondez STOP pour ne plus en recevoir.'),
-  ('start', 'pt', 'Voce voltara a receber nossas mensagens. Responda STOP para nao receber mais.'),
+  ('start', 'es', 'Volverá a recibir nuestros mensajes. Responda STOP para no recibir más.'),
+  ('start', 'fr', 'Vous recevrez de nouveau nos messages. Répondez STOP pour ne plus en recevoir.'),
+  ('start', 'pt', 'Você voltará a receber nossas mensagens. Responda STOP para não receber mais.'),
   ('help', 'en', 'Write your question here and we will answer it. Reply STOP to get no more messages.'),
-  ('help', 'es', 'Escriba aqui su pregunta y le responderemos. Responda STOP para no recibir mas mensajes.'),
-  ('help', 'fr', 'Ecrivez ici votre question et nous vous repondrons. Repondez STOP pour ne plus recevoir de messages.'),
-  ('help', 'pt', 'Escreva aqui a sua pergunta e responderemos. Responda STOP para nao receber mais mensagens.'),
+  ('help', 'es', 'Escriba aquí su pregunta y le responderemos. Responda STOP para no recibir más mensajes.'),
+  ('help', 'fr', 'Écrivez ici votre question et nous vous répondrons. Répondez STOP pour ne plus recevoir de messages.'),
+  ('help', 'pt', 'Escreva aqui a sua pergunta e responderemos. Responda STOP para não receber mais mensagens.'),
   ('human', 'en', 'A person will get back to you here. Until then you can go on asking.'),
-  ('human', 'es', 'Una persona le respondera por aqui. Mientras tanto puede seguir preguntando.'),
-  ('human', 'fr', 'Une personne vous repondra ici. En attendant, vous pouvez continuer a poser des questions.'),
+  ('human', 'es', 'Una persona le responderá por aquí. Mientras tanto puede seguir preguntando.'),
+  ('human', 'fr', 'Une personne vous répondra ici. En attendant, vous pouvez continuer à poser des questions.'),
   ('human', 'pt', 'Uma pessoa vai responder por aqui. Enquanto isso, pode continuar perguntando.'),
   ('bot', 'en', 'I am an automated assistant. Text PERSON if you want one.'),
-  ('bot', 'es', 'Soy un asistente automatico. Escriba PERSONA si prefiere que le atienda una.'),
-  ('bot', 'fr', 'Je suis un assistant automatique. Ecrivez HUMAIN pour parler a une personne.'),
-  ('bot', 'pt', 'Sou um assistente automatico. Escreva PESSOA para falar com uma.'),
-  ('rate_limit', 'en', 'That is all we can answer automatically for now; a person will read your messages. / Por ahora no podemos responder mas automaticamente; una persona leera sus mensajes.');
+  ('bot', 'es', 'Soy un asistente automático. Escriba PERSONA si prefiere que le atienda una.'),
+  ('bot', 'fr', 'Je suis un assistant automatique. Écrivez HUMAIN pour parler à une personne.'),
+  ('bot', 'pt', 'Sou um assistente automático. Escreva PESSOA para falar com uma.'),
+  ('rate_limit', 'en', 'That is all we can answer automatically for now; a person will read your messages. / Por ahora no podemos responder más automáticamente; una persona leerá sus mensajes.');
 
 create table public.sms_keyword_replies (
   id uuid not null default gen_random_uuid(),
@@ -129,10 +129,11 @@ begin
 end;
 $$;
 
--- The number's own words, else those in that language, else English.
+-- The number's own words, else those in that language, else English; folded if the number folds.
 create function sms.canned_content(p_config public.sms_configs, p_name text, p_language text)
-returns text language sql stable set search_path = '' as $$
-  select coalesce(
+returns text language plpgsql stable set search_path = '' as $$
+declare
+  v_content text := coalesce(
     case p_name
       when 'stop' then p_config.opt_out_reply
       when 'help' then p_config.help_reply
@@ -147,6 +148,37 @@ returns text language sql stable set search_path = '' as $$
       limit 1
     )
   );
+begin
+  return case when p_config.fold_accents then sms.fold_accents(v_content) else v_content end;
+end;
+$$;
+
+-- As gateway/segments.py folds a reply: typography becomes plain, and accents go if all is GSM-7
+-- then, which holds more than twice as much. A test holds the two together.
+create function sms.fold_accents(p_text text)
+returns text language plpgsql immutable set search_path = '' as $$
+declare
+  v_gsm_7 constant text := E'@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&''()*+,-./0123456789:;<=>?'
+    '¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà\f^{}\\[~]|€';
+  v_plain text := replace(
+    translate(normalize(p_text, NFC), E'“”„«»‘’‚`´–—\t\u00a0\u202f', '"""""''''''''''--   '),
+    '…', '...'
+  );
+  v_bare text;
+begin
+  select string_agg(
+    case
+      when strpos(v_gsm_7, t.letter) > 0 then t.letter
+      when ascii(t.letter) between 192 and 383 or ascii(t.letter) between 536 and 539
+        then regexp_replace(normalize(t.letter, NFKD), '[\u0300-\u036f]', '', 'g')
+      else t.letter
+    end, '' order by t.place
+  )
+  into v_bare
+  from string_to_table(translate(v_plain, 'łŁđĐðÐı', 'lLdDdDi'), null)
+    with ordinality as t (letter, place);
+  return case when translate(v_bare, v_gsm_7, '') = '' then v_bare else v_plain end;
+end;
 $$;
 
 -- The owner's answer to exactly this text; null: there is none.

@@ -1,4 +1,4 @@
-"""Chapter 13: canned replies keep the quiet hours and the number's day."""
+"""Chapter 13: canned replies keep the quiet hours and the number's day, and fold like any other."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.segments import count, fold
 from tests.scenario import Scenario
 from tests.sql import Db, new_contact
 from tests.test_people_sql import STOP_ES
@@ -80,7 +81,7 @@ async def test_an_opt_out_is_confirmed_and_help_answered_at_any_hour(scenario: S
     await begin_quiet_hours(scenario)
     await scenario.texts("HELP")
     await scenario.texts("STOP")
-    assert await scenario.work() == ["Ayuda.", "Adiós."]
+    assert await scenario.work() == ["Ayuda.", "Adios."]
 
 
 async def test_a_message_begun_before_them_is_finished(scenario: Scenario) -> None:
@@ -177,3 +178,59 @@ async def test_a_refused_notice_tried_again_is_counted_once(scenario: Scenario) 
     await scenario.db.later(seconds=2)
     again = await scenario.one.claim()
     assert (again["kind"], again["message_id"]) == ("send", job["message_id"])
+
+
+# How they are written, and how they leave.
+
+LETTERS = [chr(code) for code in (*range(0xC0, 0x180), *range(0x218, 0x21C))]
+TYPED = [
+    "\u201cHola\u201d, \u00absí\u00bb \u2018y\u2019 más\u2026",
+    "Abierto de 9\u201317 \u2014 mañana\u00a0no",
+    "Será un placer \U0001f600",
+    "plain",
+]
+
+
+async def folded(db: Db, text: str) -> str:
+    found: str = await db.admin.value("select sms.fold_accents(%s)", text)
+    return found
+
+
+async def test_the_database_folds_as_the_worker_does(db: Db) -> None:
+    """But for letters that become two, which the replies' languages have hardly any of."""
+    letters = [letter for letter in LETTERS if letter.isalpha() and letter not in "þÞœŒ"]
+    for text in [*letters, *TYPED]:
+        assert await folded(db, text) == fold(text, fold_accents=True), text
+
+
+async def test_canned_replies_are_written_with_their_accents_and_fold_to_gsm_7(db: Db) -> None:
+    rows = await db.admin.rows("select language, content from public.sms_canned_replies")
+    assert any("á" in row["content"] for row in rows if row["language"] == "es")
+    for row in rows:
+        text = await folded(db, row["content"])
+        assert text == fold(row["content"], fold_accents=True)
+        assert count(text).encoding == "GSM-7"
+
+
+@pytest.mark.parametrize(
+    ("folds", "sent"),
+    [
+        (True, "Una persona le respondera por aqui. Mientras tanto puede seguir preguntando."),
+        (False, "Una persona le responderá por aquí. Mientras tanto puede seguir preguntando."),
+    ],
+)
+async def test_a_canned_reply_has_its_accents_where_the_number_keeps_them(
+    scenario: Scenario, folds: bool, sent: str
+) -> None:
+    await scenario.configure(fold_accents=folds)
+    await scenario.texts("quiero hablar con una persona")
+    assert (await scenario.work())[0] == sent
+
+
+@pytest.mark.parametrize(("folds", "sent"), [(True, "¡Ahi vamos!"), (False, "¡Ahí vamos!")])
+async def test_the_owners_words_fold_like_any_other(
+    scenario: Scenario, folds: bool, sent: str
+) -> None:
+    await scenario.configure(fold_accents=folds, handoff_reply="¡Ahí vamos!")
+    await scenario.texts("quiero hablar con una persona")
+    assert (await scenario.work())[0] == sent
