@@ -88,7 +88,9 @@ class Jobs:
             seconds=reply.generation_ms / 1000,
         )
         content = f"{job.notice}\n{reply.text}" if job.notice else reply.text
-        fitted = segments.fit(content, job.prompt.max_segments, job.prompt.fold_accents)
+        fitted = segments.fit(
+            content, job.prompt.max_segments, job.prompt.fold_accents, job.opt_out_hint or ""
+        )
         return await self._queue(lease, job.message_id, fitted, reply)
 
     async def _generate(self, job: ReplyJob) -> Reply | None:

@@ -163,6 +163,7 @@ class ReplyJob:
     message_id: int
     prompt: Prompt
     notice: str | None  # put before the first answer of a conversation
+    opt_out_hint: str | None  # the last line of an answer to what may be an opt-out
     attempt: int
 
 

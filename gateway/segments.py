@@ -66,12 +66,15 @@ def fold(text: str, fold_accents: bool) -> str:
     return bare if _encoding(bare) == "GSM-7" else text
 
 
-def fit(text: str, max_segments: int, fold_accents: bool) -> str:
+def fit(text: str, max_segments: int, fold_accents: bool, last_line: str = "") -> str:
     """Fold, and cut to at most `max_segments` (1 or more) and 1600 characters.
 
     Cuts after a sentence, else after a word, unless that would leave less than a third. Never
-    empty unless `text` is.
+    empty unless `text` is. `last_line` stands whole below what is left of the text, unless less
+    than a third of the room would be.
     """
+    if last_line and text:
+        return _fit_above(last_line, text, max_segments, fold_accents)
     if not text:
         return ""
     text = fold(text, fold_accents).strip() or "?"
@@ -85,6 +88,16 @@ def fit(text: str, max_segments: int, fold_accents: bool) -> str:
     bare = _bare(text, fold_accents)
     head = bare[: _first_foreign(bare)]
     return _cut(bare, _fitting(head, max_segments))
+
+
+def _fit_above(last_line: str, text: str, max_segments: int, fold_accents: bool) -> str:
+    alone = fit(text, max_segments, fold_accents)
+    for end in range(len(alone), len(alone) // 3, -4):
+        head = alone if end == len(alone) else _cut(alone, end)
+        both = fold(f"{head.rstrip()}\n{last_line}", fold_accents)
+        if _fitting(both, max_segments) == len(both):
+            return both
+    return alone
 
 
 def whole(text: str) -> str:

@@ -641,6 +641,7 @@ def _reply_job(found: dict[str, Any]) -> ReplyJob:
         message_id=found["message_id"],
         prompt=prompt,
         notice=found["notice"],
+        opt_out_hint=found["opt_out_hint"],
         attempt=found["attempt"],
     )
 

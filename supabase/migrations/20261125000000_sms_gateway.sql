@@ -1826,7 +1826,7 @@ $$;
 
 -- The listed phrase that is the whole message; "stop stop stop" is "stop".
 create function sms.whole_phrase(p_normal text)
-returns public.sms_phrases language plpgsql stable as $$
+returns public.sms_phrases language plpgsql stable set search_path = '' as $$
 declare
   v_phrase public.sms_phrases;
 begin
@@ -1844,7 +1844,7 @@ $$;
 
 -- A word that is said again at once counts once.
 create function sms.fold_repeats(p_normal text)
-returns text language plpgsql immutable as $$
+returns text language plpgsql immutable set search_path = '' as $$
 begin
   return (
     select string_agg(w.word, ' ' order by w.place)
@@ -1860,7 +1860,7 @@ $$;
 -- The message in letters (see sms_synonyms), once for every language that has something to say
 -- about it; core: its words without greetings and politeness at both ends.
 create function sms.read_words(p_body text)
-returns table (language text, letters text, core text) language plpgsql stable as $$
+returns table (language text, letters text, core text) language plpgsql stable set search_path = '' as $$
 declare
   v_words text[] := string_to_array(sms.fold_repeats(sms.normalize(regexp_replace(
     regexp_replace(p_body, '[?？]+', ' 0q ', 'g'),
@@ -1921,7 +1921,7 @@ $$;
 
 -- What the letters of a message and its core mean: 'maybe_stop' or a meaning of sms_phrases.
 create function sms.meaning_of(p_letters text, p_core text, p_language text)
-returns text language plpgsql stable as $$
+returns text language plpgsql stable set search_path = '' as $$
 declare
   v_letters text := sms.group_letters(p_letters);
   v_opt_out text := sms.opt_out_in(v_letters, p_letters ~ 'g');
@@ -1947,7 +1947,7 @@ $$;
 -- The letters without what makes no difference to a wish: "me" beside a verb, articles before its
 -- object, the same thing said twice.
 create function sms.group_letters(p_letters text)
-returns text language plpgsql immutable as $$
+returns text language plpgsql immutable set search_path = '' as $$
 declare
   v text := p_letters;
 begin
@@ -1962,6 +1962,7 @@ begin
   v := regexp_replace(v, 'k_*I(?=L)|k?_*IfI?|DI|ID|[Ikr]*_*ZI?', 'Z', 'g');
   v := regexp_replace(v, 'k[_.]{0,3}Pf', 'DP', 'g');
   v := regexp_replace(translate(v, 'fk', '__'), '_+(?=[MmLlPOVuIY+])|I(?=[VGuU])|(?<=[VGuU])I', '', 'g');
+  v := regexp_replace(v, 'N([VGRW+]{1,3})N', 'N\1', 'g'); -- ne … pas, não … não
   return regexp_replace(regexp_replace(v, '([N+/g])\1+', '\1', 'g'), '[/g]+', '/', 'g');
 end;
 $$;
@@ -1973,7 +1974,7 @@ $$;
 -- message is known words, or with what goes with one (X, K, C). p_thanks: "enough, thanks" and "no
 -- more, thanks" answer the question whether there is anything else.
 create function sms.opt_out_in(p_letters text, p_thanks boolean)
-returns text language plpgsql immutable as $$
+returns text language plpgsql immutable set search_path = '' as $$
 declare
   v_before constant text := '(?:^|[/?&XKC!A])(?:W_*|[YiEH])*(?:';
   v_behind constant text := ')[PYILlONM+_]*(?:$|[/?!CA]|i?[XK]|&[WY]*[SNDZuUc]|(?<=[V+Z])i)';
@@ -2020,7 +2021,7 @@ $$;
 
 -- A phone's reaction arrives as a message: Liked “…”, Reacted 🎉 to “…”, 👍 to “…”.
 create function sms.is_reaction(p_body text)
-returns boolean language plpgsql stable as $$
+returns boolean language plpgsql stable set search_path = '' as $$
 declare
   v_body text := btrim(p_body, E' \t\r\n\u00a0\u200a');
   v_first text := split_part(sms.normalize(left(p_body, 60)), ' ', 1);
@@ -2035,7 +2036,7 @@ $$;
 -- Another machine. Never one that asks something; what this does not know is stopped by the rate
 -- limits.
 create function sms.is_auto_reply(p_body text)
-returns boolean language plpgsql stable as $$
+returns boolean language plpgsql stable set search_path = '' as $$
 declare
   v_normal text := sms.normalize(left(p_body, 700));
   v_words text[] := string_to_array(v_normal, ' ');
@@ -3628,6 +3629,10 @@ insert into public.sms_canned_replies (name, language, content) values
   ('bot', 'es', 'Soy un asistente automático. Escriba PERSONA si prefiere que le atienda una.'),
   ('bot', 'fr', 'Je suis un assistant automatique. Écrivez HUMAIN pour parler à une personne.'),
   ('bot', 'pt', 'Sou um assistente automático. Escreva PESSOA para falar com uma.'),
+  ('opt_out_hint', 'en', 'To get no more messages from us, reply STOP.'),
+  ('opt_out_hint', 'es', 'Para no recibir más mensajes nuestros, responda STOP.'),
+  ('opt_out_hint', 'fr', 'Pour ne plus recevoir nos messages, répondez STOP.'),
+  ('opt_out_hint', 'pt', 'Para não receber mais mensagens nossas, responda STOP.'),
   ('rate_limit', 'en', 'That is all we can answer automatically for now; a person will read your messages. / Por ahora no podemos responder más automáticamente; una persona leerá sus mensajes.');
 
 create table public.sms_keyword_replies (
@@ -3770,6 +3775,34 @@ begin
   from string_to_table(translate(v_plain, 'łŁđĐðÐı', 'lLdDdDi'), null)
     with ordinality as t (letter, place);
   return case when translate(v_bare, v_gsm_7, '') = '' then v_bare else v_plain end;
+end;
+$$;
+
+-- The line that a reply ends with when a message it answers smells of an opt-out (maybe_stop), in
+-- that message's language; null: none does.
+create function sms.opt_out_hint(
+  p_conversation public.sms_conversations, p_config public.sms_configs
+)
+returns text language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    with recent as materialized (
+      select m.id, m.intent, m.message_content,
+        case when sms.reached_twilio(m.message_sid, m.status) then m.in_reply_to end as answered
+      from public.sms_messages as m
+      where m.conversation_id = p_conversation.id
+      order by m.id desc
+      limit 20
+    )
+    select sms.canned_content(
+      p_config, 'opt_out_hint', (sms.classify(r.message_content)).language
+    )
+    from recent as r
+    where r.intent = 'maybe_stop' and r.id <= p_conversation.last_pending_id
+      and r.id > coalesce((select max(a.answered) from recent as a), 0)
+    order by r.id desc
+    limit 1
+  );
 end;
 $$;
 
@@ -3994,6 +4027,7 @@ begin
       'contact', sms.known_of(
         p_conversation.user_id, p_conversation.contact_number, f.context_attributes
       ),
+      'opt_out_hint', sms.opt_out_hint(p_conversation, f),
       'notice', case when not exists (
         select from public.sms_messages as m
         where m.conversation_id = p_conversation.id and m.author in ('ai', 'system') and m.canned_reply is null

@@ -158,7 +158,7 @@ $$;
 
 -- The listed phrase that is the whole message; "stop stop stop" is "stop".
 create function sms.whole_phrase(p_normal text)
-returns public.sms_phrases language plpgsql stable as $$
+returns public.sms_phrases language plpgsql stable set search_path = '' as $$
 declare
   v_phrase public.sms_phrases;
 begin
@@ -176,7 +176,7 @@ $$;
 
 -- A word that is said again at once counts once.
 create function sms.fold_repeats(p_normal text)
-returns text language plpgsql immutable as $$
+returns text language plpgsql immutable set search_path = '' as $$
 begin
   return (
     select string_agg(w.word, ' ' order by w.place)
@@ -192,7 +192,7 @@ $$;
 -- The message in letters (see sms_synonyms), once for every language that has something to say
 -- about it; core: its words without greetings and politeness at both ends.
 create function sms.read_words(p_body text)
-returns table (language text, letters text, core text) language plpgsql stable as $$
+returns table (language text, letters text, core text) language plpgsql stable set search_path = '' as $$
 declare
   v_words text[] := string_to_array(sms.fold_repeats(sms.normalize(regexp_replace(
     regexp_replace(p_body, '[?？]+', ' 0q ', 'g'),
@@ -253,7 +253,7 @@ $$;
 
 -- What the letters of a message and its core mean: 'maybe_stop' or a meaning of sms_phrases.
 create function sms.meaning_of(p_letters text, p_core text, p_language text)
-returns text language plpgsql stable as $$
+returns text language plpgsql stable set search_path = '' as $$
 declare
   v_letters text := sms.group_letters(p_letters);
   v_opt_out text := sms.opt_out_in(v_letters, p_letters ~ 'g');
@@ -279,7 +279,7 @@ $$;
 -- The letters without what makes no difference to a wish: "me" beside a verb, articles before its
 -- object, the same thing said twice.
 create function sms.group_letters(p_letters text)
-returns text language plpgsql immutable as $$
+returns text language plpgsql immutable set search_path = '' as $$
 declare
   v text := p_letters;
 begin
@@ -294,6 +294,7 @@ begin
   v := regexp_replace(v, 'k_*I(?=L)|k?_*IfI?|DI|ID|[Ikr]*_*ZI?', 'Z', 'g');
   v := regexp_replace(v, 'k[_.]{0,3}Pf', 'DP', 'g');
   v := regexp_replace(translate(v, 'fk', '__'), '_+(?=[MmLlPOVuIY+])|I(?=[VGuU])|(?<=[VGuU])I', '', 'g');
+  v := regexp_replace(v, 'N([VGRW+]{1,3})N', 'N\1', 'g'); -- ne … pas, não … não
   return regexp_replace(regexp_replace(v, '([N+/g])\1+', '\1', 'g'), '[/g]+', '/', 'g');
 end;
 $$;
@@ -305,7 +306,7 @@ $$;
 -- message is known words, or with what goes with one (X, K, C). p_thanks: "enough, thanks" and "no
 -- more, thanks" answer the question whether there is anything else.
 create function sms.opt_out_in(p_letters text, p_thanks boolean)
-returns text language plpgsql immutable as $$
+returns text language plpgsql immutable set search_path = '' as $$
 declare
   v_before constant text := '(?:^|[/?&XKC!A])(?:W_*|[YiEH])*(?:';
   v_behind constant text := ')[PYILlONM+_]*(?:$|[/?!CA]|i?[XK]|&[WY]*[SNDZuUc]|(?<=[V+Z])i)';
@@ -352,7 +353,7 @@ $$;
 
 -- A phone's reaction arrives as a message: Liked “…”, Reacted 🎉 to “…”, 👍 to “…”.
 create function sms.is_reaction(p_body text)
-returns boolean language plpgsql stable as $$
+returns boolean language plpgsql stable set search_path = '' as $$
 declare
   v_body text := btrim(p_body, E' \t\r\n\u00a0\u200a');
   v_first text := split_part(sms.normalize(left(p_body, 60)), ' ', 1);
@@ -367,7 +368,7 @@ $$;
 -- Another machine. Never one that asks something; what this does not know is stopped by the rate
 -- limits.
 create function sms.is_auto_reply(p_body text)
-returns boolean language plpgsql stable as $$
+returns boolean language plpgsql stable set search_path = '' as $$
 declare
   v_normal text := sms.normalize(left(p_body, 700));
   v_words text[] := string_to_array(v_normal, ' ');

@@ -36,6 +36,10 @@ insert into public.sms_canned_replies (name, language, content) values
   ('bot', 'es', 'Soy un asistente automático. Escriba PERSONA si prefiere que le atienda una.'),
   ('bot', 'fr', 'Je suis un assistant automatique. Écrivez HUMAIN pour parler à une personne.'),
   ('bot', 'pt', 'Sou um assistente automático. Escreva PESSOA para falar com uma.'),
+  ('opt_out_hint', 'en', 'To get no more messages from us, reply STOP.'),
+  ('opt_out_hint', 'es', 'Para no recibir más mensajes nuestros, responda STOP.'),
+  ('opt_out_hint', 'fr', 'Pour ne plus recevoir nos messages, répondez STOP.'),
+  ('opt_out_hint', 'pt', 'Para não receber mais mensagens nossas, responda STOP.'),
   ('rate_limit', 'en', 'That is all we can answer automatically for now; a person will read your messages. / Por ahora no podemos responder más automáticamente; una persona leerá sus mensajes.');
 
 create table public.sms_keyword_replies (
@@ -178,6 +182,34 @@ begin
   from string_to_table(translate(v_plain, 'łŁđĐðÐı', 'lLdDdDi'), null)
     with ordinality as t (letter, place);
   return case when translate(v_bare, v_gsm_7, '') = '' then v_bare else v_plain end;
+end;
+$$;
+
+-- The line that a reply ends with when a message it answers smells of an opt-out (maybe_stop), in
+-- that message's language; null: none does.
+create function sms.opt_out_hint(
+  p_conversation public.sms_conversations, p_config public.sms_configs
+)
+returns text language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    with recent as materialized (
+      select m.id, m.intent, m.message_content,
+        case when sms.reached_twilio(m.message_sid, m.status) then m.in_reply_to end as answered
+      from public.sms_messages as m
+      where m.conversation_id = p_conversation.id
+      order by m.id desc
+      limit 20
+    )
+    select sms.canned_content(
+      p_config, 'opt_out_hint', (sms.classify(r.message_content)).language
+    )
+    from recent as r
+    where r.intent = 'maybe_stop' and r.id <= p_conversation.last_pending_id
+      and r.id > coalesce((select max(a.answered) from recent as a), 0)
+    order by r.id desc
+    limit 1
+  );
 end;
 $$;
 

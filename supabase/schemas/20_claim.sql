@@ -148,6 +148,7 @@ begin
       'contact', sms.known_of(
         p_conversation.user_id, p_conversation.contact_number, f.context_attributes
       ),
+      'opt_out_hint', sms.opt_out_hint(p_conversation, f),
       'notice', case when not exists (
         select from public.sms_messages as m
         where m.conversation_id = p_conversation.id and m.author in ('ai', 'system') and m.canned_reply is null

@@ -320,6 +320,31 @@ def test_what_broke_off_says_something_if_it_said_anything(text: str) -> None:
     assert bool(whole(text).strip()) == bool(text.strip())
 
 
+STOP_LINE = "To get no more messages from us, reply STOP."
+
+
+def test_a_last_line_stands_below_the_text() -> None:
+    fitted = fit("We open at 9.", 2, True, STOP_LINE)
+    assert fitted == f"We open at 9.\n{STOP_LINE}"
+
+
+@given(messages.filter(str.strip), st.integers(1, 4), st.booleans())
+def test_a_last_line_stays_whole_within_the_segments(
+    text: str, max_segments: int, fold_accents: bool
+) -> None:
+    fitted = fit(text, max_segments, fold_accents, STOP_LINE)
+    assert count(fitted).count <= max_segments
+    alone = fit(text, max_segments, fold_accents)
+    assert fitted.endswith(f"\n{STOP_LINE}") or fitted == alone
+    if max_segments > 1:
+        assert fitted.endswith(STOP_LINE)
+
+
+def test_a_last_line_that_would_leave_no_answer_is_left_out() -> None:
+    text = "日本語のメッセージです。" * 5
+    assert fit(text, 1, True, STOP_LINE * 2) == fit(text, 1, True)
+
+
 @pytest.mark.parametrize("unit", ["a", "á", "😀", ".", "!\n", "\n ", "[", "\u0301", "🇵", "“", "1."])
 def test_a_hundred_kilobytes_take_no_longer_than_their_share(unit: str) -> None:
     text = unit * (100_000 // len(unit))

@@ -127,6 +127,7 @@ JOBS: list[tuple[dict[str, Any], Job]] = [
             "fold_accents": False,
             "history": [{"role": "user", "content": "Hola"}],
             "notice": "Soy un asistente.",
+            "opt_out_hint": "Para no recibir mas, responda STOP.",
             "attempt": 1,
         },
         ReplyJob(
@@ -143,6 +144,7 @@ JOBS: list[tuple[dict[str, Any], Job]] = [
                 history=(Turn("user", "Hola"),),
             ),
             notice="Soy un asistente.",
+            opt_out_hint="Para no recibir mas, responda STOP.",
             attempt=1,
         ),
     ),
