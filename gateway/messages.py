@@ -100,7 +100,7 @@ class Prompt:
     temperature: float | None  # None: not sent
     max_segments: int
     fold_accents: bool
-    history: tuple[Turn, ...]  # oldest first; the last one is the text to answer
+    history: tuple[Turn, ...]  # oldest first; the last one is the message to answer
     contact: Mapping[str, str | int | float] = field(default_factory=dict)  # as the business noted
 
 

@@ -136,7 +136,7 @@ class Replies:
             max_retries=0,  # tenacity is the one layer of retries
             http_client=openai.DefaultAioHttpClient(  # as in supabase.py
                 timeout=httpx2.Timeout(self._deadline, connect=5),
-                # The default closes a connection after 5 idle seconds: a handshake for every text.
+                # The default closes a connection after 5 idle seconds: a handshake a message.
                 limits=httpx2.Limits(max_connections=300, keepalive_expiry=120),
             ),
         )
@@ -183,7 +183,7 @@ class Replies:
             return await self._fall_back(model, f"OpenAI shut it down on {ends}", prompt)
 
         try:
-            answer = await self._insist(model, prompt)
+            answer = await self._ask_with_retries(model, prompt)
         except openai.APIStatusError as error:
             if error.code != "model_not_found" or model == fallback:
                 raise
@@ -197,23 +197,23 @@ class Replies:
         """That the fallback answers is said when it has."""
         fallback = self._settings.openai_fallback_model
         try:
-            answer = await self._insist(fallback, prompt)
+            answer = await self._ask_with_retries(fallback, prompt)
         except Exception:
             self._notices.note(model, reason)
             raise
         self._notices.note(model, f"{reason}; {_short(fallback)} answers")
         return fallback, answer
 
-    async def _insist(self, model: str, prompt: Prompt) -> Answer:
+    async def _ask_with_retries(self, model: str, prompt: Prompt) -> Answer:
         """Ask until there is an answer, as often as attempts and time allow."""
-        insisting = AsyncRetrying(
+        retrying = AsyncRetrying(
             retry=retry_if_exception(may_pass),
             wait=_pause,
             stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(self._deadline),
             before_sleep=_log_retry,
             reraise=True,
         )
-        return await insisting(self._ask, model, prompt)
+        return await retrying(self._ask, model, prompt)
 
     async def _ask(self, model: str, prompt: Prompt) -> Answer:
         """One call, repeated at once without a parameter that the model turns away."""
@@ -343,7 +343,9 @@ def read_answer(completion: ChatCompletion) -> Answer:
     if not isinstance(content, str | None):
         raise Malformed
     if refusal or finish_reason == "content_filter":
-        raise ReplyFailed("the model refused to answer this text: see the number's system_prompt")
+        raise ReplyFailed(
+            "the model refused to answer this message: see the number's system_prompt"
+        )
     text = plain_text(content or "")
     if finish_reason == "length":
         text = whole(text)
@@ -429,7 +431,7 @@ def _name_of(error: BaseException | None) -> str:
 
 
 def failure_of(error: BaseException, model: str) -> ReplyFailed:
-    """What happened and what to do; suspends the number when no text could be answered."""
+    """What happened and what to do; suspends the number when no message could be answered."""
     name = _name_of(error)
     match error:
         case openai.APIStatusError() if _is_unpaid(error):
