@@ -90,6 +90,14 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A part of a document that the model is shown."""
+
+    title: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """All that a model call depends on."""
 
@@ -102,6 +110,7 @@ class Prompt:
     fold_accents: bool
     history: tuple[Turn, ...]  # oldest first; the last one is the message to answer
     contact: Mapping[str, str | int | float] = field(default_factory=dict)  # as the business noted
+    knowledge: tuple[Passage, ...] = ()  # what the business wrote down, in a stable order
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from gateway.messages import (
     InboundSms,
     Job,
     OutgoingSms,
+    Passage,
     Prompt,
     ReconcileJob,
     Reply,
@@ -634,7 +635,10 @@ def _reply_job(found: dict[str, Any]) -> ReplyJob:
         max_segments=found["max_segments"],
         fold_accents=found["fold_accents"],
         history=tuple(Turn(turn["role"], turn["content"]) for turn in found["history"]),
-        contact=found.get("contact") or {},
+        contact=found["contact"] or {},
+        knowledge=tuple(
+            Passage(part["title"], part["content"]) for part in found["knowledge"] or ()
+        ),
     )
     return ReplyJob(
         conversation_id=found["conversation_id"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -26,6 +27,7 @@ sms_configs           1 0 - 1  - - - 1        1 0 - 1                   - - - 0
 sms_conversations     1 0 - 1  - - - 1        1 0 - 1                   - - - 0
 sms_daily_stats       1 0 - 1  - - - 1        - - - 1                   - - - 0
 sms_delivery_events   - - - 1  - - - 1        - - - 1                   - - - 0
+sms_documents         1 0 - 1  1 PT404 - 1    1 0 - 1                   0 0 - 0
 sms_error_codes       1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_canned_replies       1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_hourly_stats      1 0 - 1  - - - 1        - - - 1                   - - - 0
@@ -37,6 +39,8 @@ sms_contacts          1 0 - 1  - - - 1        1 0 - 1                   - - - 0
 sms_invitations       1 0 - 1  - - - 1        - - - 1                   0 0 - 0
 sms_members           1 0 - 1  - - - 1        1 0 - 1                   - - - 0
 sms_messages          1 0 - 1  1 PT404 - 1    - - - 1                   - - - 0
+sms_passages          1 0 - 1  - - - 1        - - - 1                   - - - 0
+sms_questions         1 0 - 1  - - - 1        1 0 - 1                   - - - 0
 sms_synonyms  1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_phrases     1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_opt_outs          1 0 - 1  - - - 1        - - - 1                   - - - 0
@@ -48,6 +52,8 @@ sms_workers           - - - 1  - - - 1        - - - 1                   - - - 0
 FUNCTIONS = """
 accept_sms_invitation          yes yes -   -
 add_sms_number                 -   -   -   yes
+answer_sms_question            yes yes -   yes
+ask_sms_knowledge              yes yes -   yes
 assign_sms_conversation        yes yes -   yes
 claim_sms_backfill             -   -   -   yes
 claim_sms_work                 -   -   -   yes
@@ -175,6 +181,7 @@ async def furnish(
     """Give Ada one row of each table; what names it, another one, and a change."""
     phone, contact, sid = new_contact(), new_contact(), new_sid()
     config, conversation = str(uuid.uuid4()), str(uuid.uuid4())
+    document = str(uuid.uuid4())
     async with stack.postgres.connect() as database:
         for query, values in (
             ("sms_configs (id, user_id, phone_number)", (config, ada, phone)),
@@ -195,6 +202,11 @@ async def furnish(
                 "sms_keyword_replies (user_id, config_id, keyword, answer)",
                 (ada, config, "horario", "9 a 18"),
             ),
+            ("sms_documents (id, user_id, title, content)", (document, ada, "Matrix", "uno")),
+            (
+                "sms_questions (user_id, config_id, question, plain)",
+                (ada, config, "Matrix?", "matrix"),
+            ),
             ("sms_contacts (user_id, contact_number, name)", (ada, contact, "Matrix")),
             ("sms_members (user_id, member_id, email)", (ada, members[0], "eve@example.com")),
             (
@@ -203,7 +215,7 @@ async def furnish(
             ),
             ("sms_webhook_logs (message_sid, payload, outcome)", (sid, "{}", "stored")),
             ("sms_delivery_events (message_sid, status)", (sid, "sent")),
-            ("sms_workers (name, version, seen_at)", ("matrix", "1", "2026-01-01")),
+            ("sms_workers (name, version, seen_at)", ("matrix", "1", datetime.now(UTC))),
         ):
             places = ", ".join(["%s"] * len(values))
             statement = f"insert into {query} values ({places})"  # noqa: S608  # names are ours
@@ -259,6 +271,29 @@ async def furnish(
             {"user_id": ada, "contact_number": other},
             {"notes": "x"},
         ),
+        "sms_documents": (
+            {"id": document},
+            {"user_id": ada, "title": "Matrix 2", "content": "dos"},
+            {"title": "Matrix"},
+        ),
+        "sms_passages": (
+            {"document_id": document},
+            {
+                "document_id": document,
+                "user_id": ada,
+                "place": 9,
+                "title": "t",
+                "content": "c",
+                "tokens": 1,
+                "words": "a",
+            },
+            {"place": 1},
+        ),
+        "sms_questions": (
+            {"question": "Matrix?"},
+            {"user_id": ada, "config_id": config, "question": "Matrix 2?", "plain": "x"},
+            {"status": "open"},
+        ),
         "sms_invitations": (
             {"email": "matrix@example.com"},
             {"user_id": ada, "email": "matrix.2@example.com", "invited_by": ada},
@@ -304,6 +339,8 @@ async def furnish(
 
 ARGUMENTS: dict[str, dict[str, object]] = {
     "accept_sms_invitation": {"p_invitation_id": NOBODYS},
+    "answer_sms_question": {"p_question_id": NOBODYS, "p_answer": "x"},
+    "ask_sms_knowledge": {"p_config_id": NOBODYS, "p_question": "x"},
     "assign_sms_conversation": {"p_conversation_id": NOBODYS, "p_member_id": NOBODYS},
     "erase_sms_contact": {"p_contact_number": "+1", "p_user_id": NOBODYS},
     "upsert_sms_contacts": {"p_contacts": [], "p_user_id": NOBODYS},

@@ -41,6 +41,7 @@ create table sms.policy (
   human_messages_per_day integer not null default 1000,
   keyword_replies_ceiling integer not null default 1000,
   contacts_ceiling integer not null default 200000,
+  documents_ceiling integer not null default 1000,
   history_across_for interval not null default '21 days',
   reopened_within interval not null default '7 days',
   max_tokens_ceiling integer not null default 4096,
@@ -114,6 +115,7 @@ comment on column sms.policy.conversations_kept is
 comment on column sms.policy.human_messages_per_day is
   'Messages that humans of one account may write in a UTC day.';
 comment on column sms.policy.keyword_replies_ceiling is 'Keyword replies a number may have.';
+comment on column sms.policy.documents_ceiling is 'Documents an account may have.';
 comment on column sms.policy.contacts_ceiling is 'Contacts an account may import.';
 comment on column sms.policy.history_across_for is
   'A prompt may hold messages of the contact''s earlier conversation that was closed this long ago.';

@@ -21,6 +21,8 @@ create table public.sms_configs (
   close_after interval default '3 days',
   history_across boolean not null default true,
   context_attributes text[] not null default '{}',
+  knowledge_tokens integer not null default 6000,
+  knowledge_size integer not null default 0,
   replies_per_hour integer not null default 10,
   replies_per_day integer not null default 30,
   number_replies_per_day integer not null default 1000,
@@ -67,6 +69,7 @@ create table public.sms_configs (
     check (close_after between interval '1 second' and interval '1 year'),
   constraint sms_configs_context_attributes_check
     check (cardinality(context_attributes) <= 50 and length(context_attributes::text) <= 2000),
+  constraint sms_configs_knowledge_tokens_check check (knowledge_tokens between 0 and 32000),
   constraint sms_configs_rate_limits_check
     check (least(replies_per_hour, replies_per_day, number_replies_per_day) >= 0),
   constraint sms_configs_fallback_reply_check check (length(fallback_reply) between 1 and 640),
@@ -108,6 +111,8 @@ comment on constraint sms_configs_close_after_check on public.sms_configs is
   'close_after is 1 second to 1 year, or null to close nothing by itself.';
 comment on constraint sms_configs_context_attributes_check on public.sms_configs is
   'context_attributes holds at most 50 names and 2,000 characters.';
+comment on constraint sms_configs_knowledge_tokens_check on public.sms_configs is
+  'knowledge_tokens is 0 to 32,000.';
 comment on constraint sms_configs_rate_limits_check on public.sms_configs is
   'replies_per_hour, replies_per_day and number_replies_per_day are 0 or more.';
 comment on constraint sms_configs_fallback_reply_check on public.sms_configs is
@@ -155,6 +160,10 @@ comment on column public.sms_configs.history_across is
   'number, within history_limit.';
 comment on column public.sms_configs.context_attributes is
   'Attributes of the contact that the model is shown, as data; the name always is.';
+comment on column public.sms_configs.knowledge_tokens is
+  'How much of a prompt documents may take: all of them while they fit, else what answers best.';
+comment on column public.sms_configs.knowledge_size is
+  'Tokens of all enabled passages that this number may tell, counted conservatively.';
 comment on column public.sms_configs.replies_per_hour is 'AI replies per contact and hour.';
 comment on column public.sms_configs.replies_per_day is 'AI replies per contact and 24 hours.';
 comment on column public.sms_configs.number_replies_per_day is
@@ -317,6 +326,7 @@ returns jsonb language plpgsql stable set search_path = '' as $$
 begin
   return to_jsonb(p_config) - array[
     'id', 'user_id', 'phone_number', 'messaging_service_sid', 'addresses', 'version',
+    'knowledge_size',
     'suspended_until', 'suspended_reason', 'backfilled_until', 'backfill_due_at', 'created_at'
   ];
 end;

@@ -120,5 +120,6 @@ comment on column public.sms_conversations.reply_error is
 comment on column public.sms_conversations.send_due_at is
   'When an open message is next to be sent or looked up; null: none is open.';
 comment on column public.sms_conversations.leased_context is
-  'What the reply being generated is made with: {version of the settings}.';
+  'What the reply being generated is made with: {version of the settings, used: the '
+  'passages that the model is shown}.';
 comment on column public.sms_conversations.lease_id is 'The worker''s id for the job it holds.';

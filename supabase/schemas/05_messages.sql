@@ -20,6 +20,7 @@ create table public.sms_messages (
   segments smallint,
   model text,
   config_version integer,
+  used bigint[],
   prompt_tokens integer,
   completion_tokens integer,
   generation_ms integer,
@@ -159,6 +160,8 @@ comment on column public.sms_messages.resent_at is
   'When it was last sent again because two listings lacked it.';
 comment on column public.sms_messages.config_version is
   'AI rows: the version of the settings it was made with (sms_config_versions).';
+comment on column public.sms_messages.used is
+  'AI rows: the passages that the model was shown (sms_passages.id).';
 comment on column public.sms_messages.channel is
   'How it came: sms, mms, rcs or whatsapp. contact_number is the bare number on each of them.';
 comment on column public.sms_messages.recipients is

@@ -145,6 +145,7 @@ begin
       'max_segments', f.max_segments,
       'fold_accents', f.fold_accents,
       'history', sms.history(p_conversation, f),
+      'knowledge', sms.passages_of(p_conversation.leased_context -> 'used'),
       'contact', sms.known_of(
         p_conversation.user_id, p_conversation.contact_number, f.context_attributes
       ),
@@ -565,7 +566,10 @@ begin
     leased_by = p_worker,
     reply_attempts = c.reply_attempts + (p_for = 'reply')::int,
     leased_context = case when p_for = 'reply' then (
-      select jsonb_build_object('version', f.version) from public.sms_configs as f
+      select jsonb_build_object('version', f.version) || case
+        when f.knowledge_size > 0 and f.knowledge_tokens > 0
+          then jsonb_build_object('used', sms.passages_for(c, f)) else '{}' end
+      from public.sms_configs as f
       where f.id = c.config_id
     ) end,
     send_due_at = case when c.send_due_at is not null then sms.send_due(c.id) end

@@ -42,13 +42,14 @@ begin
 
   insert into public.sms_messages as m (
     conversation_id, direction, author, status, message_content, in_reply_to, encoding, segments,
-    model, config_version, prompt_tokens, completion_tokens, generation_ms, attempts, sending_at,
+    model, config_version, used, prompt_tokens, completion_tokens, generation_ms, attempts, sending_at,
     send_at, occurred_at
   ) values (
     v_conversation.id, 'outgoing',
     case v_conversation.leased_for when 'fallback' then 'system' else 'ai' end,
     'sending', p_content, p_message_id, p_encoding, p_segments,
-    p_model, (v_conversation.leased_context ->> 'version')::integer, p_prompt_tokens,
+    p_model, (v_conversation.leased_context ->> 'version')::integer,
+    sms.ids_of(v_conversation.leased_context -> 'used'), p_prompt_tokens,
     p_completion_tokens, p_generation_ms, 1, v_now,
     v_conversation.leased_until, v_now
   )

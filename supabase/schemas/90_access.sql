@@ -32,6 +32,11 @@ alter table public.sms_members enable row level security;
 alter table public.sms_invitations enable row level security;
 alter table public.sms_config_versions enable row level security;
 alter table public.sms_contacts enable row level security;
+alter table public.sms_documents enable row level security;
+alter table public.sms_passages enable row level security;
+alter table public.sms_questions enable row level security;
+alter table sms.known_words enable row level security;
+alter table sms.knowledge_synonyms enable row level security;
 
 revoke all on table
   sms.policy,
@@ -59,12 +64,18 @@ revoke all on table
   public.sms_members,
   public.sms_invitations,
   public.sms_config_versions,
-  public.sms_contacts
+  public.sms_contacts,
+  public.sms_documents,
+  public.sms_passages,
+  public.sms_questions,
+  sms.known_words,
+  sms.knowledge_synonyms
   from public, anon, authenticated, service_role;
 revoke all on sequence
   public.sms_messages_id_seq,
   public.sms_webhook_logs_id_seq,
-  public.sms_delivery_events_id_seq
+  public.sms_delivery_events_id_seq,
+  public.sms_passages_id_seq
   from public, anon, authenticated, service_role;
 
 grant select on table sms.policy to service_role;
@@ -73,8 +84,9 @@ grant select on table public.sms_configs to authenticated;
 grant update (
   system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
   auto_reply, answer_groups, reply_delay, takeover_pause, answer_within, close_after,
-  history_across, context_attributes, replies_per_hour, replies_per_day, number_replies_per_day,
-  first_reply_notice, fallback_reply, own_opt_out, opt_out_reply, help_reply, handoff_reply,
+  history_across, context_attributes, knowledge_tokens, replies_per_hour, replies_per_day,
+  number_replies_per_day, first_reply_notice, fallback_reply, own_opt_out, opt_out_reply,
+  help_reply, handoff_reply,
   bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone
 ) on table public.sms_configs to authenticated;
 grant select, insert, update, delete on table public.sms_configs to service_role;
@@ -112,7 +124,14 @@ grant update (name, notes, attributes, tags, language, blocked_at) on table publ
 grant update (role) on table public.sms_members to authenticated;
 grant select, delete on table public.sms_invitations to authenticated;
 grant select, insert, update, delete on table public.sms_members, public.sms_invitations,
-  public.sms_config_versions, public.sms_contacts to service_role;
+  public.sms_config_versions, public.sms_contacts, public.sms_documents, public.sms_passages,
+  public.sms_questions to service_role;
+grant select on table sms.known_words, sms.knowledge_synonyms to service_role;
+grant select, delete on table public.sms_documents to authenticated;
+grant insert (user_id, config_id, title, content, language, enabled, source),
+  update (title, content, language, enabled) on table public.sms_documents to authenticated;
+grant select on table public.sms_passages, public.sms_questions to authenticated;
+grant update (status) on table public.sms_questions to authenticated;
 grant select, update on table sms.maintenance to service_role;
 
 -- Rows.
@@ -177,6 +196,27 @@ create policy "Members change their accounts' contacts" on public.sms_contacts
   for update to authenticated
   using (user_id = any (array(select sms.account_ids('agent'))))
   with check (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members read their accounts' documents" on public.sms_documents
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Admins write their accounts' documents" on public.sms_documents
+  for insert to authenticated with check (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Admins change their accounts' documents" on public.sms_documents
+  for update to authenticated
+  using (user_id = any (array(select sms.account_ids('admin'))))
+  with check (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Admins delete their accounts' documents" on public.sms_documents
+  for delete to authenticated using (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Members read their accounts' passages" on public.sms_passages
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members read their accounts' questions" on public.sms_questions
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Admins put their accounts' questions away" on public.sms_questions
+  for update to authenticated
+  using (user_id = any (array(select sms.account_ids('admin'))))
+  with check (user_id = any (array(select sms.account_ids('admin'))));
+create policy "The gateway reads it" on sms.known_words for select to service_role using (true);
+create policy "The gateway reads it" on sms.knowledge_synonyms
+  for select to service_role using (true);
 create policy "Members see who works with them" on public.sms_members
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Admins change their members' roles" on public.sms_members
@@ -201,6 +241,11 @@ grant execute on all functions in schema sms to service_role;
 revoke execute on function
   sms.refuse_invalid(),
   sms.check_ceilings(),
+  sms.index_document(),
+  sms.after_document_deleted(),
+  sms.after_number_added(),
+  sms.admit_document(),
+  sms.note_question(public.sms_conversations, bigint, text),
   sms.index_contact(),
   sms.after_block(),
   sms.count_config_version(),
@@ -252,6 +297,8 @@ grant execute on function sms.account_ids(text) to authenticated;
 revoke all on function
   public.restore_sms_config_version(uuid, integer),
   public.upsert_sms_contacts(jsonb, uuid),
+  public.ask_sms_knowledge(uuid, text),
+  public.answer_sms_question(uuid, text),
   public.erase_sms_contact(text, uuid),
   public.get_sms_accounts(),
   public.get_sms_team(uuid),
@@ -301,6 +348,8 @@ revoke all on function
 grant execute on function
   public.restore_sms_config_version(uuid, integer),
   public.upsert_sms_contacts(jsonb, uuid),
+  public.ask_sms_knowledge(uuid, text),
+  public.answer_sms_question(uuid, text),
   public.erase_sms_contact(text, uuid),
   public.get_sms_team(uuid),
   public.invite_sms_member(text, text, uuid),
@@ -348,6 +397,8 @@ grant execute on function
 grant execute on function
   public.restore_sms_config_version(uuid, integer),
   public.upsert_sms_contacts(jsonb, uuid),
+  public.ask_sms_knowledge(uuid, text),
+  public.answer_sms_question(uuid, text),
   public.erase_sms_contact(text, uuid),
   public.get_sms_accounts(),
   public.get_sms_team(uuid),

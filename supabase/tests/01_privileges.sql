@@ -51,6 +51,14 @@ select set_eq(
     ('public.sms_invitations', 'service_role', 'delete insert select update'),
     ('public.sms_config_versions', 'authenticated', 'select'),
     ('public.sms_contacts', 'authenticated', 'select'),
+    ('public.sms_documents', 'authenticated', 'delete select'),
+    ('public.sms_documents', 'service_role', 'delete insert select update'),
+    ('public.sms_passages', 'authenticated', 'select'),
+    ('public.sms_passages', 'service_role', 'delete insert select update'),
+    ('public.sms_questions', 'authenticated', 'select'),
+    ('public.sms_questions', 'service_role', 'delete insert select update'),
+    ('sms.known_words', 'service_role', 'select'),
+    ('sms.knowledge_synonyms', 'service_role', 'select'),
     ('public.sms_contacts', 'service_role', 'delete insert select update'),
     ('public.sms_config_versions', 'service_role', 'delete insert select update'),
     ('public.sms_messages', 'authenticated', 'select'),
@@ -93,6 +101,12 @@ select set_eq(
     ('public.sms_invitations', 'r'),
     ('public.sms_config_versions', 'r'),
     ('public.sms_contacts', 'r'),
+    ('public.sms_documents', 'r'),
+    ('public.sms_passages', 'r'),
+    ('public.sms_passages_id_seq', 'S'),
+    ('public.sms_questions', 'r'),
+    ('sms.known_words', 'r'),
+    ('sms.knowledge_synonyms', 'r'),
     ('public.sms_messages', 'r'),
     ('public.sms_messages_id_seq', 'S'),
     ('public.sms_synonyms', 'r'),
@@ -132,6 +146,7 @@ select set_eq(
         'max_segments', 'fold_accents', 'auto_reply', 'answer_groups', 'reply_delay',
         'takeover_pause',
         'answer_within', 'close_after', 'history_across', 'context_attributes',
+        'knowledge_tokens',
         'replies_per_hour', 'replies_per_day', 'number_replies_per_day',
         'first_reply_notice', 'fallback_reply', 'own_opt_out', 'opt_out_reply', 'help_reply',
         'handoff_reply', 'bot_reply',
@@ -145,6 +160,11 @@ select set_eq(
       ('sms_contacts', 'update', array[
         'name', 'notes', 'attributes', 'tags', 'language', 'blocked_at'
       ]),
+      ('sms_documents', 'insert', array[
+        'user_id', 'config_id', 'title', 'content', 'language', 'enabled', 'source'
+      ]),
+      ('sms_documents', 'update', array['title', 'content', 'language', 'enabled']),
+      ('sms_questions', 'update', array['status']),
       ('sms_members', 'update', array['role']),
       ('sms_messages', 'insert', array['conversation_id', 'message_content', 'client_ref'])
     ) as t (name, command, columns)
@@ -170,6 +190,8 @@ select set_eq(
   $$values
     ('add_sms_number', 'service_role', false),
     ('accept_sms_invitation', 'authenticated', true),
+    ('answer_sms_question', 'authenticated service_role', true),
+    ('ask_sms_knowledge', 'authenticated service_role', true),
     ('assign_sms_conversation', 'authenticated service_role', true),
     ('erase_sms_contact', 'authenticated service_role', true),
     ('get_sms_accounts', 'authenticated service_role', true),

@@ -3,7 +3,7 @@
 -- them gets: how many rows, or the error (42501: not allowed at all).
 
 begin;
-select plan(4 * 68 + 1);
+select plan(4 * 78 + 1);
 
 insert into auth.users (id, email) values
   ('aaaaaaaa-0000-4000-8000-00000000000a', 'ada@example.com'),
@@ -21,6 +21,8 @@ insert into public.sms_opt_outs (user_id, contact_number, source, changed_at)
 values ('aaaaaaaa-0000-4000-8000-00000000000a', '+15557770002', 'text', now());
 insert into public.sms_keyword_replies (user_id, config_id, keyword, answer)
 values ('aaaaaaaa-0000-4000-8000-00000000000a', 'cccccccc-0000-4000-8000-00000000000a', 'horario', '9 a 18');
+insert into public.sms_documents (user_id, title, content)
+values ('aaaaaaaa-0000-4000-8000-00000000000a', 'Precios', 'Pan: 2');
 insert into public.sms_contacts (user_id, contact_number)
 values ('aaaaaaaa-0000-4000-8000-00000000000a', '+15557770099');
 insert into public.sms_webhook_logs (message_sid, payload, outcome) values ('SM1', '{}', 'stored');
@@ -76,6 +78,16 @@ insert into play values
   ('update public.sms_contacts set name = ''Ana'' where contact_number = ''+15557770099''', '1', '0', '42501', '1'),
   ('update public.sms_contacts set contact_number = ''+1'' where contact_number = ''+15557770099''', '42501', '42501', '42501', '1'),
   ('delete from public.sms_contacts where contact_number = ''+15557770099''', '42501', '42501', '42501', '1'),
+  ('select from public.sms_documents', '1', '0', '42501', '1'),
+  ('insert into public.sms_documents (user_id, title, content) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''t'', ''c'')', '1', 'PT404', '42501', '1'),
+  ('update public.sms_documents set content = ''x'' where true', '1', '0', '42501', '1'),
+  ('update public.sms_documents set user_id = user_id where true', '42501', '42501', '42501', '1'),
+  ('delete from public.sms_documents where true', '1', '0', '42501', '1'),
+  ('select from public.sms_passages', '1', '0', '42501', '1'),
+  ('update public.sms_passages set content = ''x'' where true', '42501', '42501', '42501', '1'),
+  ('select from public.sms_questions', '0', '0', '42501', '0'),
+  ('update public.sms_questions set question = ''x'' where true', '42501', '42501', '42501', '0'),
+  ('select from sms.known_words where word = ''precios''', '42501', '42501', '42501', '1'),
   ('select from public.sms_members', '0', '0', '42501', '0'),
   ('update public.sms_members set role = ''admin'' where true', '0', '0', '42501', '0'),
   ('delete from public.sms_members where true', '42501', '42501', '42501', '0'),

@@ -25,6 +25,7 @@ BROKEN: dict[str, dict[str, Any]] = {
     "sms_configs_answer_within_check": {"answer_within": "8 days"},
     "sms_configs_close_after_check": {"close_after": "2 years"},
     "sms_configs_context_attributes_check": {"context_attributes": ["x" * 2001]},
+    "sms_configs_knowledge_tokens_check": {"knowledge_tokens": -1},
     "sms_configs_rate_limits_check": {"replies_per_hour": -1},
     "sms_configs_fallback_reply_check": {"fallback_reply": ""},
     "sms_configs_first_reply_notice_check": {"first_reply_notice": "x" * 321},
