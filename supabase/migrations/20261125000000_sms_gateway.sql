@@ -47,6 +47,7 @@ create table sms.policy (
   human_messages_per_day integer not null default 1000,
   keyword_replies_ceiling integer not null default 1000,
   contacts_ceiling integer not null default 200000,
+  documents_ceiling integer not null default 1000,
   history_across_for interval not null default '21 days',
   reopened_within interval not null default '7 days',
   max_tokens_ceiling integer not null default 4096,
@@ -120,6 +121,7 @@ comment on column sms.policy.conversations_kept is
 comment on column sms.policy.human_messages_per_day is
   'Messages that humans of one account may write in a UTC day.';
 comment on column sms.policy.keyword_replies_ceiling is 'Keyword replies a number may have.';
+comment on column sms.policy.documents_ceiling is 'Documents an account may have.';
 comment on column sms.policy.contacts_ceiling is 'Contacts an account may import.';
 comment on column sms.policy.history_across_for is
   'A prompt may hold messages of the contact''s earlier conversation that was closed this long ago.';
@@ -173,6 +175,8 @@ create table public.sms_configs (
   close_after interval default '3 days',
   history_across boolean not null default true,
   context_attributes text[] not null default '{}',
+  knowledge_tokens integer not null default 6000,
+  knowledge_size integer not null default 0,
   replies_per_hour integer not null default 10,
   replies_per_day integer not null default 30,
   number_replies_per_day integer not null default 1000,
@@ -219,6 +223,7 @@ create table public.sms_configs (
     check (close_after between interval '1 second' and interval '1 year'),
   constraint sms_configs_context_attributes_check
     check (cardinality(context_attributes) <= 50 and length(context_attributes::text) <= 2000),
+  constraint sms_configs_knowledge_tokens_check check (knowledge_tokens between 0 and 32000),
   constraint sms_configs_rate_limits_check
     check (least(replies_per_hour, replies_per_day, number_replies_per_day) >= 0),
   constraint sms_configs_fallback_reply_check check (length(fallback_reply) between 1 and 640),
@@ -260,6 +265,8 @@ comment on constraint sms_configs_close_after_check on public.sms_configs is
   'close_after is 1 second to 1 year, or null to close nothing by itself.';
 comment on constraint sms_configs_context_attributes_check on public.sms_configs is
   'context_attributes holds at most 50 names and 2,000 characters.';
+comment on constraint sms_configs_knowledge_tokens_check on public.sms_configs is
+  'knowledge_tokens is 0 to 32,000.';
 comment on constraint sms_configs_rate_limits_check on public.sms_configs is
   'replies_per_hour, replies_per_day and number_replies_per_day are 0 or more.';
 comment on constraint sms_configs_fallback_reply_check on public.sms_configs is
@@ -307,6 +314,10 @@ comment on column public.sms_configs.history_across is
   'number, within history_limit.';
 comment on column public.sms_configs.context_attributes is
   'Attributes of the contact that the model is shown, as data; the name always is.';
+comment on column public.sms_configs.knowledge_tokens is
+  'How much of a prompt documents may take: all of them while they fit, else what answers best.';
+comment on column public.sms_configs.knowledge_size is
+  'Tokens of all enabled passages that this number may tell, counted conservatively.';
 comment on column public.sms_configs.replies_per_hour is 'AI replies per contact and hour.';
 comment on column public.sms_configs.replies_per_day is 'AI replies per contact and 24 hours.';
 comment on column public.sms_configs.number_replies_per_day is
@@ -469,6 +480,7 @@ returns jsonb language plpgsql stable set search_path = '' as $$
 begin
   return to_jsonb(p_config) - array[
     'id', 'user_id', 'phone_number', 'messaging_service_sid', 'addresses', 'version',
+    'knowledge_size',
     'suspended_until', 'suspended_reason', 'backfilled_until', 'backfill_due_at', 'created_at'
   ];
 end;
@@ -888,7 +900,8 @@ comment on column public.sms_conversations.reply_error is
 comment on column public.sms_conversations.send_due_at is
   'When an open message is next to be sent or looked up; null: none is open.';
 comment on column public.sms_conversations.leased_context is
-  'What the reply being generated is made with: {version of the settings}.';
+  'What the reply being generated is made with: {version of the settings, used: the '
+  'passages that the model is shown}.';
 comment on column public.sms_conversations.lease_id is 'The worker''s id for the job it holds.';
 
 -- 05_messages.sql =================================================================================
@@ -915,6 +928,7 @@ create table public.sms_messages (
   segments smallint,
   model text,
   config_version integer,
+  used bigint[],
   prompt_tokens integer,
   completion_tokens integer,
   generation_ms integer,
@@ -1054,6 +1068,8 @@ comment on column public.sms_messages.resent_at is
   'When it was last sent again because two listings lacked it.';
 comment on column public.sms_messages.config_version is
   'AI rows: the version of the settings it was made with (sms_config_versions).';
+comment on column public.sms_messages.used is
+  'AI rows: the passages that the model was shown (sms_passages.id).';
 comment on column public.sms_messages.channel is
   'How it came: sms, mms, rcs or whatsapp. contact_number is the bare number on each of them.';
 comment on column public.sms_messages.recipients is
@@ -4024,6 +4040,7 @@ begin
       'max_segments', f.max_segments,
       'fold_accents', f.fold_accents,
       'history', sms.history(p_conversation, f),
+      'knowledge', sms.passages_of(p_conversation.leased_context -> 'used'),
       'contact', sms.known_of(
         p_conversation.user_id, p_conversation.contact_number, f.context_attributes
       ),
@@ -4444,7 +4461,10 @@ begin
     leased_by = p_worker,
     reply_attempts = c.reply_attempts + (p_for = 'reply')::int,
     leased_context = case when p_for = 'reply' then (
-      select jsonb_build_object('version', f.version) from public.sms_configs as f
+      select jsonb_build_object('version', f.version) || case
+        when f.knowledge_size > 0 and f.knowledge_tokens > 0
+          then jsonb_build_object('used', sms.passages_for(c, f)) else '{}' end
+      from public.sms_configs as f
       where f.id = c.config_id
     ) end,
     send_due_at = case when c.send_due_at is not null then sms.send_due(c.id) end
@@ -4632,13 +4652,14 @@ begin
 
   insert into public.sms_messages as m (
     conversation_id, direction, author, status, message_content, in_reply_to, encoding, segments,
-    model, config_version, prompt_tokens, completion_tokens, generation_ms, attempts, sending_at,
+    model, config_version, used, prompt_tokens, completion_tokens, generation_ms, attempts, sending_at,
     send_at, occurred_at
   ) values (
     v_conversation.id, 'outgoing',
     case v_conversation.leased_for when 'fallback' then 'system' else 'ai' end,
     'sending', p_content, p_message_id, p_encoding, p_segments,
-    p_model, (v_conversation.leased_context ->> 'version')::integer, p_prompt_tokens,
+    p_model, (v_conversation.leased_context ->> 'version')::integer,
+    sms.ids_of(v_conversation.leased_context -> 'used'), p_prompt_tokens,
     p_completion_tokens, p_generation_ms, 1, v_now,
     v_conversation.leased_until, v_now
   )
@@ -5772,6 +5793,687 @@ begin
   where c.id = p_conversation_id;
 end;
 $$;
+
+-- 32_knowledge.sql ================================================================================
+
+-- What the business knows: documents, in passages that fit a prompt, and what nobody could answer.
+--
+-- Six thousand tokens of a small business's facts cost a fraction of a message segment, so everything
+-- goes into the prompt while it fits (sms_configs.knowledge_tokens); search begins where that ends.
+-- Passages are found by their words: of the document's language and as they stand, rare words first
+-- (BM25), and by what looks alike where a word is not found at all. Meaning without a common word is
+-- not found; sms_passages has room for an embedding column beside words.
+
+create extension if not exists pg_trgm with schema extensions;
+
+create table public.sms_documents (
+  id uuid not null default gen_random_uuid(),
+  user_id uuid not null default auth.uid(),
+  config_id uuid,
+  title text not null,
+  content text not null,
+  language text not null default 'simple',
+  enabled boolean not null default true,
+  source text,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint sms_documents_pkey primary key (id),
+  constraint sms_documents_id_user_id_key unique (id, user_id),
+  constraint sms_documents_source_key unique nulls distinct (user_id, config_id, source),
+  constraint sms_documents_user_id_fkey foreign key (user_id)
+    references auth.users (id) on delete cascade,
+  constraint sms_documents_config_id_fkey foreign key (config_id, user_id)
+    references public.sms_configs (id, user_id) on delete cascade,
+  constraint sms_documents_title_check check (length(btrim(title)) between 1 and 200),
+  constraint sms_documents_content_check check (
+    length(content) between 1 and 100000 and content !~ '[\u0001-\u0008\u000e-\u001f\ufffe\uffff]'
+  ),
+  constraint sms_documents_language_check check (language in (
+    'simple', 'danish', 'dutch', 'english', 'finnish', 'french', 'german', 'hungarian', 'italian',
+    'norwegian', 'portuguese', 'romanian', 'russian', 'spanish', 'swedish', 'turkish'
+  )),
+  constraint sms_documents_source_check check (length(source) <= 200)
+);
+create index sms_documents_user_id_idx on public.sms_documents (user_id, title);
+create index sms_documents_config_id_idx on public.sms_documents (config_id, user_id);
+
+comment on table public.sms_documents is
+  'What the assistant may tell, written by admins: opening hours, prices, how things are done. Text '
+  'or Markdown; a blank line ends a paragraph, # begins a heading. config_id null: for all numbers '
+  'of the account.';
+comment on column public.sms_documents.language is
+  'How words are reduced to their stems (a Postgres text search configuration); simple: not at all.';
+comment on column public.sms_documents.source is
+  'Where it was imported from, such as a file''s name: importing it again replaces it.';
+comment on constraint sms_documents_title_check on public.sms_documents is
+  'title has 1 to 200 characters.';
+comment on constraint sms_documents_content_check on public.sms_documents is
+  'content is text of 1 to 100,000 characters.';
+comment on constraint sms_documents_language_check on public.sms_documents is
+  'language is a text search configuration such as spanish, english, french, portuguese or simple.';
+comment on constraint sms_documents_source_check on public.sms_documents is
+  'source has at most 200 characters.';
+
+create table public.sms_passages (
+  id bigint generated always as identity,
+  document_id uuid not null,
+  user_id uuid not null,
+  config_id uuid,
+  place integer not null,
+  title text not null,
+  content text not null,
+  tokens integer not null,
+  words tsvector not null,
+  constraint sms_passages_pkey primary key (id),
+  constraint sms_passages_document_id_fkey foreign key (document_id, user_id)
+    references public.sms_documents (id, user_id) on delete cascade
+);
+create index sms_passages_document_id_idx on public.sms_passages (document_id, place);
+create index sms_passages_user_id_idx on public.sms_passages (user_id, document_id, place);
+create index sms_passages_words_idx on public.sms_passages using gin (words);
+
+comment on table public.sms_passages is
+  'The parts of enabled documents, made by a trigger: sms_messages.used names those that a reply was '
+  'made with.';
+comment on column public.sms_passages.title is 'The document''s title and the headings above it.';
+comment on column public.sms_passages.tokens is
+  'At most this many tokens of a model: its bytes by three, counted conservatively.';
+
+-- Every word of an account's passages, for questions with a word that none of them has.
+create table sms.known_words (
+  user_id uuid not null,
+  word text not null,
+  constraint known_words_pkey primary key (user_id, word),
+  constraint known_words_user_id_fkey foreign key (user_id)
+    references auth.users (id) on delete cascade
+);
+
+-- What people call the same thing, in words of any shop: asked for one, a passage with another is found
+-- as well. Written without accents.
+create table sms.knowledge_synonyms (
+  word text not null,
+  topic text not null,
+  constraint knowledge_synonyms_pkey primary key (word, topic)
+);
+create index knowledge_synonyms_topic_idx on sms.knowledge_synonyms (topic);
+
+insert into sms.knowledge_synonyms (topic, word)
+select t.topic, w.word
+from (values
+  ('price', 'precio|precios|cuesta|cuestan|costo|coste|vale|valen|cobran|cobrais|tarifa|tarifas|sale|euros'),
+  ('price', 'price|prices|cost|costs|charge|fee|fees|rate|rates|much'),
+  ('price', 'prix|coute|tarif|tarifs|preco|precos|custa|valor|quanto'),
+  ('hours', 'horario|horarios|abren|abris|abre|abierto|cierran|cierra|cerrado|atienden|hora'),
+  ('hours', 'hours|open|opens|opening|close|closes|closed|closing'),
+  ('hours', 'horaires|ouvert|ouvrez|ferme|fermez|abrem|fecham|fechado|aberto'),
+  ('place', 'direccion|ubicacion|ubicados|llegar|calle|queda|address|located|location|adresse|endereco'),
+  ('discount', 'descuento|descuentos|rebaja|oferta|promocion|plan|planes|paquete|bono|tarjeta'),
+  ('discount', 'discount|discounts|offer|deal|sale|package|remise|reduction|desconto'),
+  ('booking', 'cita|citas|reserva|reservar|turno|pedir|appointment|booking|book|reserve'),
+  ('booking', 'rendez|reservation|marcar|agendar|consulta'),
+  ('cancel', 'cancelar|anular|cambiar|aplazar|cancel|change|reschedule|annuler|cancelar'),
+  ('late', 'tarde|retraso|retrasado|demora|demorado|atrasado|late|delay|delayed|retard|atraso'),
+  ('pay', 'pagar|pago|pagos|plazos|tarjeta|efectivo|transferencia|bizum|factura'),
+  ('pay', 'pay|payment|card|cash|installments|invoice|payer|paiement|pagamento'),
+  ('call', 'llamar|llamo|telefono|numero|contacto|call|phone|contact|telephone|ligar'),
+  ('lost', 'perdido|perdi|pierde|escapo|escapado|escapa|extraviado|lost|missing|perdu|perdido'),
+  ('urgent', 'urgencia|urgencias|urgente|emergencia|grave|guardia|emergency|urgent|urgence'),
+  ('parking', 'aparcar|aparcamiento|parking|estacionar|estacionamiento|coche|park'),
+  ('deliver', 'envio|envios|enviar|domicilio|reparto|delivery|shipping|ship|livraison|entrega'),
+  ('return', 'devolver|devolucion|devoluciones|reembolso|return|refund|rembourser|devolver'),
+  ('need', 'necesito|traer|llevar|documentos|papeles|requisitos|bring|need|required|requirements'),
+  ('travel', 'viaje|viajar|avion|volar|vuelo|extranjero|frontera|travel|fly|flight|plane|abroad')
+) as t (topic, words)
+cross join lateral unnest(string_to_array(t.words, '|')) as w (word)
+on conflict do nothing;
+
+-- Documents are cut into passages where they are written; what did not change keeps its id.
+
+-- Lower case without accents: how passages and questions are compared.
+create function sms.plain_text(p_text text)
+returns text language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return regexp_replace(
+    lower(regexp_replace(normalize(p_text, NFKD), '[\u0300-\u036f]', '', 'g')),
+    '[^[:alnum:]€$%:]+', ' ', 'g'
+  );
+end;
+$$;
+
+-- The words of a passage as they stand and reduced to stems, those of its title with weight A, each
+-- behind a key of its account: the index holds all accounts, and a question reads its own alone.
+create function sms.knowledge_words(
+  p_user_id uuid, p_language text, p_title text, p_content text
+)
+returns tsvector language plpgsql immutable set search_path = '' as $$
+declare
+  v_title text := sms.plain_text(p_title);
+  v_content text := sms.plain_text(p_content);
+  v_language regconfig := ('pg_catalog.' || p_language)::regconfig;
+begin
+  return (
+    select string_agg(
+      quote_literal(right(p_user_id::text, 8) || '.' || left(w.lexeme, 100)) || ':' || (
+        select string_agg(n || coalesce(nullif(w.weights[n], 'D'), ''), ',')
+        from generate_subscripts(w.positions, 1) as n
+      ), ' '
+    )::tsvector
+    from unnest(
+      setweight(to_tsvector('pg_catalog.simple', v_title) || to_tsvector(v_language, v_title), 'A')
+        || to_tsvector('pg_catalog.simple', v_content) || to_tsvector(v_language, v_content)
+    ) as w (lexeme, positions, weights)
+  );
+end;
+$$;
+
+-- A document as passages of 200 to 1,200 characters: paragraphs and lists whole where they fit, the
+-- headings above them as title.
+create function sms.cut_into_passages(p_title text, p_content text)
+returns table (place integer, title text, content text)
+language plpgsql immutable set search_path = '' as $$
+declare
+  v_block text;
+  v_headings text[] := array[]::text[];
+  v_level integer;
+  v_now text := '';
+begin
+  place := 0;
+  title := p_title;
+  for v_block in
+    select sms.cut_block(b.block)
+    from regexp_split_to_table(replace(p_content, E'\r\n', E'\n'), '\n[ \t]*\n|\n(?=#{1,6} )|(?<=\n)(?=#{1,6} )') as b (block)
+  loop
+    if v_block ~ '^#{1,6} ' then
+      if btrim(v_now) <> '' then
+        place := place + 1;
+        content := btrim(v_now, E' \n');
+        return next;
+      end if;
+      v_now := '';
+      v_level := length(substring(v_block from '^#+'));
+      v_headings := v_headings[1:v_level - 1] || regexp_replace(split_part(v_block, E'\n', 1), '^#+ +| +#*$', '', 'g');
+      title := array_to_string(array_remove(p_title || v_headings, null), ' > ');
+      v_block := substr(v_block, length(split_part(v_block, E'\n', 1)) + 2);
+    end if;
+    if length(v_now) + length(v_block) > 700 and length(v_now) >= 200
+      or length(v_now) + length(v_block) > 1198 then
+      place := place + 1;
+      content := btrim(v_now, E' \n');
+      if content <> '' then
+        return next;
+      end if;
+      v_now := '';
+    end if;
+    v_now := v_now || case when v_now = '' then '' else E'\n\n' end || btrim(v_block, E' \n');
+  end loop;
+  if btrim(v_now, E' \n') <> '' then
+    place := place + 1;
+    content := btrim(v_now, E' \n');
+    return next;
+  end if;
+end;
+$$;
+
+-- A block in pieces of at most 900 characters: cut at a line, else after a sentence, else at a space,
+-- else anywhere.
+create function sms.cut_block(p_block text)
+returns setof text language plpgsql immutable set search_path = '' as $$
+declare
+  v_rest text := p_block;
+  v_piece text;
+begin
+  while length(v_rest) > 900 loop
+    v_piece := coalesce(
+      substring(left(v_rest, 900) from '^(.{200,})\n'),
+      substring(left(v_rest, 900) from '^(.{200,}[.!?…]) '),
+      substring(left(v_rest, 900) from '^(.{200,}) '),
+      left(v_rest, 900)
+    );
+    return next v_piece;
+    v_rest := ltrim(substr(v_rest, length(v_piece) + 1), E' \n');
+  end loop;
+  return next v_rest;
+end;
+$$;
+
+-- A document was written: its passages are cut anew, and numbers learn how much there is to know.
+create function sms.index_document()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  if tg_op = 'UPDATE' then
+    delete from public.sms_passages as p
+    where p.document_id = old.id and (
+      not new.enabled or not exists (
+        select from sms.cut_into_passages(new.title, new.content) as n
+        where n.title = p.title and n.content = p.content
+      )
+      or old.language <> new.language or old.config_id is distinct from new.config_id
+    );
+  end if;
+  if new.enabled then
+    update public.sms_passages as p set place = n.place
+    from sms.cut_into_passages(new.title, new.content) as n
+    where p.document_id = new.id and n.title = p.title and n.content = p.content
+      and p.place <> n.place;
+    insert into public.sms_passages
+      (document_id, user_id, config_id, place, title, content, tokens, words)
+    select new.id, new.user_id, new.config_id, n.place, n.title, n.content,
+      (octet_length(n.title) + octet_length(n.content)) / 3 + 8,
+      coalesce(sms.knowledge_words(new.user_id, new.language, n.title, n.content), '')
+    from sms.cut_into_passages(new.title, new.content) as n
+    where not exists (
+      select from public.sms_passages as p
+      where p.document_id = new.id and p.title = n.title and p.content = n.content
+    );
+    insert into sms.known_words (user_id, word)
+    select distinct new.user_id, left(w.word, 100)
+    from regexp_split_to_table(sms.plain_text(new.title || ' ' || new.content), ' ') as w (word)
+    where length(w.word) >= 4
+    on conflict do nothing;
+  end if;
+  perform sms.count_knowledge(new.user_id);
+  return null;
+end;
+$$;
+
+create trigger sms_documents_index
+  after insert or update of title, content, language, enabled, config_id on public.sms_documents
+  for each row execute function sms.index_document();
+
+-- Tells an account's numbers how much they know.
+create function sms.count_knowledge(p_user_id uuid)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update public.sms_configs as f set knowledge_size = n.size
+  from (
+    select o.id, coalesce(sum(p.tokens), 0) as size
+    from public.sms_configs as o
+    left join public.sms_passages as p
+      on p.user_id = o.user_id and (p.config_id is null or p.config_id = o.id)
+    where o.user_id = p_user_id
+    group by o.id
+  ) as n
+  where f.id = n.id and f.knowledge_size <> n.size;
+end;
+$$;
+
+create function sms.after_document_deleted()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  perform sms.count_knowledge(old.user_id);
+  return null;
+end;
+$$;
+
+create trigger sms_documents_after_deleted
+  after delete on public.sms_documents
+  for each row execute function sms.after_document_deleted();
+
+-- A new number knows what is for all numbers.
+create function sms.after_number_added()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  perform sms.count_knowledge(new.user_id);
+  return null;
+end;
+$$;
+
+create trigger sms_configs_after_added
+  after insert on public.sms_configs
+  for each row execute function sms.after_number_added();
+
+-- The document is its number's account's; an account has 1,000 at most. Its row is locked by the
+-- number of its documents being counted under an advisory lock.
+create function sms.admit_document()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  new.updated_at := clock_timestamp();
+  if tg_op = 'UPDATE' then
+    return new;
+  end if;
+  perform sms.require_role(new.user_id, 'admin');
+  perform pg_advisory_xact_lock(32, hashtext(new.user_id::text)); -- 32: this chapter
+  if (select count(*) from public.sms_documents as d where d.user_id = new.user_id)
+    >= (sms.policy()).documents_ceiling then
+    raise exception using errcode = 'PT422', message = 'The account has as many documents as it may',
+      hint = 'Delete some, or put several into one.';
+  end if;
+  return new;
+end;
+$$;
+
+create trigger sms_documents_admit
+  before insert or update on public.sms_documents
+  for each row execute function sms.admit_document();
+
+create trigger sms_documents_refuse_invalid
+  before insert or update on public.sms_documents
+  for each row execute function sms.refuse_invalid();
+
+-- What a prompt holds. Everything while it fits, always in the same order, so that the provider's
+-- prompt cache serves it; else what answers the waiting messages best.
+create function sms.passages_for(
+  p_conversation public.sms_conversations, p_config public.sms_configs
+)
+returns bigint[] language plpgsql stable set search_path = '' as $$
+begin
+  if p_config.knowledge_size <= p_config.knowledge_tokens then
+    return array(
+      select p.id from public.sms_passages as p
+      join public.sms_documents as d on d.id = p.document_id
+      where p.user_id = p_config.user_id
+        and (p.config_id is null or p.config_id = p_config.id)
+      order by d.created_at, d.id, p.place, p.id
+    );
+  end if;
+  return sms.find_passages(p_config.user_id, p_config.id, (
+    select string_agg(m.message_content, ' ' order by m.id)
+    from (
+      select i.id, i.message_content from public.sms_messages as i
+      where i.conversation_id = p_conversation.id and i.direction = 'incoming'
+        and i.id <= p_conversation.last_pending_id
+      order by i.id desc
+      limit greatest(sms.unanswered(p_conversation), 1)
+    ) as m
+  ), p_config.knowledge_tokens);
+end;
+$$;
+
+create function sms.ids_of(p_ids jsonb)
+returns bigint[] language plpgsql immutable set search_path = '' as $$
+begin
+  return case when jsonb_typeof(p_ids) = 'array'
+    then array(select i::bigint from jsonb_array_elements_text(p_ids) as i) end;
+end;
+$$;
+
+-- The passages by their ids, in that order: [{title, content}]; null: none.
+create function sms.passages_of(p_ids jsonb)
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  if p_ids is null then
+    return null;
+  end if;
+  return (
+    select jsonb_agg(jsonb_build_object('title', p.title, 'content', p.content) order by i.place)
+    from jsonb_array_elements_text(p_ids) with ordinality as i (id, place)
+    join public.sms_passages as p on p.id = i.id::bigint
+  );
+end;
+$$;
+
+-- The passages that answer a question best, within a number of tokens: ids, best first. Each word
+-- counts by how rare it is among the passages and how often it stands in one (BM25, k1 = 1.2,
+-- b = 0.4: Robertson and Zaragoza 2009), in a heading twice; a word that none of them has counts by
+-- the words that look like it.
+create function sms.find_passages(
+  p_user_id uuid, p_config_id uuid, p_question text, p_tokens integer
+)
+returns bigint[] language plpgsql stable set search_path = '' as $$
+declare
+  v_key text := right(p_user_id::text, 8) || '.';
+begin
+  return (
+    with collection as materialized (
+      select count(*)::float as passages, avg(p.tokens)::float as average
+      from public.sms_passages as p
+      where p.user_id = p_user_id and (p.config_id is null or p.config_id = p_config_id)
+    ), asked as materialized (
+      select distinct t.word, t.lexeme, t.weight
+      from sms.asked_words(p_user_id, p_question) as t
+    ), found as materialized (
+      select p.id, p.tokens, a.word, a.lexeme, a.weight, (
+        select sum(case g when 'A' then 2 else 1 end) from unnest(u.weights) as g
+      )::float as frequency
+      from asked as a
+      join public.sms_passages as p on p.words @@ quote_literal(v_key || a.lexeme)::tsquery
+      cross join lateral unnest(p.words) as u (lexeme, positions, weights)
+      where p.user_id = p_user_id and (p.config_id is null or p.config_id = p_config_id)
+        and u.lexeme = v_key || a.lexeme
+    ), rare as (
+      select f.lexeme, ln(1 + (c.passages - count(*) + 0.5) / (count(*) + 0.5)) as worth
+      from found as f, collection as c
+      group by f.lexeme, c.passages
+    ), scored as (
+      select f.id, f.tokens, sum(
+        f.weight * r.worth * f.frequency * 2.2
+          / (f.frequency + 1.2 * (0.6 + 0.4 * f.tokens / c.average))
+      ) * sqrt(count(distinct f.word)) as score
+      from found as f
+      join rare as r using (lexeme)
+      cross join collection as c
+      group by f.id, f.tokens
+    )
+    select sms.fit_passages(
+      array_agg(s.id order by s.score desc, s.id), array_agg(s.tokens order by s.score desc, s.id),
+      p_tokens
+    )
+    from scored as s
+  );
+end;
+$$;
+
+-- Of passages in order those that fit together; one that is too long leaves its place to the next.
+create function sms.fit_passages(p_ids bigint[], p_sizes integer[], p_tokens integer)
+returns bigint[] language plpgsql immutable set search_path = '' as $$
+declare
+  v_ids bigint[] := '{}';
+  v_left integer := p_tokens;
+begin
+  for n in 1 .. least(coalesce(cardinality(p_ids), 0), 200) loop
+    if p_sizes[n] <= v_left then
+      v_ids := v_ids || p_ids[n];
+      v_left := v_left - p_sizes[n];
+    end if;
+  end loop;
+  return v_ids;
+end;
+$$;
+
+-- The words of a question: as it stands and as its stem, without those that a language does not
+-- count as words (the, la); one that no passage has as the three that look most like it.
+create function sms.asked_words(p_user_id uuid, p_question text)
+returns table (word text, lexeme text, weight float)
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  with asked as materialized (
+    select distinct w.word, s.stem
+    from unnest((string_to_array(sms.plain_text(left(p_question, 2000)), ' '))[1:60]) as w (word)
+    cross join (
+      select distinct d.language from public.sms_documents as d
+      where d.user_id = p_user_id and d.enabled
+      limit 4
+    ) as d
+    cross join lateral unnest(
+      to_tsvector(('pg_catalog.' || d.language)::regconfig, w.word)
+    ) as s (stem, positions, weights)
+    where w.word <> ''
+  ), unknown as (
+    select distinct a.word from asked as a
+    where length(a.word) >= 4 and not exists (
+      select from sms.known_words as k where k.user_id = p_user_id and k.word = a.word
+    )
+    limit 20
+  )
+  select a.word, a.stem, 1.0::float from asked as a
+  union
+  select a.word, o.word, 0.4::float
+  from asked as a
+  join sms.knowledge_synonyms as y on y.word = a.word
+  join sms.knowledge_synonyms as o on o.topic = y.topic and o.word <> a.word
+  union
+  select a.word, a.word, 0.8::float from asked as a where a.stem <> a.word
+  union
+  select u.word, s.stem, 0.8 * n.likeness
+  from unknown as u
+  cross join lateral (
+    select k.word, extensions.similarity(k.word, u.word)::float as likeness
+    from sms.known_words as k
+    where k.user_id = p_user_id and left(k.word, 1) = left(u.word, 1)
+      and abs(length(k.word) - length(u.word)) <= 3
+    order by extensions.similarity(k.word, u.word) desc, k.word
+    limit 3
+  ) as n
+  cross join (
+    select distinct d.language from public.sms_documents as d
+    where d.user_id = p_user_id and d.enabled
+    limit 4
+  ) as d
+  cross join lateral unnest(
+    to_tsvector(('pg_catalog.' || d.language)::regconfig, n.word)
+  ) as s (stem, positions, weights)
+  where n.likeness >= 0.4;
+end;
+$$;
+
+create function public.ask_sms_knowledge(p_config_id uuid, p_question text)
+returns table (passage_id bigint, title text, content text)
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_config public.sms_configs;
+begin
+  select f.* into v_config from public.sms_configs as f
+  where f.id = p_config_id
+    and (auth.uid() is null or f.user_id in (select sms.account_ids('agent')));
+  if not found then
+    raise exception using errcode = 'PT404', message = 'There is no such number',
+      hint = 'sms_configs lists those of your accounts.';
+  end if;
+  return query
+  select p.id, p.title, p.content
+  from unnest(sms.find_passages(
+    v_config.user_id, v_config.id, p_question, v_config.knowledge_tokens
+  )) with ordinality as i (id, place)
+  join public.sms_passages as p on p.id = i.id
+  order by i.place;
+end;
+$$;
+comment on function public.ask_sms_knowledge(uuid, text) is
+  'The passages that answer a question to that number best, within its knowledge_tokens, best '
+  'first: what search would show the model. PT404: no such number.';
+
+-- What the assistant did not know.
+
+create table public.sms_questions (
+  id uuid not null default gen_random_uuid(),
+  user_id uuid not null,
+  config_id uuid not null,
+  conversation_id uuid,
+  message_id bigint,
+  question text not null,
+  plain text not null,
+  asked integer not null default 1,
+  status text not null default 'open',
+  document_id uuid,
+  created_at timestamptz not null default now(),
+  last_asked_at timestamptz not null default now(),
+  constraint sms_questions_pkey primary key (id),
+  constraint sms_questions_config_id_fkey foreign key (config_id, user_id)
+    references public.sms_configs (id, user_id) on delete cascade,
+  constraint sms_questions_conversation_id_fkey foreign key (conversation_id, user_id)
+    references public.sms_conversations (id, user_id) on delete cascade,
+  constraint sms_questions_question_check check (length(question) between 1 and 500),
+  constraint sms_questions_status_check check (status in (
+    'open',     -- nobody has answered it
+    'answered', -- answer_sms_question made a document of it
+    'dismissed' -- nobody will
+  ))
+);
+create index sms_questions_user_id_idx
+  on public.sms_questions (user_id, status, last_asked_at desc);
+create index sms_questions_config_id_idx on public.sms_questions (config_id, user_id);
+create index sms_questions_conversation_id_idx on public.sms_questions (conversation_id, user_id);
+
+comment on table public.sms_questions is
+  'What contacts asked and the assistant did not know, similar questions together. '
+  'answer_sms_question makes the answer known; status dismissed puts one away.';
+comment on column public.sms_questions.asked is 'How often it was asked.';
+comment on column public.sms_questions.conversation_id is 'Where it was asked last.';
+comment on column public.sms_questions.plain is 'The question as it is compared.';
+comment on constraint sms_questions_question_check on public.sms_questions is
+  'question has 1 to 500 characters.';
+comment on constraint sms_questions_status_check on public.sms_questions is
+  'status is open, answered or dismissed.';
+
+create trigger sms_questions_refuse_invalid
+  before update on public.sms_questions
+  for each row execute function sms.refuse_invalid();
+
+-- Notes a question of a conversation that the assistant could not answer; one much like it counts up.
+create function sms.note_question(
+  p_conversation public.sms_conversations, p_message_id bigint, p_question text
+)
+returns void language plpgsql security definer set search_path = '' as $$
+declare
+  v_question text := left(btrim(p_question), 500);
+  v_plain text := left(sms.plain_text(v_question), 500);
+  v_id uuid;
+begin
+  if sms.is_blank(v_question) then
+    return;
+  end if;
+  select q.id into v_id from (
+    select o.id, o.plain from public.sms_questions as o
+    where o.user_id = p_conversation.user_id and o.status = 'open'
+      and o.config_id = p_conversation.config_id
+    order by o.last_asked_at desc
+    limit 1000
+  ) as q
+  where extensions.similarity(q.plain, v_plain) >= 0.6
+  order by extensions.similarity(q.plain, v_plain) desc
+  limit 1;
+  if v_id is not null then
+    update public.sms_questions as q
+    set asked = q.asked + 1, last_asked_at = clock_timestamp(),
+      conversation_id = p_conversation.id, message_id = p_message_id
+    where q.id = v_id;
+  else
+    insert into public.sms_questions
+      (user_id, config_id, conversation_id, message_id, question, plain)
+    values (p_conversation.user_id, p_conversation.config_id, p_conversation.id, p_message_id,
+      v_question, v_plain);
+  end if;
+end;
+$$;
+
+create function public.answer_sms_question(p_question_id uuid, p_answer text)
+returns setof public.sms_documents language plpgsql security definer set search_path = '' as $$
+declare
+  v_question public.sms_questions;
+  v_document public.sms_documents;
+begin
+  select q.* into v_question from public.sms_questions as q
+  where q.id = p_question_id
+    and (auth.uid() is null or q.user_id in (select sms.account_ids('agent')))
+  for update;
+  if not found then
+    raise exception using errcode = 'PT404', message = 'There is no such question',
+      hint = 'sms_questions lists those of your accounts.';
+  end if;
+  perform sms.require_role(v_question.user_id, 'admin');
+  if sms.is_blank(p_answer) then
+    raise exception using errcode = 'PT422', message = 'The answer is empty',
+      hint = 'Write what the assistant shall say.';
+  end if;
+  insert into public.sms_documents as d (user_id, config_id, title, content, language)
+  select v_question.user_id, v_question.config_id, left(v_question.question, 200), p_answer,
+    coalesce((
+      select o.language from public.sms_documents as o where o.user_id = v_question.user_id
+      group by o.language
+      order by count(*) desc
+      limit 1
+    ), 'simple')
+  returning d.* into v_document;
+  update public.sms_questions as q set status = 'answered', document_id = v_document.id
+  where q.id = p_question_id;
+  return next v_document;
+end;
+$$;
+comment on function public.answer_sms_question(uuid, text) is
+  'Makes the answer to a question a document of its number, and returns it: the next contact gets '
+  'it. PT403: the caller is no admin. PT404: no such question. PT422: the answer is empty or too '
+  'long.';
 
 -- 40_client_api.sql ===============================================================================
 
@@ -7899,6 +8601,11 @@ alter table public.sms_members enable row level security;
 alter table public.sms_invitations enable row level security;
 alter table public.sms_config_versions enable row level security;
 alter table public.sms_contacts enable row level security;
+alter table public.sms_documents enable row level security;
+alter table public.sms_passages enable row level security;
+alter table public.sms_questions enable row level security;
+alter table sms.known_words enable row level security;
+alter table sms.knowledge_synonyms enable row level security;
 
 revoke all on table
   sms.policy,
@@ -7926,12 +8633,18 @@ revoke all on table
   public.sms_members,
   public.sms_invitations,
   public.sms_config_versions,
-  public.sms_contacts
+  public.sms_contacts,
+  public.sms_documents,
+  public.sms_passages,
+  public.sms_questions,
+  sms.known_words,
+  sms.knowledge_synonyms
   from public, anon, authenticated, service_role;
 revoke all on sequence
   public.sms_messages_id_seq,
   public.sms_webhook_logs_id_seq,
-  public.sms_delivery_events_id_seq
+  public.sms_delivery_events_id_seq,
+  public.sms_passages_id_seq
   from public, anon, authenticated, service_role;
 
 grant select on table sms.policy to service_role;
@@ -7940,8 +8653,9 @@ grant select on table public.sms_configs to authenticated;
 grant update (
   system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
   auto_reply, answer_groups, reply_delay, takeover_pause, answer_within, close_after,
-  history_across, context_attributes, replies_per_hour, replies_per_day, number_replies_per_day,
-  first_reply_notice, fallback_reply, own_opt_out, opt_out_reply, help_reply, handoff_reply,
+  history_across, context_attributes, knowledge_tokens, replies_per_hour, replies_per_day,
+  number_replies_per_day, first_reply_notice, fallback_reply, own_opt_out, opt_out_reply,
+  help_reply, handoff_reply,
   bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone
 ) on table public.sms_configs to authenticated;
 grant select, insert, update, delete on table public.sms_configs to service_role;
@@ -7979,7 +8693,14 @@ grant update (name, notes, attributes, tags, language, blocked_at) on table publ
 grant update (role) on table public.sms_members to authenticated;
 grant select, delete on table public.sms_invitations to authenticated;
 grant select, insert, update, delete on table public.sms_members, public.sms_invitations,
-  public.sms_config_versions, public.sms_contacts to service_role;
+  public.sms_config_versions, public.sms_contacts, public.sms_documents, public.sms_passages,
+  public.sms_questions to service_role;
+grant select on table sms.known_words, sms.knowledge_synonyms to service_role;
+grant select, delete on table public.sms_documents to authenticated;
+grant insert (user_id, config_id, title, content, language, enabled, source),
+  update (title, content, language, enabled) on table public.sms_documents to authenticated;
+grant select on table public.sms_passages, public.sms_questions to authenticated;
+grant update (status) on table public.sms_questions to authenticated;
 grant select, update on table sms.maintenance to service_role;
 
 -- Rows.
@@ -8044,6 +8765,27 @@ create policy "Members change their accounts' contacts" on public.sms_contacts
   for update to authenticated
   using (user_id = any (array(select sms.account_ids('agent'))))
   with check (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members read their accounts' documents" on public.sms_documents
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Admins write their accounts' documents" on public.sms_documents
+  for insert to authenticated with check (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Admins change their accounts' documents" on public.sms_documents
+  for update to authenticated
+  using (user_id = any (array(select sms.account_ids('admin'))))
+  with check (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Admins delete their accounts' documents" on public.sms_documents
+  for delete to authenticated using (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Members read their accounts' passages" on public.sms_passages
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members read their accounts' questions" on public.sms_questions
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Admins put their accounts' questions away" on public.sms_questions
+  for update to authenticated
+  using (user_id = any (array(select sms.account_ids('admin'))))
+  with check (user_id = any (array(select sms.account_ids('admin'))));
+create policy "The gateway reads it" on sms.known_words for select to service_role using (true);
+create policy "The gateway reads it" on sms.knowledge_synonyms
+  for select to service_role using (true);
 create policy "Members see who works with them" on public.sms_members
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Admins change their members' roles" on public.sms_members
@@ -8068,6 +8810,11 @@ grant execute on all functions in schema sms to service_role;
 revoke execute on function
   sms.refuse_invalid(),
   sms.check_ceilings(),
+  sms.index_document(),
+  sms.after_document_deleted(),
+  sms.after_number_added(),
+  sms.admit_document(),
+  sms.note_question(public.sms_conversations, bigint, text),
   sms.index_contact(),
   sms.after_block(),
   sms.count_config_version(),
@@ -8119,6 +8866,8 @@ grant execute on function sms.account_ids(text) to authenticated;
 revoke all on function
   public.restore_sms_config_version(uuid, integer),
   public.upsert_sms_contacts(jsonb, uuid),
+  public.ask_sms_knowledge(uuid, text),
+  public.answer_sms_question(uuid, text),
   public.erase_sms_contact(text, uuid),
   public.get_sms_accounts(),
   public.get_sms_team(uuid),
@@ -8168,6 +8917,8 @@ revoke all on function
 grant execute on function
   public.restore_sms_config_version(uuid, integer),
   public.upsert_sms_contacts(jsonb, uuid),
+  public.ask_sms_knowledge(uuid, text),
+  public.answer_sms_question(uuid, text),
   public.erase_sms_contact(text, uuid),
   public.get_sms_team(uuid),
   public.invite_sms_member(text, text, uuid),
@@ -8215,6 +8966,8 @@ grant execute on function
 grant execute on function
   public.restore_sms_config_version(uuid, integer),
   public.upsert_sms_contacts(jsonb, uuid),
+  public.ask_sms_knowledge(uuid, text),
+  public.answer_sms_question(uuid, text),
   public.erase_sms_contact(text, uuid),
   public.get_sms_accounts(),
   public.get_sms_team(uuid),

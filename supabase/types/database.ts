@@ -41,14 +41,14 @@ isOneToOne: false
                   ]
                 },"sms_configs": {
                   Row: {
-                    "addresses": (string)[],"answer_groups": boolean,"answer_within": string,"auto_reply": boolean,"backfill_due_at": string,"backfilled_until": string,"bot_reply": string | null,"close_after": string | null,"context_attributes": (string)[],"created_at": string,"fallback_reply": string,"first_reply_notice": string | null,"fold_accents": boolean,"handoff_reply": string | null,"help_reply": string | null,"history_across": boolean,"history_limit": number,"id": string,"max_segments": number,"max_tokens": number,"messaging_service_sid": string | null,"number_replies_per_day": number,"openai_model": string,"opt_out_reply": string | null,"own_opt_out": boolean,"phone_number": string,"quiet_from": string | null,"quiet_until": string | null,"rate_limit_reply": string | null,"replies_per_day": number,"replies_per_hour": number,"reply_delay": string,"suspended_reason": string | null,"suspended_until": string | null,"system_prompt": string,"takeover_pause": string,"temperature": number | null,"time_zone": string,"user_id": string,"version": number
+                    "addresses": (string)[],"answer_groups": boolean,"answer_within": string,"auto_reply": boolean,"backfill_due_at": string,"backfilled_until": string,"bot_reply": string | null,"close_after": string | null,"context_attributes": (string)[],"created_at": string,"fallback_reply": string,"first_reply_notice": string | null,"fold_accents": boolean,"handoff_reply": string | null,"help_reply": string | null,"history_across": boolean,"history_limit": number,"id": string,"knowledge_size": number,"knowledge_tokens": number,"max_segments": number,"max_tokens": number,"messaging_service_sid": string | null,"number_replies_per_day": number,"openai_model": string,"opt_out_reply": string | null,"own_opt_out": boolean,"phone_number": string,"quiet_from": string | null,"quiet_until": string | null,"rate_limit_reply": string | null,"replies_per_day": number,"replies_per_hour": number,"reply_delay": string,"suspended_reason": string | null,"suspended_until": string | null,"system_prompt": string,"takeover_pause": string,"temperature": number | null,"time_zone": string,"user_id": string,"version": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"close_after"?: string | null,"context_attributes"?: (string)[],"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"help_reply"?: string | null,"history_across"?: boolean,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"own_opt_out"?: boolean,"phone_number": string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id": string,"version"?: number
+                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"close_after"?: string | null,"context_attributes"?: (string)[],"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"help_reply"?: string | null,"history_across"?: boolean,"history_limit"?: number,"id"?: string,"knowledge_size"?: number,"knowledge_tokens"?: number,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"own_opt_out"?: boolean,"phone_number": string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id": string,"version"?: number
                   }
                   Update: {
-                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"close_after"?: string | null,"context_attributes"?: (string)[],"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"help_reply"?: string | null,"history_across"?: boolean,"history_limit"?: number,"id"?: string,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"own_opt_out"?: boolean,"phone_number"?: string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id"?: string,"version"?: number
+                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"close_after"?: string | null,"context_attributes"?: (string)[],"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"help_reply"?: string | null,"history_across"?: boolean,"history_limit"?: number,"id"?: string,"knowledge_size"?: number,"knowledge_tokens"?: number,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"own_opt_out"?: boolean,"phone_number"?: string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id"?: string,"version"?: number
                   }
                   Relationships: [
                     
@@ -139,6 +139,26 @@ isOneToOne: false
       referencedColumns: ["id"]
     }
                   ]
+                },"sms_documents": {
+                  Row: {
+                    "config_id": string | null,"content": string,"created_at": string,"enabled": boolean,"id": string,"language": string,"source": string | null,"title": string,"updated_at": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "config_id"?: string | null,"content": string,"created_at"?: string,"enabled"?: boolean,"id"?: string,"language"?: string,"source"?: string | null,"title": string,"updated_at"?: string,"user_id"?: string
+                  }
+                  Update: {
+                    "config_id"?: string | null,"content"?: string,"created_at"?: string,"enabled"?: boolean,"id"?: string,"language"?: string,"source"?: string | null,"title"?: string,"updated_at"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_documents_config_id_fkey"
+      columns: ["config_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_configs"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
                 },"sms_error_codes": {
                   Row: {
                     "action": string,"code": number,"hint": string,"meaning": string
@@ -223,14 +243,14 @@ isOneToOne: false
                   ]
                 },"sms_messages": {
                   Row: {
-                    "attempts": number,"author": string,"canned_reply": string | null,"channel": string,"client_ref": string | null,"completion_tokens": number | null,"config_version": number | null,"conversation_id": string,"created_at": string,"delivered_at": string | null,"direction": string,"encoding": string | null,"error_code": number | null,"error_message": string | null,"generation_ms": number | null,"id": number,"in_reply_to": number | null,"intent": string | null,"is_open": boolean,"listed_empty_at": string | null,"media": NonNullable<Json>,"message_content": string,"message_sid": string | null,"model": string | null,"no_reply_reason": string | null,"occurred_at": string,"price": number | null,"price_unit": string | null,"prompt_tokens": number | null,"recipients": (string)[] | null,"resent_at": string | null,"response_seconds": number | null,"segments": number | null,"send_at": string | null,"sending_at": string | null,"sent_by": string | null,"status": string,"user_id": string
+                    "attempts": number,"author": string,"canned_reply": string | null,"channel": string,"client_ref": string | null,"completion_tokens": number | null,"config_version": number | null,"conversation_id": string,"created_at": string,"delivered_at": string | null,"direction": string,"encoding": string | null,"error_code": number | null,"error_message": string | null,"generation_ms": number | null,"id": number,"in_reply_to": number | null,"intent": string | null,"is_open": boolean,"listed_empty_at": string | null,"media": NonNullable<Json>,"message_content": string,"message_sid": string | null,"model": string | null,"no_reply_reason": string | null,"occurred_at": string,"price": number | null,"price_unit": string | null,"prompt_tokens": number | null,"recipients": (string)[] | null,"resent_at": string | null,"response_seconds": number | null,"segments": number | null,"send_at": string | null,"sending_at": string | null,"sent_by": string | null,"status": string,"used": (number)[] | null,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id": string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"intent"?: string | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content": string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"user_id"?: string
+                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id": string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"intent"?: string | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content": string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"used"?: (number)[] | null,"user_id"?: string
                   }
                   Update: {
-                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id"?: string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"intent"?: string | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content"?: string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"user_id"?: string
+                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id"?: string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"intent"?: string | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content"?: string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"used"?: (number)[] | null,"user_id"?: string
                   }
                   Relationships: [
                     {
@@ -261,6 +281,26 @@ isOneToOne: false
                   Relationships: [
                     
                   ]
+                },"sms_passages": {
+                  Row: {
+                    "config_id": string | null,"content": string,"document_id": string,"id": number,"place": number,"title": string,"tokens": number,"user_id": string,"words": unknown
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "config_id"?: string | null,"content": string,"document_id": string,"id"?: never,"place": number,"title": string,"tokens": number,"user_id": string,"words": unknown
+                  }
+                  Update: {
+                    "config_id"?: string | null,"content"?: string,"document_id"?: string,"id"?: never,"place"?: number,"title"?: string,"tokens"?: number,"user_id"?: string,"words"?: unknown
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_passages_document_id_fkey"
+      columns: ["document_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_documents"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
                 },"sms_phrases": {
                   Row: {
                     "handled_by_twilio": boolean,"language": string,"meaning": string,"phrase": string,"whole_message_only": boolean
@@ -274,6 +314,38 @@ isOneToOne: false
                   }
                   Relationships: [
                     
+                  ]
+                },"sms_questions": {
+                  Row: {
+                    "asked": number,"config_id": string,"conversation_id": string | null,"created_at": string,"document_id": string | null,"id": string,"last_asked_at": string,"message_id": number | null,"plain": string,"question": string,"status": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "asked"?: number,"config_id": string,"conversation_id"?: string | null,"created_at"?: string,"document_id"?: string | null,"id"?: string,"last_asked_at"?: string,"message_id"?: number | null,"plain": string,"question": string,"status"?: string,"user_id": string
+                  }
+                  Update: {
+                    "asked"?: number,"config_id"?: string,"conversation_id"?: string | null,"created_at"?: string,"document_id"?: string | null,"id"?: string,"last_asked_at"?: string,"message_id"?: number | null,"plain"?: string,"question"?: string,"status"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_questions_config_id_fkey"
+      columns: ["config_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_configs"
+      referencedColumns: ["id","user_id"]
+    },{
+      foreignKeyName: "sms_questions_conversation_id_fkey"
+      columns: ["conversation_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_conversations"
+      referencedColumns: ["id","user_id"]
+    },{
+      foreignKeyName: "sms_questions_conversation_id_fkey"
+      columns: ["conversation_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_inbox"
+      referencedColumns: ["id","user_id"]
+    }
                   ]
                 },"sms_synonyms": {
                   Row: {
@@ -361,6 +433,30 @@ isOneToOne: false
       } },
 "add_sms_number":
 { Args: { "p_dry_run"?: boolean,"p_messaging_service_sid"?: string,"p_owner": string,"p_phone_number": string }; Returns: Json
+                           },
+"answer_sms_question":
+{ Args: { "p_answer": string,"p_question_id": string }; Returns: {
+              "config_id": string | null,
+"content": string,
+"created_at": string,
+"enabled": boolean,
+"id": string,
+"language": string,
+"source": string | null,
+"title": string,
+"updated_at": string,
+"user_id": string
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "sms_documents"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"ask_sms_knowledge":
+{ Args: { "p_config_id": string,"p_question": string }; Returns: {
+              "content": string,"passage_id": number,"title": string
+            }[]
                            },
 "assign_sms_conversation":
 { Args: { "p_conversation_id": string,"p_member_id": string }; Returns: {
@@ -514,6 +610,7 @@ isOneToOne: false
 "sending_at": string | null,
 "sent_by": string | null,
 "status": string,
+"used": (number)[] | null,
 "user_id": string
             }[]
                           SetofOptions: {
@@ -636,6 +733,8 @@ isOneToOne: false
 "history_across": boolean,
 "history_limit": number,
 "id": string,
+"knowledge_size": number,
+"knowledge_tokens": number,
 "max_segments": number,
 "max_tokens": number,
 "messaging_service_sid": string | null,
@@ -704,6 +803,7 @@ isOneToOne: false
 "sending_at": string | null,
 "sent_by": string | null,
 "status": string,
+"used": (number)[] | null,
 "user_id": string
             }[]
                           SetofOptions: {
@@ -751,6 +851,7 @@ isOneToOne: false
 "sending_at": string | null,
 "sent_by": string | null,
 "status": string,
+"used": (number)[] | null,
 "user_id": string
             }[]
                           SetofOptions: {
