@@ -71,29 +71,29 @@ INVARIANTS = {
         select config_id, contact_number from public.sms_conversations
         where leased_until > clock_timestamp()
         group by config_id, contact_number having count(*) > 1""",
-    "one text of a conversation is being sent": """
+    "one message of a conversation is being sent": """
         select conversation_id from public.sms_messages where status = 'sending'
         group by conversation_id having count(*) > 1""",
     "every open row has a due time": """
         select c.id, c.send_due_at, sms.send_due(c.id) from public.sms_conversations as c
         where c.send_due_at is distinct from sms.send_due(c.id)""",
-    "every owed text has a due time": """
+    "every pending reply has a due time": """
         select id from public.sms_conversations
         where (waiting_since is null) <> (reply_due_at is null)""",
-    "a text is answered by one row": """
+    "a message is answered by one row": """
         select in_reply_to from public.sms_messages where in_reply_to is not null
         group by in_reply_to having count(*) > 1""",
     "no SID before accepted": """
         select id, status from public.sms_messages
         where message_sid is not null and is_open""",
     "states only move forward": "select * from sms.steps_back",
-    "last_incoming_id is the newest text": """
+    "last_incoming_id is the newest message": """
         select c.id, c.last_incoming_id from public.sms_conversations as c
         where c.last_incoming_id is distinct from (
           select max(m.id) from public.sms_messages as m
           where m.conversation_id = c.id and m.direction = 'incoming'
         )""",
-    "last_pending_id is a text of the contact, and none newer than the newest": """
+    "last_pending_id is a message of the contact, not newer than its newest": """
         select c.id, c.last_pending_id, c.last_incoming_id from public.sms_conversations as c
         where c.last_pending_id > c.last_incoming_id
           or c.last_pending_id is null and c.reply_due_at is not null""",

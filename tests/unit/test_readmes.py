@@ -1,0 +1,71 @@
+"""The handbooks beside the code name what is there: functions, states, chapters, invariants."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.sql import INVARIANTS
+
+REPOSITORY = Path(__file__).parents[2]
+SCHEMAS = sorted((REPOSITORY / "supabase/schemas").glob("*.sql"))
+SQL = "\n".join(path.read_text() for path in SCHEMAS)
+DATABASE = (REPOSITORY / "supabase/README.md").read_text()
+
+
+def public_functions(sql: str) -> set[str]:
+    return set(re.findall(r"^create (?:or replace )?function public\.(\w+)", sql, re.MULTILINE))
+
+
+def states(constraint: str) -> set[str]:
+    """The words that a check constraint allows."""
+    check = re.sub(r"--.*", "", SQL).partition(f"constraint {constraint} check (")[2]
+    return set(re.findall(r"'(\w+)'", check.partition(" in (")[2].partition(")")[0]))
+
+
+def in_code(text: str) -> set[str]:
+    return set(re.findall(r"`([\w.]+)`", text))
+
+
+def test_every_function_of_the_data_api_is_named_with_what_it_does() -> None:
+    assert public_functions(SQL) - in_code(DATABASE) == set()
+
+
+def test_a_function_that_nobody_wrote_down_is_seen() -> None:
+    sql = "create function public.new_sms_function(p_id uuid)\n"
+    assert public_functions(sql) - in_code(DATABASE) == {"new_sms_function"}
+
+
+def test_every_state_of_a_message_is_told_and_drawn() -> None:
+    found = states("sms_messages_status_check")
+    assert {"received", "queued", "unknown", "partially_delivered", "blocked"} <= found
+    assert found - in_code(DATABASE) == set()
+    drawing = DATABASE.partition("stateDiagram-v2")[2].partition("```")[0]
+    assert found - {"received"} - set(re.findall(r"\w+", drawing)) == set()
+
+
+def test_every_state_and_lease_of_a_conversation_is_told_and_drawn() -> None:
+    leased_for = states("sms_conversations_leased_for_check")
+    assert leased_for >= {"reply", "fallback", "send", "reconcile"}
+    drawing = DATABASE.split("stateDiagram-v2")[2].partition("```")[0]
+    for text in (in_code(DATABASE), set(re.findall(r"\w+", drawing))):
+        assert ({"active", "closed"} | leased_for) - text == set()
+
+
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: str(path.name))
+def test_every_chapter_stands_in_the_list(path: Path) -> None:
+    assert f"schemas/{path.name})" in DATABASE or f"| {path.name[:2]} |" in DATABASE
+
+
+def test_every_invariant_is_told() -> None:
+    section = DATABASE.partition("## Invariants")[2].partition("\n## ")[0]
+    assert [name for name in INVARIANTS if f"- {name}" not in section] == []
+
+
+@pytest.mark.parametrize("path", ["supabase/README.md"])
+def test_every_linked_file_exists(path: str) -> None:
+    readme = REPOSITORY / path
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", readme.read_text())
+    assert [link for link in links if not (readme.parent / link).exists()] == []
