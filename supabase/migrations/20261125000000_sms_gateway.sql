@@ -1753,6 +1753,7 @@ create table public.sms_synonyms (
   stands_for text not null,
   sound text not null generated always as (sms.sound(word)) stored,
   first_sound text not null generated always as (split_part(sms.sound(word), ' ', 1)) stored,
+  second_sound text not null generated always as (split_part(sms.sound(word), ' ', 2)) stored,
   words integer not null
     generated always as (1 + length(word) - length(replace(word, ' ', ''))) stored,
   constraint sms_synonyms_pkey primary key (word, language),
@@ -1890,14 +1891,19 @@ declare
 begin
   for v_hit in
     with words as materialized (
-      select w.word, w.place::integer from unnest(v_sounds) with ordinality as w (word, place)
+      select w.word, w.place::integer, lead(w.word) over (order by w.place) as next
+      from unnest(v_sounds) with ordinality as w (word, place)
     ),
     hits as materialized (
       select s.language, w.place, s.words, s.stands_for
       from words as w
       join public.sms_synonyms as s on s.first_sound = w.word
-      where s.words = 1
-        or s.sound = array_to_string(v_sounds[w.place:w.place + s.words - 1], ' ')
+      where case s.words
+        when 1 then true
+        when 2 then s.second_sound = w.next
+        else s.second_sound = w.next
+          and s.sound = array_to_string(v_sounds[w.place:w.place + s.words - 1], ' ')
+      end
     ),
     languages as materialized (
       select h.language from hits as h group by h.language

@@ -349,14 +349,14 @@ isOneToOne: false
                   ]
                 },"sms_synonyms": {
                   Row: {
-                    "first_sound": string,"language": string,"sound": string,"stands_for": string,"word": string,"words": number
+                    "first_sound": string,"language": string,"second_sound": string,"sound": string,"stands_for": string,"word": string,"words": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "first_sound"?: never,"language": string,"sound"?: never,"stands_for": string,"word": string,"words"?: never
+                    "first_sound"?: never,"language": string,"second_sound"?: never,"sound"?: never,"stands_for": string,"word": string,"words"?: never
                   }
                   Update: {
-                    "first_sound"?: never,"language"?: string,"sound"?: never,"stands_for"?: string,"word"?: string,"words"?: never
+                    "first_sound"?: never,"language"?: string,"second_sound"?: never,"sound"?: never,"stands_for"?: string,"word"?: string,"words"?: never
                   }
                   Relationships: [
                     
