@@ -96,7 +96,7 @@ STORY = [
     Told(
         "+33612349876",
         [
-            Said("contact", "STOP", 1800),
+            Said("contact", "STOP", 1800, {"no_reply_reason": "opt_word"}),
             Said("system", "You are unsubscribed.", 1799, {"canned_reply": "stop"}),
             Said(
                 "human",
@@ -113,7 +113,12 @@ STORY = [
             Said("contact", "Necesito cancelar mi cita del martes", 11_000),
             Said("ai", "Hecho, la cita está cancelada.", 10_999, AI),
         ],
-        {"status": "closed", "closed_at": "2026-01-01"},
+        {
+            "status": "closed",
+            "closed_by": "human",
+            "outcome": "answered_by_ai",
+            "closed_at": "2026-01-01",
+        },
     ),
 ] + [
     Told(
@@ -134,6 +139,13 @@ async def fill(world: World) -> None:
         await database.execute("set local session_replication_role = replica")
         for told in STORY:
             await _tell(database, world.config_id, told)
+        await database.execute(
+            "insert into sms_contacts (user_id, contact_number, name, notes, tags, attributes)"
+            " select user_id, %s, 'Lucía Fernández', 'Alérgica a la lactosa.', '{vip,tartas}',"
+            ' \'{"plan": "oro", "visitas": 3}\' from sms_configs where id = %s'
+            " on conflict do nothing",
+            (STORY[0].contact, world.config_id),
+        )
         await database.execute(
             "insert into sms_daily_stats (user_id, config_id, day, shard, messages_in,"
             " messages_out, ai_replies, human_replies, failed, segments, conversations,"

@@ -68,6 +68,10 @@ class Screen:
         await self.row(contact).first.click()
         await expect(self.page.locator("#contact-name")).to_contain_text(as_written(contact))
 
+    async def open_named(self, name: str) -> None:
+        await self.rows.filter(has_text=name).first.click()
+        await expect(self.page.locator("#contact-name")).to_have_text(name)
+
     async def write(self, content: str) -> None:
         await self.composer.fill(content)
         await self.composer.press("Enter")

@@ -90,8 +90,13 @@ async def test_what_became_of_a_message_is_told_with_what_to_do(
     await expect(screen.row(contact)).to_contain_text("Not delivered")
 
     await world.texts_from(contact, "STOP")
-    await screen.write("¿Sigues ahí?")
-    await screen.shows("The contact opted out with STOP. Nothing is sent until they text START.")
+    await expect(
+        screen.page.get_by_text("nothing can be sent until they text START")
+    ).to_be_visible()
+    await expect(screen.composer).to_have_count(0)
+    await screen.shows("Not answered: it is a word such as STOP or HELP.")
+    await world.texts_from(contact, "START")
+    await expect(screen.composer).to_be_visible()
 
 
 async def test_details_of_a_reply_are_shown_on_demand(screen: Screen, world: World) -> None:
@@ -138,6 +143,9 @@ async def test_closing_waits_five_seconds_and_can_be_undone(screen: Screen, worl
     await expect(screen.page.get_by_text("next message opens a new one")).to_be_visible()
     await world.texts_from(contact, "Otra vez")
     await expect(screen.row(contact)).to_have_count(2)
+    await screen.page.get_by_role("link", name="Open the newest conversation").click()
+    await screen.shows("Otra vez")
+    await expect(screen.composer).to_be_visible()
 
 
 async def test_a_conversation_that_is_closed_when_the_page_is_left_is_closed(
@@ -286,6 +294,7 @@ async def test_another_user_sees_nothing_of_it_and_has_an_inbox_of_their_own(
 
     theirs = World(world.stack)
     await theirs.settle_in()
+    await theirs.rows("delete from sms_config_versions where config_id = %s", theirs.config_id)
     await theirs.rows(
         "update sms_configs set user_id = (select id from auth.users where email = %s)"
         " where id = %s",

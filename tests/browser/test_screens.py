@@ -52,7 +52,7 @@ async def test_the_list_a_thread_and_the_statistics_in_every_look(
     await screen.sign_in()
     await expect(screen.row("+525511223344")).to_be_visible()
     await screen.take_picture("list")
-    await screen.open("+34612345678")
+    await screen.open_named("Lucía Fernández")
     await screen.shows("Ana")
     await screen.take_picture("thread")
     await screen.page.goto(f"{screen.url}statistics")
@@ -65,7 +65,7 @@ async def test_a_thread_with_details_contact_and_what_is_typed(
 ) -> None:
     await fill(world)
     await looker.sign_in()
-    await looker.open("+34612345678")
+    await looker.open_named("Lucía Fernández")
     reply = looker.thread.get_by_role("article").nth(4)
     await reply.hover()
     await reply.get_by_role("button").click()
@@ -105,6 +105,49 @@ async def test_menus_and_dialogs(looker: Screen, world: World) -> None:
     await looker.take_picture("shortcuts")
 
 
+async def test_a_contact_is_asked_about_before_it_is_erased(looker: Screen, world: World) -> None:
+    await fill(world)
+    await looker.sign_in()
+    await looker.open_named("Lucía Fernández")
+    await looker.page.locator(".thread-actions button").last.click()
+    await expect(looker.page.get_by_role("menu")).to_be_visible()
+    await looker.take_picture("thread-menu")
+    await looker.page.keyboard.press("Escape")
+    await looker.page.locator(".thread-actions [aria-pressed]").click()
+    await looker.page.locator(".contact-facts .danger").click()
+    await expect(looker.page.get_by_role("dialog").last).to_be_visible()
+    await looker.take_picture("contact-erase")
+
+
+async def test_numbers_with_a_change_refused_and_the_history(looker: Screen, world: World) -> None:
+    await world.rows(
+        "update sms_configs set system_prompt = 'Eres la recepcionista.' where id = %s",
+        world.config_id,
+    )
+    await looker.sign_in()
+    await looker.page.goto(f"{looker.url}numbers")
+    await looker.page.locator(".page-head select").select_option(str(world.config_id))
+    await expect(looker.page.locator("textarea").first).to_have_value("Eres la recepcionista.")
+    await looker.take_picture("numbers")
+    await looker.page.locator(".is-duration input").first.fill("3600")
+    await looker.page.locator(".save-bar .primary").click()
+    await expect(looker.page.get_by_role("alert")).to_be_visible()
+    await looker.take_picture("numbers-refused")
+    await looker.page.locator(".versions .quiet").first.click()
+    await expect(looker.page.get_by_role("dialog")).to_be_visible()
+    await looker.take_picture("numbers-restore")
+    looker.forgive("status of 422")
+
+
+async def test_the_team(looker: Screen, world: World) -> None:
+    await looker.sign_in()
+    await looker.page.goto(f"{looker.url}team")
+    await looker.page.locator("input[name=email]").fill("marta@example.com")
+    await looker.page.locator(".in-a-row .primary").click()
+    await expect(looker.page.get_by_text("marta@example.com")).to_be_visible()
+    await looker.take_picture("team")
+
+
 async def test_search_found_and_not(looker: Screen, world: World) -> None:
     await fill(world)
     await looker.sign_in()
@@ -133,8 +176,9 @@ async def test_empty_broken_and_offline(looker: Screen, world: World) -> None:
     await looker.page.route("**/sms_inbox?*", fail)
     await looker.page.goto(looker.url)
     await expect(looker.page.get_by_role("alert")).to_be_visible()
+    await looker.take_picture("list-broken")
     await looker.page.context.set_offline(True)
     await expect(looker.page.locator(".banner")).to_be_visible()
-    await looker.take_picture("list-broken")
+    await looker.take_picture("list-offline")
     await looker.page.context.set_offline(False)
     looker.forgive("status of 503", "ERR_INTERNET", "WebSocket")

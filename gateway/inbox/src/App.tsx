@@ -1,10 +1,9 @@
 import type { Session } from '@supabase/supabase-js'
 import { useEffect, useState } from 'react'
 import { Router } from 'wouter'
-import { AccountContext } from './account'
+import { SignedIn } from './SignedIn'
 import { supabase } from './data/client'
 import { queries } from './data/queries'
-import { Frame } from './frame/Frame'
 import { UndoProvider } from './parts/Undo'
 import { NewPassword } from './signin/NewPassword'
 import { SignIn } from './signin/SignIn'
@@ -28,12 +27,10 @@ export function App() {
   if (!session) return <SignIn />
   if (isRecovery) return <NewPassword onDone={() => setRecovery(false)} />
   return (
-    <AccountContext.Provider value={{ id: session.user.id, user: session.user }}>
-      <Router base={BASE}>
-        <UndoProvider>
-          <Frame key={session.user.id} />
-        </UndoProvider>
-      </Router>
-    </AccountContext.Provider>
+    <Router base={BASE}>
+      <UndoProvider>
+        <SignedIn key={session.user.id} user={session.user} />
+      </UndoProvider>
+    </Router>
   )
 }

@@ -7,6 +7,7 @@ import { App } from './App'
 import { readConfig } from './config'
 import { connect } from './data/client'
 import { queries } from './data/queries'
+import { invitationInAddress } from './signin/invitation'
 import { loadPhoneFormats } from './format/phone'
 import { applyTheme } from './theme'
 import { initWords } from './words'
@@ -14,6 +15,7 @@ import './style/index.css'
 
 async function start() {
   applyTheme()
+  invitationInAddress.keep()
   const [, config] = await Promise.all([initWords(), readConfig().catch(() => undefined)])
   const root = createRoot(document.getElementById('root')!)
   if (!config) return root.render(<p className="fatal" role="alert">{i18next.t('app.noConfig')}</p>)

@@ -16,7 +16,7 @@ import { SearchBox } from './SearchBox'
 /** The list at one side, what is open of it at the other. */
 export function Conversations({ open }: { open: string }) {
   const { t } = useTranslation()
-  const { id: account } = useAccount()
+  const { id: account, user } = useAccount()
   const [, go] = useLocation()
   const [view, setView] = useState<View>('all')
   const [number, setNumber] = useState('')
@@ -42,7 +42,7 @@ export function Conversations({ open }: { open: string }) {
         {query.trim() ? (
           <Found query={query.trim()} open={open} />
         ) : (
-          <List key={`${view} ${number}`} filter={{ account, view, number }} open={open} />
+          <List key={`${view} ${number}`} filter={{ account, view, number, me: user.id }} open={open} />
         )}
       </section>
       <div className="thread-place">

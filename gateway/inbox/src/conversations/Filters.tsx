@@ -3,7 +3,7 @@ import type { PhoneNumber } from '../data/client'
 import type { View } from '../data/conversations'
 import { usePhone } from '../format/phone'
 
-const VIEWS: View[] = ['all', 'human', 'unread', 'failed', 'closed']
+const VIEWS: View[] = ['all', 'mine', 'unassigned', 'human', 'unread', 'failed', 'closed']
 
 export function Filters({ view, onView, number, onNumber, numbers }: {
   view: View

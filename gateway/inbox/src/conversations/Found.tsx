@@ -1,6 +1,7 @@
 import { useDeferredValue } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
+import { useAccount } from '../account'
 import type { Found as FoundMessage } from '../data/conversations'
 import { useSearch } from '../data/queries'
 import { sentence } from '../errors'
@@ -13,23 +14,30 @@ import { Highlight } from './Highlight'
 export function Found({ query, open }: { query: string; open: string }) {
   const { t } = useTranslation()
   const words = useDeferredValue(query)
-  const { data, error, isFetching } = useSearch(words)
+  const { id: account } = useAccount()
+  const { data, error, isFetching } = useSearch(account, words)
+  const found = data?.found
 
   if (error) return <p role="alert" className="problem">{sentence(error)}</p>
   return (
     <div className="rows found">
       <p className="rows-heading" role="status">
-        {data && !isFetching ? t('list.found', { count: data.length }) : t('list.searching')}
+        {found && !isFetching ? t('list.found', { count: found.length }) : t('list.searching')}
       </p>
-      {data?.length === 0 && !isFetching && (
+      {found?.length === 0 && !isFetching && (
         <Empty icon="search" title={t('list.nothingFound')}>
           <p><bdi>{t('list.nothingFoundLead', { query })}</bdi></p>
         </Empty>
       )}
       <ul aria-label={t('list.search')}>
-        {data?.map((message) => (
+        {found?.map((message) => (
           <li key={message.id}>
-            <FoundRow message={message} query={words} isOpen={message.conversation_id === open} />
+            <FoundRow
+              message={message}
+              called={data?.names.get(message.sms_conversations.contact_number)}
+              query={words}
+              isOpen={message.conversation_id === open}
+            />
           </li>
         ))}
       </ul>
@@ -37,13 +45,14 @@ export function Found({ query, open }: { query: string; open: string }) {
   )
 }
 
-function FoundRow({ message, query, isOpen }: {
+function FoundRow({ message, called, query, isOpen }: {
   message: FoundMessage
+  called: string | null | undefined
   query: string
   isOpen: boolean
 }) {
   const contact = message.sms_conversations.contact_number
-  const name = useName()({ contact_number: contact })
+  const name = useName()({ contact_number: contact, contact_name: called })
   return (
     <Link
       href={`/${message.conversation_id}`}

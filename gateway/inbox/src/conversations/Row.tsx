@@ -1,11 +1,14 @@
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
+import { useAccount } from '../account'
+import { useTeam } from '../data/queries'
 import type { Conversation } from '../data/client'
 import { isPaused } from '../data/conversations'
 import { moment, waited } from '../format/time'
 import { useName } from '../format/name'
 import { Avatar } from '../parts/Avatar'
 import { Icon } from '../parts/Icon'
+import { useMemberName } from '../team/useMemberName'
 
 export const FAILED = ['failed', 'undelivered', 'blocked']
 
@@ -37,11 +40,14 @@ export function Row({ row, isOpen }: { row: Conversation; isOpen: boolean }) {
 
 function LastLine({ row }: { row: Conversation }) {
   const { t } = useTranslation()
+  const { id: account } = useAccount()
+  const { data: team } = useTeam(account)
   const { message_author: author, message_content: content } = row
+  const us = t(team && team.length > 1 ? 'list.team' : 'author.human')
   const isOurs = author === 'human' || author === 'ai' || author === 'system'
   return (
     <span className="row-line">
-      {isOurs && <span className="row-author">{t(`author.${author}`)}: </span>}
+      {isOurs && <span className="row-author">{author === 'human' ? us : t(`author.${author}`)}: </span>}
       <bdi>{content || t(row.message_id ? 'list.media' : 'list.noMessage')}</bdi>
     </span>
   )
@@ -63,7 +69,8 @@ function Marks({ row }: { row: Conversation }) {
   const failed = FAILED.includes(row.message_status ?? '')
   const paused = isPaused(row)
   const closed = row.status === 'closed'
-  if (!row.wants_human && !failed && !paused && !closed) return null
+  const holder = useMemberName()(row.assigned_to)
+  if (!row.wants_human && !failed && !paused && !closed && !row.is_blocked && !holder) return null
   return (
     <span className="marks">
       {row.wants_human && (
@@ -73,9 +80,11 @@ function Marks({ row }: { row: Conversation }) {
           {t('list.waiting', { time: waited(row.last_message_at) })}
         </span>
       )}
+      {row.is_blocked && <span className="mark bad"><Icon name="block" size={13} />{t('mark.blocked')}</span>}
       {failed && <span className="mark bad"><Icon name="alert" size={13} />{t('mark.failed')}</span>}
       {paused && <span className="mark"><Icon name="pause" size={13} />{t('mark.paused')}</span>}
       {closed && <span className="mark"><Icon name="archive" size={13} />{t('mark.closed')}</span>}
+      {holder && <span className="mark"><Icon name="person" size={13} /><bdi>{holder}</bdi></span>}
     </span>
   )
 }

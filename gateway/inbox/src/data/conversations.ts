@@ -1,17 +1,19 @@
 // The list of conversations: newest first, page by page by key, never by offset.
 import { type Conversation, supabase } from './client'
 
-export type View = 'all' | 'human' | 'unread' | 'failed' | 'closed'
-export type Filter = { account: string; view: View; number: string }
+export type View = 'all' | 'mine' | 'unassigned' | 'human' | 'unread' | 'failed' | 'closed'
+export type Filter = { account: string; view: View; number: string; me: string }
 export type Page = { rows: Conversation[]; hasMore: boolean }
 
 export const PAGE = 50
 /** If more pages than this changed, the list starts again at its top. */
 const MOST_PAGES = 5
 
-function matching({ account, view, number }: Filter) {
+function matching({ account, view, number, me }: Filter) {
   let query = supabase.from('sms_inbox').select().eq('user_id', account)
   if (number) query = query.eq('config_id', number)
+  if (view === 'mine') query = query.eq('assigned_to', me)
+  if (view === 'unassigned') query = query.is('assigned_to', null).eq('status', 'active')
   if (view === 'human') query = query.eq('wants_human', true)
   if (view === 'unread') query = query.gt('unread_count', 0)
   if (view === 'failed') query = query.in('message_status', ['failed', 'undelivered', 'blocked'])

@@ -2,6 +2,7 @@
 // what is on the screen neither jumps nor grows with the number of conversations.
 import { QueryClient, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useCallback, useRef } from 'react'
+import { getContact, listNames, listOptOuts } from './contacts'
 import {
   distinct,
   type Filter,
@@ -19,6 +20,7 @@ import {
 } from './conversations'
 import { listErrorCodes, listMessages, listNewer, merged, type Thread } from './messages'
 import { listNumbers } from './numbers'
+import { listAccounts, listTeam } from './team'
 
 const MINUTE = 60_000
 
@@ -109,10 +111,14 @@ export function useThread(id: string) {
   return { ...query, loadOlder }
 }
 
-export function useSearch(words: string) {
+export function useSearch(account: string, words: string) {
   return useQuery({
-    queryKey: ['search', words],
-    queryFn: () => search(words),
+    queryKey: ['search', account, words],
+    queryFn: async () => {
+      const found = await search(words)
+      const numbers = [...new Set(found.map((one) => one.sms_conversations.contact_number))]
+      return { found, names: await listNames(account, numbers) }
+    },
     enabled: words !== '',
     placeholderData: (before) => before,
   })
@@ -120,6 +126,28 @@ export function useSearch(words: string) {
 
 export function useNumbers(account: string) {
   return useQuery({ queryKey: ['numbers', account], queryFn: () => listNumbers(account) })
+}
+
+export function useAccounts(user: string) {
+  return useQuery({ queryKey: ['accounts', user], queryFn: listAccounts })
+}
+
+export function useTeam(account: string) {
+  return useQuery({ queryKey: ['team', account], queryFn: () => listTeam(account) })
+}
+
+export function useContact(account: string, contact: string) {
+  return useQuery({
+    queryKey: ['contact', account, contact, 'known'],
+    queryFn: () => getContact(account, contact),
+  })
+}
+
+export function useOptOuts(account: string, contact: string) {
+  return useQuery({
+    queryKey: ['contact', account, contact, 'optOuts'],
+    queryFn: () => listOptOuts(account, contact),
+  })
 }
 
 export function useErrorCodes() {

@@ -1,6 +1,7 @@
 import { lazy, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Route, Switch } from 'wouter'
+import type { OwnAccount } from '../data/team'
 import { Conversations } from '../conversations/Conversations'
 import { Navigation } from './Navigation'
 import { Shortcuts } from './Shortcuts'
@@ -8,9 +9,14 @@ import { useAttention } from './useAttention'
 import { useLive } from './useLive'
 
 const Statistics = lazy(() => import('../statistics/Statistics'))
+const Team = lazy(() => import('../team/Team'))
+const Numbers = lazy(() => import('../numbers/Numbers'))
 
 /** The sections and the one that is open. */
-export function Frame() {
+export function Frame({ accounts, onAccount }: {
+  accounts: OwnAccount[]
+  onAccount: (id: string) => void
+}) {
   const { t } = useTranslation()
   const connection = useLive()
   const [isHelpOpen, setHelpOpen] = useState(false)
@@ -18,7 +24,11 @@ export function Frame() {
 
   return (
     <div className="frame">
-      <Navigation onHelp={() => setHelpOpen(true)} />
+      <Navigation
+        onHelp={() => setHelpOpen(true)}
+        accounts={accounts}
+        onAccount={onAccount}
+      />
       <div className="section">
         {connection !== 'live' && (
           <p className="banner" role="status">{t(`offline.${connection}`)}</p>
@@ -26,6 +36,8 @@ export function Frame() {
         <Suspense fallback={<p className="waiting" role="status">{t('app.loading')}</p>}>
           <Switch>
             <Route path="/statistics"><Statistics /></Route>
+            <Route path="/team"><Team /></Route>
+            <Route path="/numbers"><Numbers /></Route>
             <Route path="/:id?">{({ id }) => <Conversations open={id ?? ''} />}</Route>
           </Switch>
         </Suspense>

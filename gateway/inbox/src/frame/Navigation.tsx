@@ -1,19 +1,28 @@
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useLocation } from 'wouter'
-import { useAccount } from '../account'
+import { useAccount, useMayManage } from '../account'
 import { supabase } from '../data/client'
+import type { OwnAccount } from '../data/team'
 import { Icon, type IconName } from '../parts/Icon'
 import { Menu, MenuAction, MenuChoice, MenuLine } from '../parts/Menu'
 import { setTheme, type Theme, theme } from '../theme'
 import { LANGUAGES, setLanguage } from '../words'
 
-const SECTIONS = ['statistics'] as const
-const ICONS: Record<(typeof SECTIONS)[number], IconName> = { statistics: 'chart' }
+const SECTIONS = ['statistics', 'numbers', 'team'] as const
+const ICONS: Record<(typeof SECTIONS)[number], IconName> = {
+  statistics: 'chart',
+  numbers: 'phone',
+  team: 'people',
+}
+const FOR_ADMINS = ['numbers']
 
-export function Navigation({ onHelp }: { onHelp: () => void }) {
+type Props = { onHelp: () => void; accounts: OwnAccount[]; onAccount: (id: string) => void }
+
+export function Navigation(props: Props) {
   const { t } = useTranslation()
   const [location] = useLocation()
+  const mayManage = useMayManage()
   const section = SECTIONS.find((name) => location === `/${name}`)
 
   return (
@@ -22,7 +31,7 @@ export function Navigation({ onHelp }: { onHelp: () => void }) {
       aria-label={t('nav.label')}
     >
       <Section to="/" icon="chats" words={t('nav.conversations')} isOpen={!section} />
-      {SECTIONS.map((name) => (
+      {SECTIONS.filter((name) => mayManage || !FOR_ADMINS.includes(name)).map((name) => (
         <Section
           key={name}
           to={`/${name}`}
@@ -32,7 +41,7 @@ export function Navigation({ onHelp }: { onHelp: () => void }) {
         />
       ))}
       <span className="rail-gap" />
-      <AccountMenu onHelp={onHelp} />
+      <AccountMenu {...props} />
     </nav>
   )
 }
@@ -51,9 +60,9 @@ function Section({ to, icon, words, isOpen }: {
   )
 }
 
-function AccountMenu({ onHelp }: { onHelp: () => void }) {
+function AccountMenu({ onHelp, accounts, onAccount }: Props) {
   const { t, i18n } = useTranslation()
-  const { user } = useAccount()
+  const { user, id: account } = useAccount()
   const [chosen, setChosen] = useState(theme)
   const themes = { system: t('account.system'), light: t('account.light'), dark: t('account.dark') }
 
@@ -66,6 +75,14 @@ function AccountMenu({ onHelp }: { onHelp: () => void }) {
       <div className="menu-label">
         {t('account.signedInAs')} <bdi>{user.email}</bdi>
       </div>
+      {accounts.length > 1 && (
+        <MenuChoice
+          label={t('account.account')}
+          value={account}
+          options={Object.fromEntries(accounts.map((one) => [one.user_id, one.email]))}
+          onChange={onAccount}
+        />
+      )}
       <MenuLine />
       <MenuChoice
         label={t('account.language')}

@@ -16,6 +16,8 @@ export function Shortcuts({ isOpen, setOpen }: { isOpen: boolean; setOpen: (open
     undo,
     conversations: () => go('/'),
     statistics: () => go('/statistics'),
+    numbers: () => go('/numbers'),
+    team: () => go('/team'),
   })
 
   return (

@@ -13,6 +13,8 @@ export const KEYS = {
   back: ['Escape'],
   conversations: ['g c'],
   statistics: ['g s'],
+  numbers: ['g n'],
+  team: ['g t'],
   help: ['?'],
 } as const
 export type KeyName = keyof typeof KEYS

@@ -7,9 +7,10 @@ import { phone } from '../format/phone'
 
 export function useAttention(): void {
   const { t } = useTranslation()
-  const { id: account } = useAccount()
-  const { data: unread } = useConversations({ account, view: 'unread', number: '' })
-  const { data: waiting } = useConversations({ account, view: 'human', number: '' })
+  const { id: account, user } = useAccount()
+  const me = user.id
+  const { data: unread } = useConversations({ account, view: 'unread', number: '', me })
+  const { data: waiting } = useConversations({ account, view: 'human', number: '', me })
   const told = useRef<Set<string>>(undefined)
 
   const open = unread?.rows.filter((row) => row.status === 'active').length ?? 0
@@ -25,7 +26,7 @@ export function useAttention(): void {
     if (!before || document.visibilityState === 'visible') return
     if (!('Notification' in window) || Notification.permission !== 'granted') return
     for (const row of waiting.rows.filter(({ id }) => !before.has(id))) {
-      const name = phone(row.contact_number)
+      const name = row.contact_name ?? phone(row.contact_number)
       const note = new Notification(t('notification.title', { name }), {
         body: t('notification.body'),
         tag: row.id,

@@ -2,8 +2,9 @@ import { isAuthError } from '@supabase/supabase-js'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { supabase } from '../data/client'
+import { invitationInAddress } from './invitation'
 
-type Way = 'password' | 'link' | 'reset'
+type Way = 'password' | 'link' | 'reset' | 'new'
 
 export function SignIn() {
   const { t } = useTranslation()
@@ -34,8 +35,8 @@ export function SignIn() {
     <main className="sign-in">
       <form className="card" onSubmit={submit}>
         <img className="logo" src={`${import.meta.env.BASE_URL}icon.svg`} alt="" width={48} height={48} />
-        <h1>{way === 'reset' ? t('signIn.forgot') : t('signIn.title')}</h1>
-        <p className="lead">{t('signIn.lead')}</p>
+        <h1>{t(TITLE[way])}</h1>
+        <p className="lead">{t(invitationInAddress.isThere() ? 'signIn.invited' : 'signIn.lead')}</p>
         <label className="field">
           <span>{t('signIn.email')}</span>
           <input
@@ -48,18 +49,27 @@ export function SignIn() {
             onChange={(event) => setEmail(event.target.value)}
           />
         </label>
-        {way === 'password' && (
+        {(way === 'password' || way === 'new') && (
           <label className="field">
             <span>{t('signIn.password')}</span>
-            <input name="password" type="password" autoComplete="current-password" required />
+            <input
+              name="password"
+              type="password"
+              autoComplete={way === 'password' ? 'current-password' : 'new-password'}
+              minLength={way === 'new' ? 8 : undefined}
+              required
+            />
           </label>
         )}
         {problem && <p role="alert" className="problem">{problem}</p>}
         {isSent && <p role="status" className="good">{t('signIn.linkSent', { email })}</p>}
         <button className="primary wide" disabled={isBusy}>
-          {way === 'password' ? t('signIn.submit') : t(way === 'link' ? 'signIn.sendLink' : 'signIn.reset')}
+          {t(SUBMIT[way])}
         </button>
         <div className="sign-in-ways">
+          {invitationInAddress.isThere() && way !== 'new' && (
+            <button type="button" className="plain" onClick={() => turnTo('new')}>{t('signIn.create')}</button>
+          )}
           {way === 'password' ? (
             <>
               <button type="button" className="plain" onClick={() => turnTo('link')}>{t('signIn.byLink')}</button>
@@ -74,9 +84,23 @@ export function SignIn() {
   )
 }
 
+const TITLE = {
+  password: 'signIn.title',
+  link: 'signIn.title',
+  reset: 'signIn.forgot',
+  new: 'signIn.create',
+} as const
+const SUBMIT = {
+  password: 'signIn.submit',
+  link: 'signIn.sendLink',
+  reset: 'signIn.reset',
+  new: 'signIn.create',
+} as const
+
 function start(way: Way, email: string, password: string) {
   const here = new URL(import.meta.env.BASE_URL, window.location.href).href
   if (way === 'password') return supabase.auth.signInWithPassword({ email, password })
+  if (way === 'new') return supabase.auth.signUp({ email, password, options: { emailRedirectTo: here } })
   if (way === 'reset') return supabase.auth.resetPasswordForEmail(email, { redirectTo: here })
   return supabase.auth.signInWithOtp({
     email,
@@ -99,6 +123,8 @@ const REASONS = {
   otp_expired: 'signIn.expired',
   otp_disabled: 'signIn.signup',
   user_not_found: 'signIn.signup',
+  user_already_exists: 'signIn.exists',
+  signup_disabled: 'signIn.signup',
 } as const
 
 export function reason(error: Error) {

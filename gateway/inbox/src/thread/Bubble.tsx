@@ -5,6 +5,7 @@ import { time } from '../format/time'
 import { Icon } from '../parts/Icon'
 import { Attachments } from './Attachments'
 import { Details } from './Details'
+import { useMemberName } from '../team/useMemberName'
 import { useReason } from './useReason'
 
 const PROBLEMS = ['blocked', 'failed', 'undelivered', 'canceled']
@@ -16,6 +17,7 @@ export function Bubble({ message, isFollowing }: { message: Message; isFollowing
   const { id, direction, author, status, message_content: content, occurred_at: at } = message
   const isProblem = PROBLEMS.includes(status)
   const isOurs = direction === 'outgoing'
+  const writer = useMemberName()(message.sent_by) ?? t(`author.${author as 'ai'}`)
   const kind = ['message', direction, author, isProblem && 'bad', isFollowing && 'following']
 
   return (
@@ -23,7 +25,7 @@ export function Bubble({ message, isFollowing }: { message: Message; isFollowing
       {content && <p className="bubble" dir="auto" id={`said-${id}`}>{content}</p>}
       <Attachments media={message.media} />
       <p className="meta">
-        {isOurs && <span className="author">{author === 'ai' && <Icon name="spark" size={12} />}{t(`author.${author as 'ai'}`)}</span>}
+        {isOurs && <span className="author">{author === 'ai' && <Icon name="spark" size={12} />}<bdi>{writer}</bdi></span>}
         <time dateTime={at}>{time(at)}</time>
         {isOurs && <State status={status} />}
         <button
@@ -35,6 +37,9 @@ export function Bubble({ message, isFollowing }: { message: Message; isFollowing
         </button>
       </p>
       {isProblem && <p className="why">{reason(message)}</p>}
+      {message.no_reply_reason && (
+        <p className="no-reply">{t('thread.notAnswered')} {t(`noReply.${message.no_reply_reason as 'old'}`)}</p>
+      )}
       {isOpen && <Details message={message} />}
     </article>
   )

@@ -2,29 +2,44 @@ import { type FormEvent, type KeyboardEvent, useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 import { useAccount } from '../account'
-import type { Conversation, Message } from '../data/client'
-import { useOfContact } from '../data/queries'
+import type { Conversation, Message, PhoneNumber, Tables } from '../data/client'
+import { EVERY_NUMBER } from '../data/contacts'
+import { useOfContact, useOptOuts } from '../data/queries'
 import { useKeys } from '../frame/keys'
 import { Icon } from '../parts/Icon'
 import { MAX_CHARACTERS } from '../segments'
 import { Cost } from './Cost'
 import { useDraft } from './useDraft'
 
-export function Composer({ conversation, messages, onSend }: {
+export function Composer({ conversation, number, messages, onSend }: {
   conversation: Conversation
+  number: PhoneNumber | undefined
   messages: Message[]
   onSend: (content: string) => void
 }) {
   const { t } = useTranslation()
+  const { id: account } = useAccount()
+  const { data: optOuts } = useOptOuts(account, conversation.contact_number)
   if (conversation.status === 'closed') return <Closed conversation={conversation} />
-  const last = messages.findLast((message) => message.direction === 'outgoing')
-  const isOptedOut = last?.error_message === 'opted_out' && messages.at(-1) === last
+  if (isOptedOut(optOuts ?? [], number)) {
+    return <p className="composer-note" role="status">{t('composer.optedOut')}</p>
+  }
   return (
     <>
-      {isOptedOut && <p className="composer-note" role="status">{t('composer.optedOut')}</p>}
+      {conversation.is_blocked && (
+        <p className="composer-note" role="status">{t('composer.blocked')}</p>
+      )}
       <Box id={conversation.id} messages={messages} onSend={onSend} />
     </>
   )
+}
+
+/** What was said last counts, be it for all numbers or for this one: as sms.is_opted_out. */
+export function isOptedOut(optOuts: Tables<'sms_opt_outs'>[], number: PhoneNumber | undefined): boolean {
+  const last = optOuts.find(
+    (one) => one.phone_number === EVERY_NUMBER || one.phone_number === number?.phone_number,
+  )
+  return last?.opted_out ?? false
 }
 
 function Box({ id, messages, onSend }: {

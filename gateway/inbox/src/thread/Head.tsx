@@ -9,7 +9,10 @@ import { dateTime, sameDay, time } from '../format/time'
 import { useKeys } from '../frame/keys'
 import { Avatar } from '../parts/Avatar'
 import { Icon } from '../parts/Icon'
-import { Menu, MenuAction } from '../parts/Menu'
+import { Menu, MenuAction, MenuChoice, MenuLine } from '../parts/Menu'
+import { useAccount } from '../account'
+import { useTeam } from '../data/queries'
+import { useMemberName } from '../team/useMemberName'
 import { useActions } from './useActions'
 
 export function Head({ conversation, number, isPaneOpen, onPane }: {
@@ -24,6 +27,7 @@ export function Head({ conversation, number, isPaneOpen, onPane }: {
   const paused = isPaused(conversation)
   const isActive = conversation.status === 'active'
   const actions = useActions(conversation)
+  const holder = useMemberName()(conversation.assigned_to)
   const [, go] = useLocation()
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => heading.current?.focus({ preventScroll: true }), [])
@@ -43,6 +47,8 @@ export function Head({ conversation, number, isPaneOpen, onPane }: {
       <div className="thread-who">
         <h1 id="contact-name" tabIndex={-1} ref={heading}><bdi>{name}</bdi></h1>
         <p className="thread-sub">
+          {holder && <span className="mark"><Icon name="person" size={13} /><bdi>{holder}</bdi></span>}
+          {conversation.is_blocked && <span className="mark bad">{t('mark.blocked')}</span>}
           {conversation.wants_human && <span className="mark urgent">{t('mark.human')}</span>}
           {paused && <span className="mark">{pauseWords(t, conversation)}</span>}
           {!isActive && <span className="mark">{t('mark.closed')}</span>}
@@ -72,14 +78,43 @@ export function Head({ conversation, number, isPaneOpen, onPane }: {
         </button>
         {isActive && (
           <Menu label={t('common.more')} icon={<Icon name="more" />}>
+            <AssignChoice conversation={conversation} onAssign={actions.assign} />
+            <MenuLine />
             <MenuAction icon="hand" onClick={conversation.wants_human ? actions.unmark : actions.mark}>
               {t(conversation.wants_human ? 'action.unmark' : 'action.mark')}
             </MenuAction>
             <MenuAction icon="archive" onClick={close}>{t('action.close')}</MenuAction>
+            <MenuAction
+              icon="block"
+              isDanger={!conversation.is_blocked}
+              onClick={conversation.is_blocked ? actions.unblock : actions.block}
+            >
+              {t(conversation.is_blocked ? 'action.unblock' : 'action.block')}
+            </MenuAction>
           </Menu>
         )}
       </div>
     </header>
+  )
+}
+
+/** Who answers it: nobody yet, or one of the team. Alone there is nothing to choose. */
+function AssignChoice({ conversation, onAssign }: {
+  conversation: Conversation
+  onAssign: (member: string | null) => void
+}) {
+  const { t } = useTranslation()
+  const { id: account } = useAccount()
+  const { data: team = [] } = useTeam(account)
+  const name = useMemberName()
+  const members = team.map((one) => [one.member_id, name(one.member_id) ?? one.email])
+  return (
+    <MenuChoice
+      label={t('action.assign')}
+      value={conversation.assigned_to ?? ''}
+      options={Object.fromEntries([['', t('action.nobody')], ...members])}
+      onChange={(member) => onAssign(member || null)}
+    />
   )
 }
 

@@ -60,6 +60,7 @@ export function Thread({ id, numbers }: { id: string; numbers: PhoneNumber[] }) 
         <Composer
           key={conversation.status}
           conversation={conversation}
+          number={number}
           messages={thread.data?.messages ?? []}
           onSend={outbox.send}
         />

@@ -2,13 +2,21 @@
 import { useTranslation } from 'react-i18next'
 import { callLeaving, type Conversation } from '../data/client'
 import { closeConversation, pauseAi, resumeAi, setAi, setNeedsHuman } from '../data/conversations'
+import { changeContact } from '../data/contacts'
 import { queries, refreshConversations } from '../data/queries'
+import { assign } from '../data/team'
+import { useAccount } from '../account'
 import { useTell } from '../parts/Undo'
+import { useMemberName } from '../team/useMemberName'
 
 export function useActions(conversation: Conversation) {
   const { t } = useTranslation()
   const { done, problem } = useTell()
-  const { id } = conversation
+  const { id: account } = useAccount()
+  const name = useMemberName()
+  const { id, contact_number: contact } = conversation
+  const setBlocked = (is: boolean) =>
+    changeContact(account, contact, { blocked_at: is ? new Date().toISOString() : null })
 
   /** Shown before the answer; the row as it is comes after it. */
   async function change(work: () => Promise<void>, shown: Partial<Conversation>) {
@@ -40,6 +48,15 @@ export function useActions(conversation: Conversation) {
     mark: () => act(t('action.marked'), { wants_human: true }, () => setNeedsHuman(id, true), () => setNeedsHuman(id, false)),
     unmark: () =>
       act(t('action.unmarked'), { wants_human: false }, () => setNeedsHuman(id, false), () => setNeedsHuman(id, true)),
+    assign: (member: string | null) =>
+      act(
+        member ? t('action.assigned', { name: name(member) }) : t('action.unassigned'),
+        { assigned_to: member },
+        () => assign(id, member),
+        () => assign(id, conversation.assigned_to),
+      ),
+    block: () => act(t('action.blocked'), { is_blocked: true }, () => setBlocked(true), () => setBlocked(false)),
+    unblock: () => act(t('action.unblocked'), { is_blocked: false }, () => setBlocked(false), () => setBlocked(true)),
     /** Closing cannot be taken back, so it is done when the five seconds are over. */
     close: () =>
       done({

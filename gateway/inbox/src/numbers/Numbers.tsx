@@ -1,0 +1,47 @@
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useAccount } from '../account'
+import { useNumbers } from '../data/queries'
+import { sentence } from '../errors'
+import { usePhone } from '../format/phone'
+import { dateTime } from '../format/time'
+import { NoNumber } from '../conversations/NoNumber'
+import { Settings } from './Settings'
+import { Versions } from './Versions'
+
+/** How each number answers. */
+export default function Numbers() {
+  const { t } = useTranslation()
+  const { id: account } = useAccount()
+  const { data: numbers, error } = useNumbers(account)
+  const [chosen, setChosen] = useState('')
+  const phone = usePhone()
+  const number = numbers?.find((one) => one.id === chosen) ?? numbers?.[0]
+
+  if (numbers?.length === 0) return <NoNumber />
+  return (
+    <main className="page">
+      <header className="page-head">
+        <h1>{t('numbers.title')}</h1>
+        {number && (
+          <select
+            className="select"
+            aria-label={t('list.number')}
+            value={number.id}
+            onChange={(event) => setChosen(event.target.value)}
+          >
+            {numbers?.map((one) => <option key={one.id} value={one.id}>{phone(one.phone_number)}</option>)}
+          </select>
+        )}
+      </header>
+      {error && <p role="alert" className="problem">{sentence(error)}</p>}
+      {number?.suspended_until && Date.parse(number.suspended_until) > Date.now() && (
+        <p className="problem" role="status">
+          {t('numbers.suspended', { time: dateTime(number.suspended_until), reason: number.suspended_reason })}
+        </p>
+      )}
+      {number && <Settings key={`${number.id} ${number.version}`} number={number} />}
+      {number && <Versions number={number} />}
+    </main>
+  )
+}
