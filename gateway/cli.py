@@ -130,11 +130,13 @@ def _add_message_commands(message: argparse.ArgumentParser) -> None:
     show = commands.add_parser("show", help="its state and what Twilio said of it")
     show.add_argument("--text", action="store_true", help="show the words and the contact as well")
     resend = commands.add_parser("resend", help="send a text that failed again")
-    settle = commands.add_parser("settle", help="look at Twilio what became of an unknown text")
+    reconcile = commands.add_parser(
+        "reconcile", help="look at Twilio what became of an unknown message"
+    )
     for command, run in (
         (show, _run_message_show),
         (resend, _run_message_resend),
-        (settle, _run_message_settle),
+        (reconcile, _run_message_reconcile),
     ):
         command.add_argument("id", type=int, metavar="ID", help="sms_messages.id")
         command.set_defaults(run=run)
@@ -256,10 +258,10 @@ def _run_message_resend(options: argparse.Namespace) -> None:
     commands.run(commands.resend_message(_quiet_settings(), options.id))
 
 
-def _run_message_settle(options: argparse.Namespace) -> None:
+def _run_message_reconcile(options: argparse.Namespace) -> None:
     from gateway import commands
 
-    commands.run(commands.settle_message(_quiet_settings(), options.id))
+    commands.run(commands.reconcile_message(_quiet_settings(), options.id))
 
 
 def _run_backfill(options: argparse.Namespace) -> None:

@@ -231,13 +231,13 @@ async def resend_message(settings: Settings, message_id: int) -> None:
     print(f"Message {copy} repeats it; it is {status}.")
 
 
-async def settle_message(settings: Settings, message_id: int) -> None:
-    """Ask Twilio's list now what became of an unknown text; the database decides."""
+async def reconcile_message(settings: Settings, message_id: int) -> None:
+    """Ask Twilio's list now what became of an unknown message; the database decides."""
     async with _connect(settings) as (database, twilio):
         message = await database.get_sms_message(message_id)
         if message["status"] != "unknown":
             raise Impossible(
-                f"message {message_id} is {message['status']}: only unknown is settled"
+                f"message {message_id} is {message['status']}: only unknown is reconciled"
             )
         found = await twilio.list_sent(
             message["phone_number"], message["contact_number"], message["sent_after"]

@@ -58,7 +58,7 @@ COUNTS = (
     (
         "unknown",
         "may or may not be at Twilio",
-        "workers look them up; now: sms-gateway message settle ID",
+        "workers look them up; now: sms-gateway message reconcile ID",
     ),
     ("failed_24h", "failed in 24 h", "sms_messages.error_message says why"),
     (

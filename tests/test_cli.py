@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from gateway import __version__, schema
-from gateway.cli import main
+from gateway.cli import _parser, main
 from tests.test_settings import COMPLETE
 
-MIGRATIONS = Path(__file__).parents[1] / "supabase/migrations"
+REPOSITORY = Path(__file__).parents[1]
+MIGRATIONS = REPOSITORY / "supabase/migrations"
+NAMED = re.compile(r"sms-gateway ((?:number|message|schema|inbox) [a-z]+|[a-z]+)")
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +123,27 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, folder:
     assert outcome.returncode == 1
     (line,) = outcome.stderr.splitlines()
     assert line.startswith("sms-gateway: ") and folder in line and "cannot be used: " in line
+
+
+def commands_in(text: str) -> set[str]:
+    return set(NAMED.findall(text))
+
+
+def test_every_command_that_an_error_or_a_handbook_names_is_one() -> None:
+    """A hint in SQL once said `message reconcile` while the command was called otherwise."""
+    paths = [*REPOSITORY.glob("supabase/schemas/*.sql"), *REPOSITORY.glob("gateway/*.py")]
+    paths += [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("[gs]*/*.md"), REPOSITORY / "Procfile"]
+    named = set().union(*(commands_in(path.read_text()) for path in paths))
+    assert {"message reconcile", "number add", "doctor"} <= named
+    assert sorted(command for command in named if not is_command(command)) == []
+
+
+def test_a_command_that_is_none_is_seen() -> None:
+    assert commands_in("try: sms-gateway message mend 7") == {"message mend"}
+    assert not is_command("message mend") and not is_command("mend")
+
+
+def is_command(words: str) -> bool:
+    with pytest.raises(SystemExit) as end:
+        _parser().parse_args([*words.split(), "--help"])
+    return end.value.code == 0

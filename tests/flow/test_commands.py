@@ -81,7 +81,7 @@ async def test_an_unknown_text_that_twilio_has_is_adopted(world: World) -> None:
     contact = world.contact()
     message_id = await unknown_text(world, contact, "Hola, abrimos a las 7")
     sid = await text_at_twilio(world, contact, "Hola, abrimos a las 7")
-    outcome = await gateway(world.stack, "message", "settle", str(message_id))
+    outcome = await gateway(world.stack, "message", "reconcile", str(message_id))
     assert (outcome.status, outcome.output.split(":")[0]) == (0, "Twilio has it")
     (row,) = await world.messages(contact)
     assert row["message_sid"] == sid
@@ -89,12 +89,14 @@ async def test_an_unknown_text_that_twilio_has_is_adopted(world: World) -> None:
 
 async def test_an_unknown_text_that_twilio_lacks_waits_for_a_second_list(world: World) -> None:
     message_id = await unknown_text(world, world.contact(), "Hola")
-    outcome = await gateway(world.stack, "message", "settle", str(message_id))
+    outcome = await gateway(world.stack, "message", "reconcile", str(message_id))
     assert outcome.status == 0 and outcome.output.startswith("Not decided")
     assert await status_of(world, message_id) == "unknown"
 
 
-async def test_only_an_unknown_text_is_settled_and_only_a_failed_one_resent(world: World) -> None:
+async def test_only_an_unknown_text_is_reconciled_and_only_a_failed_one_resent(
+    world: World,
+) -> None:
     contact = world.contact()
     message_id = await unknown_text(world, contact, "Hola")
     refused = await gateway(world.stack, "message", "resend", str(message_id))
@@ -103,8 +105,8 @@ async def test_only_an_unknown_text_is_settled_and_only_a_failed_one_resent(worl
     await world.rows(
         "update sms_messages set status = 'failed', send_at = null where id = %s", message_id
     )
-    refused = await gateway(world.stack, "message", "settle", str(message_id))
-    assert refused.status == 1 and "only unknown is settled" in refused.errors
+    refused = await gateway(world.stack, "message", "reconcile", str(message_id))
+    assert refused.status == 1 and "only unknown is reconciled" in refused.errors
     outcome = await gateway(world.stack, "message", "resend", str(message_id))
     failed, copy = await world.messages(contact)
     assert outcome.output == f"Message {copy['id']} repeats it; it is queued.\n"
