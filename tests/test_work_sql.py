@@ -131,10 +131,10 @@ async def two_conversations_of_one_contact_take_turns(db: Db) -> None:
     await db.admin.rows("alter function sms.pick_conversation rename to pick_at_once")
     await db.admin.rows("""
         create function sms.pick_conversation(
-          a timestamptz, b timestamptz, c timestamptz, d uuid default null
+          a timestamptz, b timestamptz, c timestamptz
         )
         returns public.sms_conversations language plpgsql as $$
-        declare v public.sms_conversations := sms.pick_at_once(a, b, c, d);
+        declare v public.sms_conversations := sms.pick_at_once(a, b, c);
         begin
           perform pg_advisory_xact_lock_shared(42);
           return v;

@@ -324,7 +324,7 @@ declare
 begin
   if p_busy_config_id is not null then
     -- Look past the busy number's backlog, but not through all of it.
-    v_conversation := sms.pick_conversation(p_now, p_from, p_window_end, p_busy_config_id);
+    v_conversation := sms.pick_beside(p_now, p_from, p_window_end, p_busy_config_id);
     if v_conversation.id is null then
       v_conversation := sms.pick_behind(p_now, p_busy_config_id);
     end if;
@@ -342,7 +342,7 @@ $$;
 -- Locks the conversation whose work is due first. Not one whose contact has another one leased:
 -- texts to a contact leave in order.
 create function sms.pick_conversation(
-  p_now timestamptz, p_from timestamptz, p_window_end timestamptz, p_not_config_id uuid default null
+  p_now timestamptz, p_from timestamptz, p_window_end timestamptz
 )
 returns public.sms_conversations language plpgsql set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
@@ -352,12 +352,47 @@ begin
   from public.sms_conversations as c
   where least(c.reply_due_at, c.send_due_at) between p_from and p_window_end
     and (c.lease_id is null or c.leased_until <= p_now)
-    and (p_not_config_id is null or c.config_id <> p_not_config_id)
     and not exists (
       select from public.sms_conversations as o
       where o.config_id = c.config_id and o.contact_number = c.contact_number
         and o.id <> c.id and o.leased_until > p_now
       offset 0 -- keeps it a lookup per row: as a join it read all conversations
+    )
+  order by least(c.reply_due_at, c.send_due_at)
+  limit 1
+  for no key update of c skip locked;
+  return v_conversation;
+end;
+$$;
+
+-- The first conversation of another number among the 200 at the head of the queue: also when a whole
+-- backlog is due at one moment, no more than these are looked at.
+create function sms.pick_beside(
+  p_now timestamptz, p_from timestamptz, p_window_end timestamptz, p_not_config_id uuid
+)
+returns public.sms_conversations language plpgsql set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
+declare
+  v_conversation public.sms_conversations;
+begin
+  select c.* into v_conversation
+  from public.sms_conversations as c
+  where c.id = any (array(
+      select h.id
+      from (
+        select o.id, o.config_id from public.sms_conversations as o
+        where least(o.reply_due_at, o.send_due_at) between p_from and p_window_end
+        order by least(o.reply_due_at, o.send_due_at)
+        limit 200
+      ) as h
+      where h.config_id <> p_not_config_id
+    ))
+    and least(c.reply_due_at, c.send_due_at) <= p_now
+    and (c.lease_id is null or c.leased_until <= p_now)
+    and not exists (
+      select from public.sms_conversations as o
+      where o.config_id = c.config_id and o.contact_number = c.contact_number
+        and o.id <> c.id and o.leased_until > p_now
+      offset 0
     )
   order by least(c.reply_due_at, c.send_due_at)
   limit 1
@@ -390,7 +425,10 @@ begin
     continue when v_config_id = p_not_config_id;
     select c.* into v_conversation
     from public.sms_conversations as c
-    where c.config_id = v_config_id and least(c.reply_due_at, c.send_due_at) <= p_now
+    -- A range, not an equation: by that the planner would take the order of the due index alone
+    -- and walk through the whole backlog.
+    where c.config_id between v_config_id and v_config_id
+      and least(c.reply_due_at, c.send_due_at) <= p_now
       and (c.lease_id is null or c.leased_until <= p_now)
       and not exists (
         select from public.sms_conversations as o

@@ -69,18 +69,18 @@ async def test_with_own_opt_out_stop_and_start_are_confirmed_by_us(scenario: Sce
 async def test_with_own_opt_out_help_is_answered_in_the_owners_words(
     scenario: Scenario, word: str
 ) -> None:
-    await scenario.configure(own_opt_out=True, help_reply="Panadería Luna, +34 600 111 222.")
+    await scenario.configure(own_opt_out=True, help_reply="Cafe Luna, +34 600 111 222.")
     stored = await scenario.texts(word)
     assert stored["no_reply_reason"] == "opt_word"
-    assert await scenario.work() == ["Panadería Luna, +34 600 111 222."]
+    assert await scenario.work() == ["Cafe Luna, +34 600 111 222."]
 
 
 async def test_with_own_opt_out_help_is_answered_to_who_opted_out(scenario: Scenario) -> None:
-    await scenario.configure(own_opt_out=True, opt_out_reply="Adiós.")
+    await scenario.configure(own_opt_out=True, opt_out_reply="Vale.")
     await scenario.texts("STOP")
     await scenario.texts("HELP")
     sent = await scenario.work()
-    assert sent[0] == "Adiós."
+    assert sent[0] == "Vale."
     assert len(sent) == 2
     assert sent[1].endswith("Reply STOP to get no more messages.")
 
