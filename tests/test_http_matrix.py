@@ -41,6 +41,7 @@ sms_members           1 0 - 1  - - - 1        1 0 - 1                   - - - 0
 sms_messages          1 0 - 1  1 PT404 - 1    - - - 1                   - - - 0
 sms_passages          1 0 - 1  - - - 1        - - - 1                   - - - 0
 sms_questions         1 0 - 1  - - - 1        1 0 - 1                   - - - 0
+sms_tool_calls        1 0 - 1  - - - 1        - - - 1                   - - - 0
 sms_synonyms  1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_phrases     1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_opt_outs          1 0 - 1  - - - 1        - - - 1                   - - - 0
@@ -55,6 +56,7 @@ add_sms_number                 -   -   -   yes
 answer_sms_question            yes yes -   yes
 ask_sms_knowledge              yes yes -   yes
 assign_sms_conversation        yes yes -   yes
+call_sms_tool                  -   -   -   yes
 claim_sms_backfill             -   -   -   yes
 claim_sms_work                 -   -   -   yes
 cleanup_old_sms_conversations  -   -   -   yes
@@ -79,6 +81,7 @@ ingest_sms                     -   -   -   yes
 invite_sms_member              yes yes -   yes
 leave_sms_account              yes yes -   -
 list_sms_numbers               -   -   -   yes
+list_sms_tools                 -   -   -   yes
 mark_sms_read                  yes yes -   yes
 missing_sms                    -   -   -   yes
 note_sms_refused               -   -   -   yes
@@ -94,6 +97,7 @@ restore_sms_config_version     yes yes -   yes
 search_sms                     yes yes -   yes
 send_sms                       yes yes -   yes
 set_sms_opt_out                -   -   -   yes
+try_sms_tool                   -   -   -   yes
 reconcile_sms                     -   -   -   yes
 maintain_sms                       -   -   -   yes
 upsert_sms_contacts            yes yes -   yes
@@ -213,6 +217,11 @@ async def furnish(
                 "sms_invitations (user_id, email, invited_by)",
                 (ada, "matrix@example.com", ada),
             ),
+            (
+                "sms_tool_calls (user_id, conversation_id, waiting_since, message_id, name,"
+                " arguments, acts)",
+                (ada, conversation, "2026-01-01", 1, "matrix", "{}", False),
+            ),
             ("sms_webhook_logs (message_sid, payload, outcome)", (sid, "{}", "stored")),
             ("sms_delivery_events (message_sid, status)", (sid, "sent")),
             ("sms_workers (name, version, seen_at)", ("matrix", "1", datetime.now(UTC))),
@@ -324,6 +333,19 @@ async def furnish(
             {"user_id": ada, "contact_number": other, "source": "text", "changed_at": today},
             {"source": "text"},
         ),
+        "sms_tool_calls": (
+            {"conversation_id": conversation},
+            {
+                "user_id": ada,
+                "conversation_id": conversation,
+                "waiting_since": today,
+                "message_id": 1,
+                "name": "matrix",
+                "arguments": {},
+                "acts": False,
+            },
+            {"duration_ms": 1},
+        ),
         "sms_webhook_logs": (
             {"message_sid": sid},
             {"message_sid": sid, "payload": {}, "outcome": "stored"},
@@ -350,6 +372,8 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "remove_sms_member": {"p_member_id": NOBODYS, "p_user_id": NOBODYS},
     "restore_sms_config_version": {"p_config_id": NOBODYS, "p_version": 1},
     "add_sms_number": {"p_owner": "nobody@example.com", "p_phone_number": "+15550000000"},
+    "call_sms_tool": {"p_lease_id": NOBODYS, "p_message_id": 0, "p_name": "x", "p_arguments": {}},
+    "try_sms_tool": {"p_contact_number": "+15550000000", "p_name": "x", "p_arguments": {}},
     "claim_sms_backfill": {"p_lease": "1 second"},
     "claim_sms_work": {"p_worker": "matrix", "p_lease_id": NOBODYS, "p_lease": "1 second"},
     "close_sms_conversation": {"p_conversation_id": NOBODYS},

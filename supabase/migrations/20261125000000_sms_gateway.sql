@@ -45,6 +45,9 @@ create table sms.policy (
   doubled_within interval not null default '1 day',
   logs_kept interval not null default '30 days',
   human_messages_per_day integer not null default 1000,
+  tool_calls_max smallint not null default 8,
+  tool_repeats_max smallint not null default 3,
+  tool_result_bytes integer not null default 8192,
   keyword_replies_ceiling integer not null default 1000,
   contacts_ceiling integer not null default 200000,
   documents_ceiling integer not null default 1000,
@@ -120,6 +123,10 @@ comment on column sms.policy.conversations_kept is
 
 comment on column sms.policy.human_messages_per_day is
   'Messages that humans of one account may write in a UTC day.';
+comment on column sms.policy.tool_calls_max is 'Tool calls for one reply.';
+comment on column sms.policy.tool_repeats_max is 'Of them with equal name and arguments.';
+comment on column sms.policy.tool_result_bytes is
+  'A longer result of a tool is cut for the model and the record.';
 comment on column sms.policy.keyword_replies_ceiling is 'Keyword replies a number may have.';
 comment on column sms.policy.documents_ceiling is 'Documents an account may have.';
 comment on column sms.policy.contacts_ceiling is 'Contacts an account may import.';
@@ -191,6 +198,8 @@ create table public.sms_configs (
   quiet_from time,
   quiet_until time,
   time_zone text not null default 'UTC',
+  tools text[],
+  stay_silent_for text[] not null default '{automatic_message,reaction}',
   suspended_until timestamptz,
   suspended_reason text,
   backfilled_until timestamptz not null default now(),
@@ -234,6 +243,9 @@ create table public.sms_configs (
     and greatest(length(opt_out_reply), length(help_reply), length(handoff_reply), length(bot_reply),
       length(rate_limit_reply)) <= 640
   ),
+  constraint sms_configs_tools_check check (cardinality(tools) <= 32),
+  constraint sms_configs_stay_silent_for_check
+    check (stay_silent_for <@ array['automatic_message', 'reaction', 'goodbye'] and cardinality(stay_silent_for) <= 3),
   constraint sms_configs_quiet_check check ((quiet_from is null) = (quiet_until is null))
 );
 -- What whoever breaks a check is told: the comment of a check is its sentence (sms.refuse_invalid).
@@ -277,6 +289,10 @@ comment on constraint sms_configs_canned_replies_check on public.sms_configs is
   'opt_out_reply, help_reply, handoff_reply, bot_reply and rate_limit_reply have 1 to 640 '
   'characters each; '
   'null takes the words of sms_canned_replies.';
+comment on constraint sms_configs_tools_check on public.sms_configs is
+  'tools names at most 32 functions of schema sms_tools.';
+comment on constraint sms_configs_stay_silent_for_check on public.sms_configs is
+  'stay_silent_for holds some of automatic_message, reaction and goodbye, or nothing.';
 comment on constraint sms_configs_quiet_check on public.sms_configs is
   'quiet_from and quiet_until are both set or both null.';
 create index sms_configs_user_id_idx on public.sms_configs (user_id);
@@ -341,6 +357,10 @@ comment on column public.sms_configs.rate_limit_reply is
 comment on column public.sms_configs.quiet_from is
   'Start of the quiet hours in time_zone: automatic messages wait until quiet_until. Opt-outs are '
   'confirmed and HELP is answered at any hour, as Twilio does.';
+comment on column public.sms_configs.tools is
+  'The functions of schema sms_tools that the model may call; null: none but the built-in ones.';
+comment on column public.sms_configs.stay_silent_for is
+  'What the model may leave without a reply; never a question or the first message.';
 comment on column public.sms_configs.suspended_until is
   'The account, key or quota was refused (suspended_reason): nothing is tried before this.';
 comment on column public.sms_configs.backfilled_until is
@@ -805,6 +825,7 @@ create table public.sms_conversations (
   is_reopened boolean not null default false,
   reply_due_at timestamptz,
   waiting_since timestamptz,
+  tool_calls_since timestamptz,
   reply_attempts smallint not null default 0,
   superseded smallint not null default 0,
   reply_error text,
@@ -892,6 +913,9 @@ comment on column public.sms_conversations.reply_due_at is
   'When the owed answer is due; null: nothing is owed.';
 comment on column public.sms_conversations.waiting_since is
   'Arrival of the oldest text that no answer covers.';
+comment on column public.sms_conversations.tool_calls_since is
+  'The waiting_since for which tools were called last: sms_tool_calls has calls of the pending reply '
+  'when they are equal.';
 comment on column public.sms_conversations.reply_attempts is 'Attempts at the owed answer so far.';
 comment on column public.sms_conversations.superseded is
   'Answers in a row that were dropped because a newer text came.';
@@ -1008,6 +1032,7 @@ create table public.sms_messages (
     'human_wrote', -- a human answered
     'reaction',    -- a phone's reaction to a message
     'auto_reply',  -- another machine
+    'goodbye',     -- the model found nothing left to say, and the number allows that
     'group',       -- a group message, unless the number has answer_groups
     'blocked',     -- the contact is blocked
     'opted_out',   -- the contact may not be texted
@@ -1217,7 +1242,8 @@ begin
   update public.sms_messages as m
   set no_reply_reason = case
     when p_reason in (
-      'human_wrote', 'closed', 'opted_out', 'blocked', 'paused', 'rate_limit', 'loop', 'auto_reply'
+      'human_wrote', 'closed', 'opted_out', 'blocked', 'paused', 'rate_limit', 'loop', 'auto_reply',
+      'reaction', 'goodbye'
     ) then p_reason
     else 'failed' end
   where m.conversation_id = p_conversation_id and m.direction = 'incoming'
@@ -1973,20 +1999,18 @@ returns text language plpgsql immutable set search_path = '' as $$
 declare
   v text := p_letters;
 begin
-  if v !~ '[SsZuU!KCDck]|N.*[VGFMRrWtP]' then
+  if v !~ '[SsZuU!KCDck]|N.*[VGMRrWtP]' then
     return v;
   end if;
-  v := regexp_replace(v, '[tm](?=M)|O(?=[MLlPVt])|_+(?=[MmtLlPOVGFuIYbRrW+])', '', 'g');
+  v := regexp_replace(v, '[tm](?=M)|O(?=[MLlPVt])|_+(?=[MmtLlPOVGuIYbRrW+])', '', 'g');
   v := regexp_replace(v, 'E(?!_*[BH])', '', 'g');
   -- a word that is noun and verb is a verb before "me", and after "not" at the end
   v := regexp_replace(v, 't(?=[IP+])|(?<=N[+]?)t(?=[/?&Xig]|$)', 'V', 'g');
-  v := regexp_replace(v, 'I?GI|IG', 'F', 'g'); -- "send" and "send me" differ
   v := replace(replace(replace(translate(v, 't', 'm'), 'I+', '+I'), 'O+', '+O'), 'IJ', 'J');
   v := regexp_replace(v, 'k_*I(?=L)|k?_*IfI?|DI|ID|[Ikr]*_*ZI?', 'Z', 'g');
   v := regexp_replace(v, 'k[_.]{0,3}Pf', 'DP', 'g');
-  v := regexp_replace(translate(v, 'fk', '__'), '_+(?=[MmLlPOVGFuIY+])|I(?=[VuU])|(?<=[VuU])I', '', 'g');
-  v := replace(v, 'IG', 'F');
-  v := regexp_replace(v, 'N([VGFRW+]{1,3})N', 'N\1', 'g'); -- ne … pas, não … não
+  v := regexp_replace(translate(v, 'fk', '__'), '_+(?=[MmLlPOVuIY+])|I(?=[VGuU])|(?<=[VGuU])I', '', 'g');
+  v := regexp_replace(v, 'N([VGRW+]{1,3})N', 'N\1', 'g'); -- ne … pas, não … não
   return regexp_replace(regexp_replace(v, '([N+/g])\1+', '\1', 'g'), '[/g]+', '/', 'g');
 end;
 $$;
@@ -2003,41 +2027,40 @@ declare
   v_before constant text := '(?:^|[/?&XKC!A])(?:W_*|[YiEH])*(?:';
   v_behind constant text := ')[PYILlONM+_]*(?:$|[/?!CA]|i?[XK]|&[WY]*[SNDZuUc]|(?<=[V+Z])i)';
   v_sure constant text := v_before
-    || 'SY?[+]?J?V[VMm+O]*|S[O+]*[GF][O+]*M[M+O]*|S[Rr][O+]*M|[Sc][+]?M+|c[Rr]M|cb[LM]+' -- stop sending
-    || '|N[+]?[WY]*J?V[+]|N[+][WY]*J?V|NJ[VGF]|NVP|N[+]?[WY]*[+]?[GF][O+]*M[M+]*' -- do not send
+    || 'SY?[+]?J?V[VMm+O]*|S[O+]*G[O+]*M[M+O]*|S[Rr][O+]*M|[Sc][+]?M+|c[Rr]M|cb[LM]+' -- stop sending
+    || '|N[+]?[WY]*J?V[+]|N[+][WY]*J?V|NJ[VG]|NVP|N[+]?[WY]*[+]?G[O+]*M[M+]*' -- do not send
     || '|N[+]?W[N+]*[Rr][O+]*M|N[+]W[+]?M|NW[+]?L|NW[+]M|N[+]R[O+]*M|NR[O+]*M' -- do not want
-    || '|N[+]M+|Z[+]|ZO?L|DP[+]L|DPL|u[MLPlOYI]*|U[PO]?[LMS]+|P?_*!_*[VGFMRrPO]*' -- no more ads, remove me from
+    || '|N[+]M+|Z[+]|ZO?L|DP[+]L|DPL|u[MLPlOYI]*|U[PO]?[LMS]+|!' -- no more ads, remove me from
     || v_behind;
   v_weak constant text := v_before
-    || 'S(?!O)|Sm|SF|S[Rr]O?|NVO?|N[+]?J?[WY]*F[O+]*m?|Z|DP+|D?Zl|DP+l|U|N[+]?W[+]?[Rr][O+]*'
-    || '|NW[+]?M|NM(?!Y)|cb|N[+]?R[O+]*' || v_behind;
+    || 'S|Sm|SO|SG|S[Rr]O?|NVO?|N[+]?J?[WY]*G[O+]*m?|Z|DP+|D?Zl|DP+l|U|N[+]?W[+]?[Rr]?O'
+    || '|NW[+]?M|NM|cb|N[+]?W[+]?[Rr][O+]*|N[+]?R[O+]*' || v_behind;
   v text := p_letters;
   v_is_sure boolean;
   v_is_weak boolean;
 begin
-  if v !~ '[SsZuU!KCDc]|N.*[VGFMRrW]|[MX].*[KX]|[KX].*[MX]' then
+  if v !~ '[SsZuU!KCDc]|N.*[VGMRrW]|M.*X|X.*M' then
     return null;
   end if;
   v := translate(regexp_replace(v, 's(?![+_]*[VGMRr])', case when p_thanks then '.' else 'S' end, 'g'), 's', 'S');
   v := regexp_replace(v, '(^|[^W])N([^/?]*[?])', '\1.\2', 'g'); -- "no more messages?" asks
-  v := regexp_replace(v, '(^|[/?X])Y+N', '\1.', 'g'); -- "you no longer write" states
   v_is_sure := v ~ v_sure
     -- a threat: if you text me again I will report you
     or v ~ 'K' and v !~ '[?]'
-      and v ~ 'J[VGF](?:[MO/?XK&]|$)|[VS][+]|[+]V|[+]M|S[VGFM]|[+]O*(?:$|[/?KX&i])'
+      and v ~ 'J[VG](?:[MO/?XK&]|$)|[VS][+]|[+]V|[+]M|S[VGM]|[+]O*(?:$|[/?KX&i])'
     -- the law: under GDPR I request the deletion of my data
-    or v ~ '[C!]' and v !~ '[?]' and v ~ 'S[_+]?[MVOGFRr]|D[+_]?P|Z|[uU]|NR|N[+]?[VGF]|M|C.*C';
-  v_is_weak := v ~ v_weak or v ~ 'K_*[YK]';
+    or v ~ '[C!]' and v !~ '[?]' and v ~ 'S[_+]?[MVOGRr]|D[+_]?P|Z|[uU]|NR|N[+]?[VG]|M|C.*C|!';
+  v_is_weak := v ~ 'K' or v ~ v_weak;
   if not (v_is_sure or v_is_weak) then
     return case
-      when v ~ 'S[+]?[VM]|S[GF]M|SO|N[+]?[VGF][+]?M|N[+]?V[+]|N[+]?WR?[+]?M|N[+]M|u|ZL|DPL|K.*[MX]|M.*[KX]|X.*[MK]'
+      when v ~ 'S[+]?[VM]|SGM|N[+]?[VG][+]?M|N[+]?V[+]|N[+]?WR?[+]?M|N[+]M|u|ZL|DPL|KM|M.*X|X.*M|SO$'
         then 'maybe_stop'
     end;
   elsif v ~ '[AT]|[Wr]_*H' then -- "call me instead", "let me talk to a person"
     return 'maybe_stop';
   elsif v_is_sure or v !~ '[.?]' or v !~ '[.N]'
     or v ~ '(?:^|[/?&!])[WYi]*[XKC](?:$|[/?!&XKC]|[WYi]*[SNDZ])'
-      and v ~ (v_before || 'S|SF|SO|NVO?|N[+]?J?[GF][O+]*m?|Z|DP+|Zl|DP+l|U|NW[+]?[MO]|NM' || v_behind) then
+      and v ~ (v_before || 'S|SO|SG|NVO?|N[+]?J?G[O+]*m?|Z|DP+|Zl|DP+l|U|NW[+]?M|NM' || v_behind) then
     return 'stop';
   end if;
   return 'maybe_stop';
@@ -2169,9 +2192,9 @@ insert into public.sms_phrases (language, phrase, meaning, whole_message_only, h
 insert into public.sms_phrases (language, phrase, meaning, whole_message_only)
 select g.language, p.phrase, g.meaning, true
 from (values
-  ('en', 'stop', 'no more|remove|stp|stip|stoo|dtop|srop|stop 1|stop 2|cease|stop all|end all|stop this|stop everything|stop all this'),
+  ('en', 'stop', 'no more|remove|stp|stip|stoo|dtop|srop|stop 1|stop 2|cease|stop all|end all'),
   ('es', 'stop', 'para|alto|basta|baja|cancelar|detener|cesar|salir|no mas|anular|ya basta|basta ya'),
-  ('fr', 'stop', 'fin|resilier|annuler|quitter|assez|ca suffit|arretez ca|arretez tout ca'),
+  ('fr', 'stop', 'fin|resilier|annuler|quitter|assez|ca suffit'),
   ('pt', 'stop', 'sair|chega|basta|cancelar|cancela|remover|parar'),
   ('en', 'start', 'subscribe|resubscribe|opt in|optin|restart|resume'),
   ('es', 'start', 'si|alta|iniciar|inicio|comenzar|empezar|reanudar|suscribir|suscribirme'),
@@ -2209,8 +2232,8 @@ from (values
   ('*', '.', 'non stop|nonstop'),
   ('en', 'S', 'quit|cease|halt|discontinue|stoping|stopping|desist|cease and desist|enough with|'
     'enough of|done with|tired of|sick of|fed up with|refrain from|cut out|cut it out|'
-    'knock it off|go away|get lost|buzz off|piss off|fuck off|sod off|end all|leave me alone|'
-    'leave me be|leave us alone|leave me the hell alone|leave my phone alone|'
+    'knock it off|go away|get lost|buzz off|piss off|fuck off|sod off|end all'),
+  ('en', 'SV', 'leave me alone|leave me be|leave us alone|leave me the hell alone|leave my phone alone|'
     'leave this number alone'),
   ('en', 'V', 'texting|txting|txtin|textin|texted|messaging|msging|contacting|contacted|messaged|'
     'writing|spamming|bothering|bother|harassing|harass|annoying me|annoy|pestering|pester|'
@@ -2236,7 +2259,7 @@ from (values
   ('en', '', 'automated|automatic|unwanted|unsolicited|commercial|further|future|additional|daily|'
     'constant|annoying|stupid|damn|fucking|freaking|bloody|mass|bulk|silly|endless|say|'
     'must i say|do i have to say|can|could|would|will|do|just|now|right now|immediately|'
-    'at once|asap|to|already|really|seriously|must|be|being|am|are|go ahead and|'
+    'at once|asap|to|today|already|really|seriously|must|be|being|am|are|go ahead and|'
     'effective immediately|effective today|with immediate effect|right away|at this time|'
     'by text|sent from my iphone|sent from my phone|sent from my android|sent from my galaxy|'
     'sent from my samsung|how|how do i|how can i|how do|where do i|where can i|how would i|'
@@ -2307,12 +2330,13 @@ from (values
     'this isnt|not a customer|never been a customer|not your customer|cost me money|'
     'costing me money|i pay for every text|pay per text|pay for every txt|my kids phone|'
     'i dont live there anymore|work phone|leave us be|leave this family alone'),
-  ('en', 'K', 'report you|report u|reporting you|reporting u|reported you|report your|block you|block u|'
-    'block this number|blocking you|blocking this number|blocked you|sue you|suing you|'
-    'the fcc|the ftc|fcc|ftc|attorney general|my lawyer|my attorney|legal action|a complaint|'
-    'file a complaint|filing a complaint|press charges|reported as spam|report as spam|'
-    'report it as spam|report you as spam|mark you as spam|reporting u as spam|reported'),
-  ('en', 'KS', 'youre blocked|ur blocked|you are blocked|blocked and reported|reported and blocked'),
+  ('en', 'K', 'report you|report u|report this|reporting you|reporting u|reporting this|reported you|'
+    'report your|block you|block u|block this number|blocking you|blocking this number|'
+    'blocked you|sue you|suing you|youre blocked|ur blocked|you are blocked|'
+    'blocked and reported|reported and blocked|the fcc|the ftc|fcc|ftc|attorney general|'
+    'my lawyer|my attorney|legal action|a complaint|file a complaint|filing a complaint|'
+    'the police|press charges|reported as spam|report as spam|report it as spam|'
+    'report you as spam|mark you as spam|reporting u as spam|reported'),
   ('en', 'C', 'do not call registry|do not call list|dnc list|dnc|do not contact list|privacy law|'
     'data protection|data protection act|do not text list|national do not call registry|'
     'can spam act|do not call registration'),
@@ -2335,8 +2359,8 @@ from (values
   ('en', 'B', 'bot|robot|chatbot|machine|computer|ai|artificial intelligence|chatgpt'),
   ('en', 'NV', 'dont bother me|dont bother us|dont bother texting|dont bother messaging|'
     'dont bother contacting|dont bother writing'),
-  ('en', '.', 'i quit|stop by|stop at|stop in|stop over|drop by|dont bother|bus stop|full stop|'
-    'next stop|no problem|no worries|this one|that one|no one'),
+  ('en', '.', 'stop by|stop at|stop in|stop over|drop by|dont bother|bus stop|full stop|next stop|'
+    'no problem|no worries|this one|that one|no one'),
   ('en', 'g', 'thanks|thank|thx|ty|tks|thank you|thank u|thank you very much|thank you so much|'
     'many thanks|no thanks|no thank you|gracias|merci|obrigado'),
   ('en', 's', 'enough|thats enough'),
@@ -2350,11 +2374,11 @@ from (values
     'dejas de|dejais de|harto de|hartos de|harta de|cansado de|cansada de|abstenganse|'
     'absténgase|abstenerse|el cese|cese de|suspendan|suspender|suspenda|finalicen|eviten|'
     'evite|evitar|dejense|vete a la mierda|vayanse a la mierda|larguense|no insistan|'
-    'no insista|no insistas|dejame en paz|dejeme en paz|dejenme en paz|dejadme en paz|'
-    'dejenos en paz|dejennos en paz|dejame tranquilo|dejame tranquila|dejeme tranquilo|'
-    'dejeme tranquila|dejenme tranquilo|dejenme tranquila|dejenme ya|no jodan|no joda|'
-    'no jodas|no frieguen|no chinguen|dejen de joder|dejen de chingar|no fastidien|'
-    'no fastidies|no den lata|no me jodan'),
+    'no insista|no insistas'),
+  ('es', 'SV', 'dejame en paz|dejeme en paz|dejenme en paz|dejadme en paz|dejenos en paz|dejennos en paz|'
+    'dejame tranquilo|dejame tranquila|dejeme tranquilo|dejeme tranquila|dejenme tranquilo|'
+    'dejenme tranquila|dejenme ya|no jodan|no joda|no jodas|no frieguen|no chinguen|'
+    'dejen de joder|dejen de chingar|no fastidien|no fastidies|no den lata|no me jodan'),
   ('es', 'M', 'mensajes|mensajitos|textos|msj|msjs|mjs|mensages|publicidad|publicidades|promociones|'
     'promocion|propaganda|propagandas|ofertas|avisos|recordatorios|notificaciones|'
     'comunicaciones|comunicacion|comunicados|anuncios|mensajes de texto|correos|campanas|'
@@ -2363,7 +2387,7 @@ from (values
   ('es', 'm', 'mensaje|texto|aviso|recordatorio'),
   ('es', '', 'comerciales|comercial|publicitarios|publicitarias|publicitario|promocionales|promocional|'
     'automaticos|tantos|tantas|tanta|tanto|mas de|sus malditos|malditos|pinches|putos|'
-    'no deseados|otros|otras|ya|que|q|ke|se|les|le|te|lo|ahora|ahora mismo|ya mismo|'
+    'no deseados|otros|otras|ya|que|q|ke|se|les|le|te|lo|ahora|ahora mismo|ya mismo|hoy|'
     'inmediatamente|de inmediato|cuanto antes|lo antes posible|de una vez|de una buena vez|'
     'de una vez por todas|por ultima vez|en serio|a la brevedad|aca|por aqui|por este medio|'
     'por sms|por mensaje|por whatsapp|urgente|inmediato|conforme a la ley|como|pa|para que|'
@@ -2417,8 +2441,8 @@ from (values
     'dios los bendiga|bendiciones|hombre|tio|tia|wey|guey|ps|ya que|puesto que|estimados|'
     'suerte|suerte con el local|adios|chao|disculpen la molestia|con todo respeto|con respeto|'
     'caramba|joder|por dios|por el amor de dios'),
-  ('es', '.', 'nada mas|por que|esta bien|asi esta bien|con eso|con esto|para cuando|ya baja|baja ya|'
-    'para mi|no para|alto ahi|no baja'),
+  ('es', '.', 'por que|esta bien|asi esta bien|con eso|con esto|para cuando|ya baja|baja ya|para mi|'
+    'no para|alto ahi|no baja'),
   ('es', '&', 'y|e'),
   ('es', 'X', 'no me interesa|no me interesan|no nos interesa|no estoy interesado|no estoy interesada|'
     'no interesa|sin interes|no tengo interes|numero equivocado|numero incorrecto|equivocado|'
@@ -2446,18 +2470,18 @@ from (values
     'pondre una denuncia|poner una denuncia|pongo una denuncia|voy a denunciar|los demando|'
     'los voy a demandar|profeco|agencia de proteccion de datos|aepd|la agpd|por spam|'
     'los reporto por spam|consumidor|acciones legales|mi abogado|os denuncio|'
-    'os voy a denunciar|os bloqueo|reporto el numero|voy a reportar|los bloqueamos'),
+    'os voy a denunciar|os bloqueo|la policia|reporto el numero|voy a reportar|los bloqueamos'),
   ('es', 'C', 'proteccion de datos|ley de proteccion de datos|ley de datos|lopd|habeas data|'
     'ley organica|ley 1581|reglamento general|derechos arco|derecho de cancelacion|'
     'derecho de supresion|derecho al olvido|lista robinson|registro de no llame|no llame'),
   ('es', '!', 'derecho de oposicion|derecho a oponerme|me opongo al tratamiento|me opongo a recibir|'
     'revoco mi consentimiento|revoco el consentimiento|revoco mi autorizacion|'
     'revoco la autorizacion|retiro mi consentimiento|retiro el consentimiento|'
-    'retiro mi autorizacion|sin mi consentimiento|sin mi autorizacion|no consiento|'
-    'no di mi consentimiento|no he dado mi consentimiento|nunca di mi consentimiento|'
-    'no autorizo el uso de mi numero|no autorizo el uso de mis datos|'
-    'no autorizo que usen mi numero|no autorizo recibir|no autorizo mensajes|'
-    'no autorizo publicidad|no autorice|no he autorizado|nunca autorice'),
+    'retiro mi autorizacion|sin mi consentimiento|sin mi autorizacion|sin autorizacion|'
+    'no consiento|no di mi consentimiento|no he dado mi consentimiento|'
+    'nunca di mi consentimiento|no autorizo el uso de mi numero|'
+    'no autorizo el uso de mis datos|no autorizo que usen mi numero|no autorizo recibir|'
+    'no autorizo mensajes|no autorizo publicidad|no autorice|no he autorizado|nunca autorice'),
   ('es', 'A', 'mejor llamenme|mejor llameme|mejor llamame|llamenme|llameme|llamame|llamen|llame|'
     'mejor llama|mejor llamen|en su lugar|mejor|pasame a|paseme a|ponganme|ponme|anotenme|'
     'anotame|cambiame|por correo|mandalo|mandenlo'),
@@ -2493,11 +2517,11 @@ from (values
   ('fr', 'S', 'arretez|arrete|arreter|darreter|arret|larret|cessez|cesse|cesser|de cesser|stoppez|'
     'stopper|stoppe|finissez|finissez avec|marre|jen ai marre|ras le bol|jen ai assez|la fin|'
     'fini|terminez|mettez fin a|mettre fin a|cessation|degagez|degage|halte|stop aux|stop a|'
-    'stop au|laissez moi tranquille|laisse moi tranquille|laissez moi en paix|'
-    'laisse moi en paix|laissez nous tranquilles|fichez moi la paix|fiche moi la paix|'
-    'foutez moi la paix|fous moi la paix|fichez nous la paix|lachez moi|lache moi|'
-    'lachez moi la grappe|lachez nous|lachez laffaire|laissez moi|oubliez moi|'
-    'arretez de membeter|la paix'),
+    'stop au'),
+  ('fr', 'SV', 'laissez moi tranquille|laisse moi tranquille|laissez moi en paix|laisse moi en paix|'
+    'laissez nous tranquilles|fichez moi la paix|fiche moi la paix|foutez moi la paix|'
+    'fous moi la paix|fichez nous la paix|lachez moi|lache moi|lachez moi la grappe|'
+    'lachez nous|lachez laffaire|laissez moi|oubliez moi|arretez de membeter|la paix'),
   ('fr', 'V', 'ecrivez|ecrire|decrire|ecris|contactez|contacter|contacte|contactee|contactes|derangez|'
     'deranger|derange|derangee|harcelez|harceler|harcele|harcelee|sollicitez|solliciter|'
     'sollicite|sollicitee|relancez|relancer|relance|importunez|importuner|embeter|embetez|'
@@ -2505,10 +2529,9 @@ from (values
     'souler|saoulez|mecrire|mecrivez|mecris|mecrives|mecriviez|decrivez|me contacter|'
     'me contactez|membeter|membetez|mimportuner|de mecrire'),
   ('fr', 'G', 'envoyez|envoyer|envoye|envoie|envoies|envoi|envoyiez|adressez|adresser|expedier|'
-    'transmettre'),
-  ('fr', 'F', 'menvoyez|menvoyer|menvoie|menvoies|menvoyiez|menvoye|madresser|menvoyer de|dmenvoyer|'
-    'nous envoyer|nous envoyez'),
-  ('fr', 'FM', 'men envoyer|men envoyez|men envoie|men adresser'),
+    'transmettre|menvoyez|menvoyer|menvoie|menvoies|menvoyiez|menvoye|madresser|menvoyer de|'
+    'dmenvoyer|nous envoyer|nous envoyez'),
+  ('fr', 'GM', 'men envoyer|men envoyez|men envoie|men adresser'),
   ('fr', 'NG', 'nenvoyez|nenvoie|nenvoyer'),
   ('fr', 'NV', 'necrivez|necris'),
   ('fr', 'R', 'recevoir|recevoire|etre destinataire|avoir'),
@@ -2519,14 +2542,14 @@ from (values
     'bons plans'),
   ('fr', 'm', 'message'),
   ('fr', '', 'publicitaires|publicitaire|commerciaux|commerciale|commerciales|promotionnels|'
-    'automatiques|indesirables|incessants|tous|toutes|toute|autant|autres|autre|que|etre|bien|'
-    'vouloir|maintenant|immediatement|tout de suite|de suite|des maintenant|'
+    'automatiques|indesirables|incessants|tous|toutes|toute|tout|autant|autres|autre|que|etre|'
+    'bien|vouloir|maintenant|immediatement|tout de suite|de suite|des maintenant|'
     'une fois pour toutes|pour la derniere fois|enfin|deja|se|sans delai|'
     'dans les plus brefs delais|des reception|au plus vite|par sms|par texto|par message|'
     'conformement au|conformement|a ce numero|faire|tout de meme|constamment|sans cesse|'
     'tous les jours|chaque jour|sans arret|formellement|expressement|effectuer|proceder a|'
     'rapidement|toujours|envoye de mon iphone|vraiment|aussi|y compris'),
-  ('fr', 'O', 'tout|ca|cela|rien|rien du tout|quoi que ce soit|en|tout ca|tout cela|ceux ci|les'),
+  ('fr', 'O', 'ca|cela|rien|rien du tout|quoi que ce soit|en|tout ca|tout cela|ceux ci|les'),
   ('fr', '_', 'de|la|le|des|du|d|l|un|une|vos|votre|ta|tes|ton|ces|cette|ce|cet|a|au|aux|ma|mes|mon|'
     'avec|sur|par|pour|dans|leurs|y'),
   ('fr', 'L', 'votre liste|ta liste|vos listes|cette liste|vos fichiers|votre fichier|ce fichier|'
@@ -2586,14 +2609,14 @@ from (values
     'vous signaler|vais vous signaler|je vais vous signaler|signalerai|vous bloque|'
     'je vous bloque|vais vous bloquer|je vais vous bloquer|vous denonce|33700|la cnil|cnil|'
     'signal conso|signalconso|mon avocat|avocat|dgccrf|poursuites|te bloque|je bloque|bloctel|'
-    'vous etes bloques|saisir la cnil|saisis la cnil|attaquer en justice|en justice'),
+    'vous etes bloques|saisir la cnil|saisis la cnil|attaquer en justice|en justice|la police'),
   ('fr', 'C', 'protection des donnees|droit a leffacement|droit a loubli|loi informatique et libertes|'
     'informatique et libertes|article 21|article 17|l34 5'),
   ('fr', '!', 'droit dopposition|mon droit dopposition|je moppose|moppose au|moppose a|'
     'retire mon consentement|je retire mon consentement|revoque mon consentement|'
-    'retire mon accord|sans mon consentement|sans mon accord|ne consens pas|nai pas consenti|'
-    'pas donne mon consentement|jamais donne mon consentement|pas donne mon accord|'
-    'nautorise pas lenvoi|nautorise plus'),
+    'retire mon accord|sans mon consentement|sans mon accord|sans consentement|'
+    'sans autorisation|ne consens pas|nai pas consenti|pas donne mon consentement|'
+    'jamais donne mon consentement|pas donne mon accord|nautorise pas lenvoi|nautorise plus'),
   ('fr', 'A', 'appelez moi|rappelez moi|appelez|mettez moi|mets moi|plutot|un appel|prefere un appel|'
     'inscrivez moi|par mail|a la place'),
   ('fr', 'T', 'parler|discuter|echanger|parler a|parler avec'),
@@ -2623,8 +2646,8 @@ from (values
     'chega de|chega com|chega disso|deixe de|deixem de|deixa de|deixar de|parem com|pare com|'
     'parem ja|interrompam|interromper|suspendam|suspender|encerrem|encerrar|encerre|cansei de|'
     'cansada de|cansado de|farto de|farta de|saco cheio de|o fim|fim|acabem com|acabe com|'
-    'abstenham se|vai se foder|vao se foder|some|sumam|nao insista|nao insistam|'
-    'me deixe em paz|me deixa em paz|me deixem em paz|deixe me em paz|deixem me em paz|'
+    'abstenham se|vai se foder|vao se foder|some|sumam|nao insista|nao insistam'),
+  ('pt', 'SV', 'me deixe em paz|me deixa em paz|me deixem em paz|deixe me em paz|deixem me em paz|'
     'deixa me em paz|nos deixem em paz|me deixa quieto|me deixa quieta|me deixe quieto|'
     'me deixe quieta|me deixem quieto|me esquece|me esqueca|me esquecam|esquecam me|'
     'larga do meu pe|larguem do meu pe|me larga|saiam do meu pe|esquece meu numero|'
@@ -2633,9 +2656,9 @@ from (values
   ('pt', 'V', 'escrever|escreva|escrevam|escreve|escrevendo|contatar|contate|contatem|contatando|'
     'contactar|contacte|contactem|contactado|contactada|contatado|contatada|incomodar|'
     'incomode|incomodem|incomoda|incomodando|perturbar|perturbe|perturbem|perturba|'
-    'perturbando|me procurar|me procure|me procurem|importunar|importune|importunem|encher|'
-    'encham|assediar|assediem|chamar|chamem|abordar|abordem|aborrecer|aborrecam|chatear|'
-    'chateiem|spammar|em contato|em contacto|dar sinal|mandar mensagem|mandar msg|mandar sms|'
+    'perturbando|procurar|procure|procurem|importunar|importune|importunem|encher|encham|'
+    'assediar|assediem|chamar|chamem|abordar|abordem|aborrecer|aborrecam|chatear|chateiem|'
+    'spammar|em contato|em contacto|dar sinal|mandar mensagem|mandar msg|mandar sms|'
     'mandar zap'),
   ('pt', 'G', 'mandar|mande|mandem|manda|mandando|mandarem|mander|enviar|envie|enviem|envia|enviando|'
     'enviarem|envio|o envio|os envios|remeter|disparar|disparo|enviarem me|mandarme'),
@@ -2647,7 +2670,7 @@ from (values
     'recados'),
   ('pt', '', 'publicitarias|publicitaria|comerciais|comercial|promocionais|promocional|automaticas|'
     'indesejadas|tanta|tantas|nenhuma|nenhum|outras|outra|chatas|entre|entrem|entra|entrar|ja|'
-    'que|q|se|lhes|te|agora|agora mesmo|imediatamente|urgente|logo|de uma vez|'
+    'que|q|se|lhes|te|agora|agora mesmo|imediatamente|hoje|urgente|logo|de uma vez|'
     'de uma vez por todas|pela ultima vez|por sms|por mensagem|por whatsapp|por aqui|aqui|ai|'
     'so|ser|estar|com base|com base na|nos termos da|conforme a|conforme|'
     'enviado do meu iphone|fazer|por gentileza|ate|sempre|todo dia|todos os dias|toda hora|'
@@ -2715,15 +2738,15 @@ from (values
   ('pt', 'K', 'vou denunciar|denuncio|denunciar|denuncia|vou processar|processar|processo voces|'
     'vou bloquear|bloquear|bloqueio|bloqueados|estao bloqueados|bloqueei|vou reportar|'
     'reportar|procon|anatel|no procon|na anatel|anacom|anpd|reclame aqui|meu advogado|deco|'
-    'queixa|apresentar queixa|fazer queixa|apresento queixa|cnpd|medidas legais|acao judicial|'
-    'consumidor'),
+    'queixa|apresentar queixa|fazer queixa|apresento queixa|cnpd|policia|medidas legais|'
+    'acao judicial|consumidor'),
   ('pt', 'C', 'protecao de dados|lei geral de protecao de dados|lei de protecao de dados|'
     'direito de eliminacao|direito ao apagamento|direito ao esquecimento|nao me perturbe'),
   ('pt', '!', 'direito de oposicao|me oponho|oponho me|retiro o meu consentimento|'
     'retiro meu consentimento|revogo o meu consentimento|revogo meu consentimento|'
     'revogo o consentimento|revogo a autorizacao|revogo minha autorizacao|'
     'retiro a autorizacao|retiro minha autorizacao|sem meu consentimento|'
-    'sem o meu consentimento|sem minha autorizacao|sem a minha autorizacao|'
+    'sem o meu consentimento|sem minha autorizacao|sem a minha autorizacao|sem autorizacao|'
     'nao autorizo o uso do meu numero|nao autorizo o uso dos meus dados|nao autorizo o envio|'
     'nao autorizo mais o envio|nao autorizo mais|nao consinto|nao dei consentimento|'
     'nunca autorizei|nao autorizei'),
@@ -2770,7 +2793,7 @@ from (values
 ) as v (conjugation, stands_for, stems)
 cross join unnest(string_to_array(v.stems, '|')) as s (stem)
 join lateral (
-  select t.ending, case when v.stands_for = 'G' and t.has_me then 'F' else v.stands_for end as stands_for
+  select t.ending, case when v.stands_for = 'G' and t.has_me then 'G' else v.stands_for end as stands_for
   from (values
     ('ar', false, 'ar|e|es|en|ando|ad|eis|aran|arles'),
     ('ar', true, 'arme|arnos|eme|enme|enos|ennos|andome|andonos|adme'),
@@ -2782,7 +2805,7 @@ join lateral (
 ) as e on true
 union
 select 'es', w.word, w.stands_for from (values
-  ('lleguen', 'G'), ('llegar', 'G'), ('llegarme', 'F'), ('llegando', 'G'),
+  ('lleguen', 'G'), ('llegar', 'G'), ('llegarme', 'G'), ('llegando', 'G'),
   ('recibir', 'R'), ('recibirlos', 'R'), ('recibiendo', 'R'), ('tener', 'R'), ('ver', 'R'),
   ('saber', 'R'), ('publicitar', 'V'), ('llamar y escribir', 'V')
 ) as w (word, stands_for)
@@ -2795,22 +2818,20 @@ select g.kind, g.language, g.weight, string_to_array(g.keys, '|'), string_to_arr
   '^(?:' || g.pattern || ')$'
 from (values
   ('message', 'en', 9,
-    'code|passcode|otp|pin|verify|password', 'gate|door|doesnt|working|works|my|me|wrong|lock|i',
-    '(.+ )?(your|enter) ([a-z]+ )*(code|passcode|otp|pin|password)( [a-z]+)*( g)? \d{4,}( (do|'
-    'dont|never|it|this|valid|expires|please|and|if|to|will|for)\M.*)?|'
-    '(g )?\d{4,} is your ([a-z]+ )*(code|passcode|otp|pin|password)( .*)?|use \d{4,} (to|as|'
-    'for) .+'),
+    'code|passcode|otp|pin|verify|password', 'gate|door|doesnt|not work|my|me|wrong|lock',
+    '(.+ )?(your|g \d{4,8} is your|\d{4,8} is your|use \d{4,8}) ([a-z]+ )*(code|passcode|otp|'
+    'pin|password|account)( ([a-z]+ )*(is )?(g )?\d{4,8})?( (do not|dont|never|it|this|valid|'
+    'expires|please|and|if|to|will|for)\M.*)?'),
   ('message', 'en', 9,
     'voicemail|voice', '',
     '(you have |you received )?(a |an |\d )?(new |missed )?(voicemail|voice mail|voice message|'
     'visual voicemail)( message)?( received)?( to text| transcript| transcription)? (from|'
     'left by) (\S+ )*?\d{3,}.*'),
   ('message', 'es', 9,
-    'codigo|clave|pin|contrasena', 'llega|llego|mi|me|puerta|sirve|funciona',
-    '(.+ )?(tu|su) ([a-z]+ )?(codigo|clave|pin|contrasena)( [a-z]+)* (g )?\d{4,}( (no|es|'
-    'caduca|expira|vence|valido|valida|para|si|nunca)\M.*)?|(g )?\d{4,} es (tu|'
-    'su) ([a-z]+ )?(codigo|clave|pin|contrasena)( .*)?|us[ea] (el codigo )?\d{4,} (para|'
-    'como) .+'),
+    'codigo|clave|pin|contrasena', 'no llega|mi|me|puerta|no sirve|no funciona',
+    '(.+ )?(tu|su|\d{4,8} es (tu|su)|use el|usa el) (codigo|clave|pin|'
+    'contrasena)( [a-z]+)*( (es|de un solo uso))?( (es )?(g )?\d{4,8})?( (no|es|caduca|expira|'
+    'vence|valido|valida|para|si|nunca)\M.*)?'),
   ('message', 'es', 9,
     'buzon|voz|correo', '',
     '(tiene|tienes|usted tiene|ha recibido|buzon de voz|correo de voz|nuevo mensaje de voz|'
@@ -2818,19 +2839,18 @@ from (values
     ' transcripcion)*( del?| numero)* (\S+ )*?\d{3,}.*'),
   ('message', 'fr', 9,
     'code|mot', 'marche|fonctionne|mon|porte|me|moi',
-    '(.+ )?(votre|ton) ([a-z]+ )?(code|mot de passe)( [a-z]+)* (g )?\d{4,}( (ne|il|ce|valable|'
-    'valide|expire|n|si|pour)\M.*)?|(g )?\d{4,} est (votre|ton) ([a-z]+ )?(code|'
-    'mot de passe)( .*)?|utilisez (le code )?\d{4,} (pour|comme) .+'),
+    '(.+ )?(votre|ton|\d{4,8} est (votre|ton)|utilisez( le)?) (code|'
+    'mot de passe)( [a-z]+)*( est)?( \d{4,8})?( (ne|il|ce|valable|valide|expire|n|si|'
+    'pour)\M.*)?'),
   ('message', 'fr', 9,
     'vocale|vocal|repondeur|messagerie', '',
     '(boite vocale|messagerie vocale|repondeur|vous avez|nouveau message vocal|'
     'message vocal)( un| 1| nouveau| nouveaux| messages?| vocal| vocaux| recu)*( du| de|'
     ' numero)* (\S+ )*?\d{3,}.*'),
   ('message', 'pt', 9,
-    'codigo|senha|pin', 'chegou|meu|minha|me|porta|funciona',
-    '(.+ )?(seu|teu) ([a-z]+ )?(codigo|pin|senha)( [a-z]+)* (g )?\d{4,}( (nao|ele|valido|'
-    'expira|e|para|se|nunca)\M.*)?|(g )?\d{4,} e (o )?(seu|teu) ([a-z]+ )?(codigo|pin|'
-    'senha)( .*)?|(use|utilize) (o codigo )?\d{4,} (para|como) .+'),
+    'codigo|senha|pin', 'chegou|meu|minha|me|porta|nao funciona',
+    '(.+ )?(seu|teu|o seu|\d{4,8} e (o )?(seu|teu)|use o|utilize o) (codigo|pin|'
+    'senha)( [a-z]+)*( e)?( \d{4,8})?( (nao|ele|valido|expira|e valido|para|se|nunca)\M.*)?'),
   ('message', 'pt', 9,
     'voz|correio|caixa', '',
     '(correio de voz|caixa postal|voce tem|nova mensagem de voz|novo recado|'
@@ -2891,7 +2911,7 @@ from (values
     ' service| plan| enabled| capability)?( at this time| at the moment| right now| currently|'
     ' to this number| from .+| or .+)?'),
   ('sentence', 'en', 9,
-    'subscriber|customer|recipient|party|person|user|mobile|number|carrier', 'me|my|i|we|email|gave',
+    'subscriber|customer|recipient|party|person|user|mobile|number|carrier', '',
     '(the|this) (wireless |mobile |cellular )?(subscriber|customer|recipient|party|person|user|'
     'mobile|number|contact)( number)? (you|youre|that you)( are| have|re)? ?(trying|texting|'
     'messaging|calling|dialing|dialed|called|texted|tried|messaged|attempting|contacting|'
@@ -3099,10 +3119,9 @@ from (values
   ('sentence', 'es', 2,
     'notificaciones', '',
     '(hola )?(tengo|he) (las |mis )?(silenciad[oa]s? )?(las )?(notificaciones)( silenciadas|'
-    ' desactivadas| en silencio)?( ahora| en este momento)?|(las |'
-    'mis )?notificaciones (estan )?(silenciadas|desactivadas|en silencio)|no (estoy recibiendo|'
-    'recibo) notificaciones( ahora| en este momento)?|'
-    'estoy con las notificaciones (silenciadas|desactivadas)'),
+    ' desactivadas| en silencio)?( .*)?|(las |mis )?notificaciones (estan )?(silenciadas|'
+    'desactivadas|en silencio)|no (estoy recibiendo|recibo) notificaciones( ahora|'
+    ' en este momento)?|estoy con las notificaciones (silenciadas|desactivadas)'),
   ('sentence', 'es', 2,
     'hablar|atender|contestar|responder|atenderle|atenderte|contestarle|contestarte', '',
     '(hola |lo siento |perdon |perdona |disculpa |'
@@ -3435,10 +3454,10 @@ insert into sms.patterns (kind, language, weight, keys, pattern)
 select 'reaction', g.language, 9, string_to_array(g.keys, '|'),
   '^(?:' || replace(replace(replace(g.pattern, '%Q', '(?:[“„].*[”“…]|«.*[»…]|"[^"]+ .*["…])'), '%O',
     case g.language
-      when 'en' then '(?:(?:an?|\d+) (?:[A-Za-z]+ )?(?:image|photo|picture|video|movie|message|note|memo|attachment|sticker|link|poll|location|animation|gif|file|contact|document|song|map|memoji|recording|emoji|payment|collage|album|page|website|call|invitation|event|card)s?)'
-      when 'es' then '(?:(?:una?|\d+) (?:imagen|imágenes|foto|fotos|fotografía|vídeo|video|videos|película|mensaje|mensaje de (?:audio|voz|texto)|audio|nota de voz|nota|archivo|archivo adjunto|adjunto|sticker|pegatina|enlace|encuesta|ubicación|animación|gif|contacto|documento|canción|mapa|memoji|grabación))'
-      when 'fr' then '(?:(?:(?:une?|\d+) )(?:image|images|photo|photos|vidéo|vidéos|film|message|message (?:audio|vocal)|audio|pièce jointe|fichier|autocollant|sticker|lien|sondage|position|localisation|animation|gif|contact|document|chanson|carte|memoji|enregistrement|note vocale))'
-      else '(?:(?:uma?|\d+) (?:imagem|imagens|foto|fotos|fotografia|vídeo|vídeos|filme|mensagem|mensagem de (?:áudio|voz|texto)|áudio|nota de voz|anexo|arquivo|ficheiro|adesivo|figurinha|autocolante|sticker|link|ligação|enquete|sondagem|localização|animação|gif|contato|contacto|documento|música|mapa|memoji|gravação))' end),
+      when 'en' then '(?:(?:an?|the|this|your|\d+) (?:[A-Za-z]+ )?(?:image|photo|picture|video|movie|message|note|memo|attachment|sticker|link|poll|location|animation|gif|file|contact|document|song|map|memoji|recording|emoji|payment|collage|album|page|website|call|invitation|event|card)s?)'
+      when 'es' then '(?:(?:una?|la|el|los|las|tu|su|\d+) (?:imagen|imágenes|foto|fotos|fotografía|vídeo|video|videos|película|mensaje|mensaje de (?:audio|voz|texto)|audio|nota de voz|nota|archivo|archivo adjunto|adjunto|sticker|pegatina|enlace|encuesta|ubicación|animación|gif|contacto|documento|canción|mapa|memoji|grabación))'
+      when 'fr' then '(?:(?:(?:une?|la|le|les|votre|ton|ta|\d+) |l[’''])(?:image|images|photo|photos|vidéo|vidéos|film|message|message (?:audio|vocal)|audio|pièce jointe|fichier|autocollant|sticker|lien|sondage|position|localisation|animation|gif|contact|document|chanson|carte|memoji|enregistrement|note vocale))'
+      else '(?:(?:uma?|a|o|as|os|\d+) (?:imagem|imagens|foto|fotos|fotografia|vídeo|vídeos|filme|mensagem|mensagem de (?:áudio|voz|texto)|áudio|nota de voz|anexo|arquivo|ficheiro|adesivo|figurinha|autocolante|sticker|link|ligação|enquete|sondagem|localização|animação|gif|contato|contacto|documento|música|mapa|memoji|gravação))' end),
     '%E', '[^[:space:]A-Za-zÀ-ÿ0-9"“”«»?!.,:;()]+') || ')$'
 from (values
   ('en', 'liked|loved|disliked|laughed|emphasized|emphasised|questioned', '(?:Liked|Loved|Disliked|Laughed at|Emphasi[sz]ed|Questioned) (?:%Q|%O)'),
@@ -3485,6 +3504,7 @@ create table public.sms_opt_outs (
     references auth.users (id) on delete cascade,
   constraint sms_opt_outs_source_check check (source in (
     'text',    -- the contact texted an opt word
+    'model',   -- the contact wished it in words that only the model understood
     'twilio',  -- Twilio refused with 21610
     'operator' -- set_sms_opt_out: the contact called or wrote otherwise
   ))
@@ -3662,7 +3682,8 @@ insert into public.sms_canned_replies (name, language, content) values
   ('opt_out_hint', 'es', 'Para no recibir más mensajes nuestros, responda STOP.'),
   ('opt_out_hint', 'fr', 'Pour ne plus recevoir nos messages, répondez STOP.'),
   ('opt_out_hint', 'pt', 'Para não receber mais mensagens nossas, responda STOP.'),
-  ('rate_limit', 'en', 'That is all we can answer automatically for now; a person will read your messages. / Por ahora no podemos responder más automáticamente; una persona leerá sus mensajes.');
+  ('rate_limit', 'en', 'That is all we can answer automatically for now; a person will read your messages. / Por ahora no podemos responder más automáticamente; una persona leerá sus mensajes.'),
+  ('recorded', 'en', 'Your request was recorded ({done}); a person will confirm the details here. / Su solicitud quedó registrada; una persona le confirmará los detalles.');
 
 create table public.sms_keyword_replies (
   id uuid not null default gen_random_uuid(),
@@ -4061,7 +4082,11 @@ begin
       'notice', case when not exists (
         select from public.sms_messages as m
         where m.conversation_id = p_conversation.id and m.author in ('ai', 'system') and m.canned_reply is null
-      ) then f.first_reply_notice end
+      ) then f.first_reply_notice end,
+      'tools', case when f.tools is not null then sms.offered_tools(f.tools) end,
+      'tool_calls', case when p_conversation.tool_calls_since = p_conversation.waiting_since
+        then sms.recorded_calls(p_conversation) end,
+      'stay_silent_for', f.stay_silent_for
     )
     from public.sms_configs as f where f.id = p_conversation.config_id
   );
@@ -4180,7 +4205,7 @@ begin
       'lease_id', p_conversation.lease_id,
       'conversation_id', p_conversation.id,
       'message_id', p_conversation.last_pending_id,
-      'content', f.fallback_reply,
+      'content', coalesce(sms.recorded_reply(p_conversation), f.fallback_reply),
       'fold_accents', f.fold_accents,
       'max_segments', f.max_segments
     )
@@ -4442,7 +4467,8 @@ begin
     end if;
     if v_message.in_reply_to < p_conversation.last_pending_id
       and p_conversation.reply_due_at is not null
-      and coalesce(v_message.canned_reply, 'keyword') = 'keyword' then
+      and coalesce(v_message.canned_reply, 'keyword') = 'keyword'
+      and not sms.tells_what_was_done(v_message.id) then
       v_verdict := 'superseded'; -- the newer text's answer covers both
     elsif v_message.send_at > p_now then
       return null;
@@ -4580,7 +4606,8 @@ begin
     perform sms.withhold_reply(p_conversation.id, v_verdict);
   elsif p_conversation.reply_attempts < (sms.policy()).reply_attempts_max then
     return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'reply');
-  elsif sms.fallback_is_due(p_conversation, p_now) then
+  elsif sms.has_acted(p_conversation) or sms.fallback_is_due(p_conversation, p_now) then
+    perform sms.ask_for_human_after_tools(p_conversation);
     return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'fallback');
   else
     perform sms.withhold_reply(p_conversation.id, coalesce(p_conversation.reply_error, 'no answer'));
@@ -4715,6 +4742,9 @@ begin
     v_conversation.leased_until, v_now
   )
   returning m.* into v_message;
+  if v_conversation.tool_calls_since = v_conversation.waiting_since then
+    perform sms.end_tool_calls(v_conversation, v_message.id);
+  end if;
   perform sms.mark_answered(v_conversation, p_message_id, v_now);
   return sms.message_job('send', v_conversation, v_config, v_message)
     || jsonb_build_object('outcome', 'send');
@@ -4883,7 +4913,8 @@ end;
 $$;
 
 -- A newer text that a reply is due for came while the answer was generated, and waiting for the next
--- answer is still fair: not twice dropped already, not 30 s old.
+-- answer is still fair: not twice dropped already, not 30 s old; and no
+-- tool has acted, of which the answer tells.
 create function sms.is_superseded(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
@@ -4891,7 +4922,7 @@ begin
     select p_conversation.superseded < t.superseded_max
       and p_now < p_conversation.waiting_since + t.superseded_for
     from sms.policy as t
-  );
+  ) and not sms.has_acted(p_conversation);
 end;
 $$;
 
@@ -5844,6 +5875,873 @@ begin
   where c.id = p_conversation_id;
 end;
 $$;
+
+-- 31_tools.sql ====================================================================================
+
+-- The model's tools are SQL functions. A function in schema sms_tools with a comment is a tool: its
+-- name, comment and parameter types are what the model is shown. It runs as role sms_contact, which
+-- is granted nothing by default, so that the policies of your tables for sms_contact decide what the
+-- assistant of this contact sees; and it acts once for a pending reply, whatever is retried, killed
+-- or superseded.
+--
+--   claim_sms_work     hands out what the number offers (sms_configs.tools) and the recorded calls
+--   call_sms_tool      records the call, runs it as sms_contact, keeps its result: one transaction
+--   queue_sms_reply    ends the list of calls: they stand under the reply they led to
+--
+-- A list of calls belongs to a pending reply, which waiting_since tells apart from the one before
+-- and the one after: whatever answers, cancels or begins one changes it, and nobody has to end a
+-- list by hand. sms_conversations.tool_calls_since says whether there is one without a look at the
+-- calls: a message without tools pays nothing.
+
+-- Roles belong to the server, not to the database: it may be there already, or be made this moment.
+do $$
+begin
+  begin
+    create role sms_contact nologin noinherit;
+  exception
+    when duplicate_object or unique_violation then null;
+  end;
+  begin
+    execute format('grant sms_contact to %I', current_user); -- to give it one function, in 90
+  exception
+    when unique_violation then null;
+  end;
+end;
+$$;
+
+create schema sms_tools;
+comment on schema sms_tools is
+  'Each function here that has a comment is a tool a number may offer its model (sms_configs.tools). '
+  'Not exposed by the Data API.';
+
+create type sms_tools.no_reply_kind as enum ('automatic_message', 'reaction', 'goodbye');
+
+create table public.sms_tool_calls (
+  id bigint generated always as identity,
+  user_id uuid not null,
+  conversation_id uuid not null,
+  waiting_since timestamptz not null,
+  message_id bigint not null,
+  reply_id bigint,
+  name text not null,
+  arguments jsonb not null,
+  acts boolean not null,
+  result jsonb,
+  error text,
+  duration_ms integer,
+  created_at timestamptz not null default clock_timestamp(),
+  constraint sms_tool_calls_pkey primary key (id),
+  -- Looked at when the tool has run: the lock it takes would keep a human from closing meanwhile.
+  constraint sms_tool_calls_conversation_id_fkey foreign key (conversation_id, user_id)
+    references public.sms_conversations (id, user_id) on delete cascade
+    deferrable initially deferred,
+  constraint sms_tool_calls_name_check check (length(name) <= 64)
+);
+-- What acts does so once for a pending reply.
+create unique index sms_tool_calls_acts_once_key
+  on public.sms_tool_calls (conversation_id, waiting_since, name, md5(arguments::text)) where acts;
+create index sms_tool_calls_conversation_id_idx
+  on public.sms_tool_calls (conversation_id, waiting_since, id);
+create index sms_tool_calls_reply_id_idx on public.sms_tool_calls (reply_id)
+  where reply_id is not null;
+create index sms_tool_calls_user_id_idx on public.sms_tool_calls (user_id, id desc);
+
+comment on table public.sms_tool_calls is
+  'Every call of a tool by the model: what it asked for, what came of it, and the reply it led to.';
+comment on column public.sms_tool_calls.waiting_since is
+  'That of the conversation: the pending reply it was made for.';
+comment on column public.sms_tool_calls.message_id is 'The newest message the model knew of.';
+comment on column public.sms_tool_calls.reply_id is
+  'The reply it led to; null: none yet, or none was sent.';
+comment on column public.sms_tool_calls.acts is
+  'The function is volatile: with equal arguments it runs once for a pending reply.';
+comment on column public.sms_tool_calls.result is
+  'What it returned: an array of rows when it returns a set; cut to sms.policy''s tool_result_bytes.';
+comment on column public.sms_tool_calls.error is
+  'SQLSTATE and message, as the model is told; its effects were undone.';
+
+create function public.call_sms_tool(
+  p_lease_id uuid, p_message_id bigint, p_name text, p_arguments jsonb,
+  p_asked_again boolean default false
+)
+returns jsonb language plpgsql set search_path = '' set statement_timeout = '5s' as $$
+declare
+  v_conversation public.sms_conversations;
+begin
+  -- Not locked before the tool has run: meanwhile messages arrive and humans write.
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.lease_id = p_lease_id and c.leased_for = 'reply' and c.leased_until > clock_timestamp();
+  if not found then
+    return jsonb_build_object('outcome', 'gone');
+  end if;
+  return sms.call_tool(v_conversation, p_message_id, p_name, p_arguments, p_asked_again);
+exception
+  when sqlstate 'PT410' then -- the lease was lost meanwhile: all of the tool is undone
+    return jsonb_build_object('outcome', 'gone');
+end;
+$$;
+comment on function public.call_sms_tool(uuid, bigint, text, jsonb, boolean) is
+  'Runs a tool for the reply that this lease generates and records it, or returns what an equal call '
+  'came to. Returns {outcome: done, result}, {outcome: error, error} for the model to read, {outcome: '
+  'ended, reason} when nothing is to be said any more, or {outcome: gone}: the lease is lost and '
+  'nothing was done. p_asked_again: the answer of an equal call was lost; it waits for that one, and '
+  'if it did nothing by now, it never will.';
+
+-- One call, from its record to its result.
+create function sms.call_tool(
+  p_conversation public.sms_conversations, p_message_id bigint, p_name text, p_arguments jsonb,
+  p_asked_again boolean
+)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_started timestamptz := clock_timestamp();
+  v_tool record;
+  v_asked public.sms_tool_calls;
+  v_call public.sms_tool_calls;
+begin
+  select t.* into v_tool from sms.tools() as t
+  join public.sms_configs as f on f.id = p_conversation.config_id
+  where t.name = p_name and t.fault is null and (t.is_built_in or t.name = any (f.tools));
+  v_asked := sms.read_call(v_tool.oid, p_name, p_arguments);
+
+  insert into public.sms_tool_calls as k (
+    user_id, conversation_id, waiting_since, message_id, name, arguments, acts, error
+  ) values (
+    p_conversation.user_id, p_conversation.id, p_conversation.waiting_since, p_message_id,
+    v_asked.name, v_asked.arguments, v_asked.error is null and v_tool.acts, v_asked.error
+  )
+  on conflict (conversation_id, waiting_since, name, md5(arguments::text)) where acts do nothing
+  returning k.* into v_call;
+  if not found then
+    select k.* into v_call from public.sms_tool_calls as k
+    where k.conversation_id = p_conversation.id and k.waiting_since = p_conversation.waiting_since
+      and k.name = v_asked.name and k.arguments = v_asked.arguments and k.acts;
+    return sms.call_outcome(v_call);
+  end if;
+
+  v_call.error := coalesce(
+    v_call.error,
+    case when p_asked_again then '57014: it took too long and was undone' end,
+    sms.excess_of_calls(v_call)
+  );
+  if v_call.error is null then
+    v_call := sms.run_recorded(v_call, v_tool.oid, p_conversation);
+  end if;
+  perform sms.require_lease(p_conversation);
+  update public.sms_tool_calls as k
+  set result = v_call.result, error = v_call.error,
+    duration_ms = 1000 * extract(epoch from clock_timestamp() - v_started)
+  where k.id = v_call.id;
+  return sms.call_outcome(v_call);
+end;
+$$;
+
+-- What was asked for as it is recorded: arguments as the parameters' types write them, so that equal
+-- calls are equal (2026-12-1 is 2026-12-01), or what is wrong with them as the error.
+create function sms.read_call(p_tool oid, p_name text, p_arguments jsonb)
+returns public.sms_tool_calls language plpgsql set search_path = '' as $$
+declare
+  v_call public.sms_tool_calls;
+begin
+  v_call.name := left(p_name, 64);
+  v_call.arguments := p_arguments;
+  if length(p_arguments::text) > 8192 then
+    v_call.arguments := '{}';
+    v_call.error := '54000: the arguments are longer than 8192 characters';
+  elsif p_tool is null then
+    v_call.error := format('42883: there is no tool "%s"', v_call.name);
+  else
+    begin
+      v_call.arguments := sms.tool_arguments(p_tool, p_arguments);
+    exception
+      when others then v_call.error := left(sqlstate || ': ' || sqlerrm, 500);
+    end;
+  end if;
+  return v_call;
+end;
+$$;
+
+-- Why a call that is recorded is one too many; null: it is not.
+create function sms.excess_of_calls(p_call public.sms_tool_calls)
+returns text language plpgsql set search_path = '' as $$
+declare
+  v_policy sms.policy := sms.policy();
+  v_calls bigint;
+  v_equal bigint;
+begin
+  select count(*), count(*) filter (where k.name = p_call.name and k.arguments = p_call.arguments)
+  into v_calls, v_equal
+  from public.sms_tool_calls as k
+  where k.conversation_id = p_call.conversation_id and k.waiting_since = p_call.waiting_since;
+  return case
+    when v_calls > v_policy.tool_calls_max
+      then format('54000: %s calls were made for this reply already', v_policy.tool_calls_max)
+    when v_equal > v_policy.tool_repeats_max
+      then format('54000: this was asked %s times already', v_policy.tool_repeats_max)
+  end;
+end;
+$$;
+
+-- Runs the tool as the contact of a conversation; an error undoes what it did and is its result.
+create function sms.run_recorded(
+  p_call public.sms_tool_calls, p_tool oid, p_conversation public.sms_conversations
+)
+returns public.sms_tool_calls language plpgsql set search_path = '' as $$
+declare
+  v_bytes integer := (sms.policy()).tool_result_bytes;
+begin
+  perform sms.become(
+    p_conversation.contact_number, p_conversation.id, p_conversation.user_id,
+    p_conversation.lease_id, p_call.message_id
+  );
+  begin
+    p_call.result := sms.as_contact(sms.tool_statement(p_tool, p_call.arguments), p_call.arguments);
+    if p_conversation.lease_id is not null then
+      perform sms.require_lease(p_conversation); -- locked before the next line locks a part of it
+    end if;
+    set constraints all immediate; -- what is refused at commit is refused here
+  exception
+    when assert_failure or others then
+      if sqlstate in ('40001', '40P01', 'PT410') then
+        raise; -- nothing was done: the call may be made again, or the lease is gone
+      end if;
+      p_call.error := left(sqlstate || ': ' || sqlerrm, 500);
+  end;
+  perform sms.become(null, null, null, null, null);
+  if octet_length(p_call.result::text) > v_bytes then
+    p_call.result := jsonb_build_object(
+      'cut', format('%s bytes; this is the beginning', octet_length(p_call.result::text)),
+      'beginning', left(p_call.result::text, v_bytes / 2)
+    );
+  end if;
+  return p_call;
+end;
+$$;
+
+-- Whose call the functions of sms_tools are told it is, until the end of the transaction.
+create function sms.become(
+  p_contact_number text, p_conversation_id uuid, p_account_id uuid, p_lease_id uuid,
+  p_message_id bigint
+)
+returns void language plpgsql set search_path = '' as $$
+begin
+  perform set_config('sms.contact_number', coalesce(p_contact_number, ''), true),
+    set_config('sms.conversation_id', coalesce(p_conversation_id::text, ''), true),
+    set_config('sms.account_id', coalesce(p_account_id::text, ''), true),
+    set_config('sms.lease_id', coalesce(p_lease_id::text, ''), true),
+    set_config('sms.message_id', coalesce(p_message_id::text, ''), true);
+end;
+$$;
+
+-- The lease is still this one, and no takeover, opt-out, close or other worker came between: what
+-- the tool did may stand. It may have ended the reply itself.
+create function sms.require_lease(p_conversation public.sms_conversations)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update public.sms_conversations as c set tool_calls_since = c.waiting_since
+  where c.id = p_conversation.id and c.lease_id = p_conversation.lease_id;
+  if not found and sms.ended_by_tool() is null then
+    raise exception using errcode = 'PT410', message = 'The lease is gone';
+  end if;
+end;
+$$;
+
+-- Why a tool of this transaction said that nothing more is to be said; null: none did.
+create function sms.ended_by_tool()
+returns text language plpgsql stable set search_path = '' as $$
+begin
+  return nullif(current_setting('sms.reply_ended', true), '');
+end;
+$$;
+
+-- What the worker is told of a call.
+create function sms.call_outcome(p_call public.sms_tool_calls)
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  return case
+    when p_call.error is not null then jsonb_build_object('outcome', 'error', 'error', p_call.error)
+    when sms.ended_by_tool() is not null
+      then jsonb_build_object('outcome', 'ended', 'reason', sms.ended_by_tool())
+    else jsonb_build_object('outcome', 'done', 'result', p_call.result)
+  end;
+end;
+$$;
+
+-- The arguments as the parameters' types write them; null and absent ones take their default.
+create function sms.tool_arguments(p_tool oid, p_arguments jsonb)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_missing text;
+  v_unknown text;
+  v_expressions text;
+begin
+  if jsonb_typeof(p_arguments) is distinct from 'object' then
+    raise exception using errcode = '22023', message = 'the arguments are no JSON object';
+  end if;
+  select min(t.name) filter (
+      where coalesce(p_arguments -> t.name, 'null') = 'null' and not t.has_default
+    ),
+    string_agg(format('%L, %s', t.name, t.expression), ', ' order by t.name) filter (
+      where coalesce(p_arguments -> t.name, 'null') <> 'null'
+    )
+  into v_missing, v_expressions
+  from sms.tool_parameters(p_tool) as t;
+  select min(a.name) into v_unknown from jsonb_object_keys(p_arguments) as a (name)
+  where a.name not in (select t.name from sms.tool_parameters(p_tool) as t);
+  if v_missing is not null then
+    raise exception using errcode = '22004', message = format('"%s" is missing', v_missing);
+  elsif v_unknown is not null then
+    raise exception using errcode = '22023',
+      message = format('there is no parameter "%s"', left(v_unknown, 64));
+  end if;
+  return sms.as_contact(format('select jsonb_build_object(%s)', v_expressions), p_arguments);
+end;
+$$;
+
+-- What calls the function with the arguments that are $1: cast from what is bound, never spliced. A
+-- set is an array of rows, else the value itself.
+create function sms.tool_statement(p_tool oid, p_arguments jsonb)
+returns text language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select format(case
+        when p.proretset then 'select coalesce(jsonb_agg(to_jsonb(t)), ''[]'') from %I.%I(%s) as t'
+        when p.prorettype = 'void'::regtype then 'select case when %I.%I(%s) is null then null::jsonb end'
+        else 'select to_jsonb(%I.%I(%s))'
+      end, n.nspname, p.proname, (
+        select string_agg(format('%I => %s', t.name, t.expression), ', ')
+        from sms.tool_parameters(p_tool) as t where p_arguments ? t.name
+      ))
+    from pg_catalog.pg_proc as p
+    join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+    where p.oid = p_tool
+  );
+end;
+$$;
+
+-- Runs a statement with the rights of sms_contact alone, who owns this function (90_access.sql); only
+-- what is above calls it.
+create function sms.as_contact(p_statement text, p_arguments jsonb)
+returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  v_result jsonb;
+begin
+  execute p_statement into v_result using p_arguments;
+  return v_result;
+end;
+$$;
+
+-- A function's parameters, each with the expression that reads it from $1.
+create function sms.tool_parameters(p_tool oid)
+returns table (name text, type oid, has_default boolean, expression text)
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  select a.name, a.type, a.place > p.pronargs - p.pronargdefaults,
+    case when t.typcategory = 'A' then format(
+      '(select coalesce(array_agg(e.value order by e.place), ''{}'')::%s '
+      'from jsonb_array_elements_text($1 -> %L) with ordinality as e (value, place))',
+      format_type(a.type, null), a.name
+    ) else format('($1 ->> %L)::%s', a.name, format_type(a.type, null)) end
+  from pg_catalog.pg_proc as p
+  cross join unnest(p.proargnames[1:p.pronargs], p.proargtypes::oid[])
+    with ordinality as a (name, type, place)
+  join pg_catalog.pg_type as t on t.oid = a.type
+  where p.oid = p_tool
+  order by a.place;
+end;
+$$;
+
+-- Every function of sms_tools as a tool, and why it cannot be one (fault).
+create function sms.tools()
+returns table (
+  name text, oid oid, acts boolean, is_built_in boolean, description text, parameters jsonb, fault text
+)
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  select p.proname::text, p.oid, p.provolatile = 'v',
+    p.proname in ('request_human', 'stop_messages', 'no_reply_needed'),
+    sms.tool_description(p.comment, p.proargnames[1:p.pronargs]),
+    jsonb_build_object('type', 'object', 'additionalProperties', false,
+      'properties', s.properties, 'required', s.required),
+    case
+      when p.prokind <> 'f' then 'it is no plain function'
+      when p.namesakes > 1 then 'there are several functions of that name'
+      when p.comment is null then 'it has no comment, which tells the model what it does'
+      when p.proname !~ '^[a-zA-Z0-9_-]+$' then 'its name has other characters than a-z, 0-9 and _'
+      when p.pronargs > 0 and (p.proargnames is null or '' = any (p.proargnames[1:p.pronargs]))
+        then 'a parameter has no name'
+      when p.proargmodes && '{o,b,v}'::"char"[] then 'it has OUT, INOUT or VARIADIC parameters: return a table'
+      when s.unknown_type is not null then 'it has a parameter of type ' || s.unknown_type
+      when p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype) then 'it is a trigger'
+      when p.prorettype = 'record'::regtype and not coalesce(p.proargmodes && '{t}'::"char"[], false)
+        then 'it returns record: name the columns'
+      when not has_function_privilege('sms_contact', p.oid, 'execute')
+        then format('sms_contact may not execute it: grant execute on function %s to sms_contact',
+          p.oid::regprocedure)
+    end
+  from (
+    select f.*, obj_description(f.oid, 'pg_proc') as comment,
+      count(*) over (partition by f.proname) as namesakes
+    from pg_catalog.pg_proc as f
+    where f.pronamespace = to_regnamespace('sms_tools')
+      and f.proname not in ('contact_number', 'conversation_id', 'account_id')
+  ) as p
+  cross join lateral (
+    select coalesce(jsonb_object_agg(t.name, sms.tool_parameter(t.type, t.has_default,
+        substring(p.comment from '(?n)^[ \t]*' || t.name || ':[ \t]*(\S.*)$')))
+        filter (where t.name <> ''), '{}') as properties,
+      coalesce(jsonb_agg(t.name), '[]') as required,
+      min(format_type(t.type, null)) filter (where sms.tool_type(t.type) is null) as unknown_type
+    from sms.tool_parameters(p.oid) as t
+  ) as s
+  order by p.proname;
+end;
+$$;
+
+-- The first paragraph of a comment, without the lines that describe parameters.
+create function sms.tool_description(p_comment text, p_names text[])
+returns text language plpgsql immutable set search_path = '' as $$
+begin
+  return (
+    select string_agg(btrim(l.line), ' ' order by l.place)
+    from (
+      select r.line, r.place,
+        bool_or(btrim(r.line) = '' or btrim(split_part(r.line, ':', 1)) = any (p_names))
+          over (order by r.place) as is_past
+      from regexp_split_to_table(btrim(p_comment, E' \t\n'), '\n') with ordinality as r (line, place)
+    ) as l
+    where not coalesce(l.is_past, false)
+  );
+end;
+$$;
+
+-- A parameter as strict JSON Schema: all are required, those with a default may be null.
+create function sms.tool_parameter(p_type oid, p_has_default boolean, p_description text)
+returns jsonb language plpgsql stable set search_path = '' as $$
+declare
+  v_schema jsonb := sms.tool_type(p_type);
+  v_description text := concat_ws('; ', p_description, v_schema ->> 'description');
+begin
+  if p_has_default then
+    v_schema := v_schema || jsonb_build_object('type', jsonb_build_array(v_schema -> 'type', 'null'))
+      || case when v_schema ? 'enum'
+        then jsonb_build_object('enum', (v_schema -> 'enum') || 'null'::jsonb) else '{}' end;
+  end if;
+  return v_schema || case when v_description <> ''
+    then jsonb_build_object('description', v_description) else '{}' end;
+end;
+$$;
+
+-- A type as JSON Schema; null: it has none.
+create function sms.tool_type(p_type oid)
+returns jsonb language plpgsql stable set search_path = '' as $$
+declare
+  v_type pg_catalog.pg_type;
+begin
+  select t.* into v_type from pg_catalog.pg_type as t where t.oid = p_type;
+  return case
+    when v_type.typtype = 'e' then jsonb_build_object('type', 'string', 'enum', (
+      select jsonb_agg(e.enumlabel order by e.enumsortorder)
+      from pg_catalog.pg_enum as e where e.enumtypid = p_type
+    ))
+    when v_type.typcategory = 'A'
+      then jsonb_build_object('type', 'array', 'items', sms.tool_type(v_type.typelem))
+        || case when sms.tool_type(v_type.typelem) is null then null else '{}'::jsonb end
+    when v_type.typnamespace <> 'pg_catalog'::regnamespace then null
+    else case v_type.typname
+      when 'text' then '{"type": "string"}'
+      when 'varchar' then '{"type": "string"}'
+      when 'int2' then '{"type": "integer"}'
+      when 'int4' then '{"type": "integer"}'
+      when 'int8' then '{"type": "integer"}'
+      when 'numeric' then '{"type": "number"}'
+      when 'float8' then '{"type": "number"}'
+      when 'bool' then '{"type": "boolean"}'
+      when 'date' then '{"type": "string", "description": "YYYY-MM-DD"}'
+      when 'time' then '{"type": "string", "description": "HH:MM, 24 hours"}'
+      when 'timestamptz' then '{"type": "string", "description": "ISO 8601 with time zone"}'
+      when 'uuid' then '{"type": "string", "description": "UUID"}'
+      when 'jsonb' then '{"type": "string", "description": "JSON"}'
+    end::jsonb
+  end;
+end;
+$$;
+
+-- What the number offers now: [{name, description, parameters}]. A name whose function is gone is
+-- left out; doctor says so.
+create function sms.offered_tools(p_names text[])
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'name', t.name, 'description', t.description, 'parameters', t.parameters
+    ) order by t.name), '[]')
+    from sms.tools() as t
+    where t.name = any (p_names) and t.fault is null and not t.is_built_in
+  );
+end;
+$$;
+
+-- The calls made so far for the pending reply: [{id, name, arguments, result, error}].
+create function sms.recorded_calls(p_conversation public.sms_conversations)
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'id', k.id, 'name', k.name, 'arguments', k.arguments, 'result', k.result, 'error', k.error
+    ) order by k.id), '[]')
+    from public.sms_tool_calls as k
+    where k.conversation_id = p_conversation.id and k.waiting_since = p_conversation.waiting_since
+  );
+end;
+$$;
+
+-- Has a tool acted for the pending reply? Then the reply is not superseded: it says what was done.
+create function sms.has_acted(p_conversation public.sms_conversations)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return coalesce(p_conversation.tool_calls_since = p_conversation.waiting_since, false) and exists (
+    select from public.sms_tool_calls as k
+    where k.conversation_id = p_conversation.id and k.waiting_since = p_conversation.waiting_since
+      and k.acts and k.error is null
+  );
+end;
+$$;
+
+-- The calls stand under the reply they led to.
+create function sms.end_tool_calls(p_conversation public.sms_conversations, p_reply_id bigint)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update public.sms_tool_calls as k set reply_id = p_reply_id
+  where k.conversation_id = p_conversation.id and k.waiting_since = p_conversation.waiting_since;
+end;
+$$;
+
+-- A reply of which tools acted is not covered by the next one, which does not know of them.
+create function sms.tells_what_was_done(p_message_id bigint)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from public.sms_tool_calls as k
+    where k.reply_id = p_message_id and k.acts and k.error is null
+  );
+end;
+$$;
+
+-- What a contact is told when tools acted and no reply could be made after all: the fallback's "we
+-- cannot answer" would be wrong. Null: none acted.
+create function sms.recorded_reply(p_conversation public.sms_conversations)
+returns text language plpgsql stable set search_path = '' as $$
+declare
+  v_done text;
+begin
+  if not sms.has_acted(p_conversation) then
+    return null;
+  end if;
+  select string_agg(distinct replace(k.name, '_', ' '), ', ') into v_done
+  from public.sms_tool_calls as k
+  where k.conversation_id = p_conversation.id and k.waiting_since = p_conversation.waiting_since
+    and k.acts and k.error is null;
+  return replace((
+    select t.content from public.sms_canned_replies as t where t.name = 'recorded' limit 1
+  ), '{done}', v_done);
+end;
+$$;
+
+-- A human tells the contact what came of it.
+create function sms.ask_for_human_after_tools(p_conversation public.sms_conversations)
+returns void language plpgsql set search_path = '' as $$
+begin
+  if sms.has_acted(p_conversation) then
+    update public.sms_conversations as c set wants_human = true
+    where c.id = p_conversation.id and not c.wants_human;
+  end if;
+end;
+$$;
+
+-- Refuses a number's tools that are none, and says why.
+create function sms.check_tools()
+returns trigger language plpgsql security definer set search_path = '' as $$
+declare
+  v_unknown record;
+begin
+  select n.name, t.fault, t.is_built_in into v_unknown
+  from unnest(new.tools) as n (name)
+  left join sms.tools() as t on t.name = n.name
+  where t.name is null or t.fault is not null or t.is_built_in
+  limit 1;
+  if found then
+    raise exception using errcode = 'PT422',
+      message = format('"%s" is no tool: %s', left(v_unknown.name, 64), coalesce(
+        v_unknown.fault,
+        case when v_unknown.is_built_in then 'it is offered to every model already' end,
+        'there is no such function in schema sms_tools'
+      )),
+      hint = '`sms-gateway tools` lists the functions that can be offered.';
+  end if;
+  return new;
+end;
+$$;
+
+create trigger sms_configs_tools_exist -- after sms_configs_refuse_invalid
+  before insert or update of tools on public.sms_configs
+  for each row when (new.tools is not null) execute function sms.check_tools();
+
+-- What a tool may ask.
+
+create function sms_tools.contact_number()
+returns text language sql stable set search_path = '' as $$
+  select nullif(current_setting('sms.contact_number', true), '');
+$$;
+comment on function sms_tools.contact_number() is 'The number of the contact the tool runs for.';
+
+create function sms_tools.conversation_id()
+returns uuid language sql stable set search_path = '' as $$
+  select nullif(current_setting('sms.conversation_id', true), '')::uuid;
+$$;
+comment on function sms_tools.conversation_id() is 'The conversation the tool runs for.';
+
+create function sms_tools.account_id()
+returns uuid language sql stable set search_path = '' as $$
+  select nullif(current_setting('sms.account_id', true), '')::uuid;
+$$;
+comment on function sms_tools.account_id() is 'The account (auth.users.id) that owns the number.';
+
+-- The built-in tools, by the same door, offered to every model. They act on the gateway's own
+-- tables, which sms_contact does not reach, and so run as their owner.
+
+create function sms_tools.request_human(p_reason text)
+returns text language plpgsql security definer set search_path = '' as $$
+begin
+  update public.sms_conversations as c set wants_human = true
+  where c.id = sms_tools.conversation_id();
+  return 'A human will read this conversation.';
+end;
+$$;
+comment on function sms_tools.request_human(text) is
+  'Asks a human of the business to take over this conversation: when the contact wants one, is upset, or needs what you cannot do. Then tell the contact that a human will get back.
+p_reason: one short sentence for that human';
+
+create function sms_tools.stop_messages(p_language text default null)
+returns void language plpgsql security definer set search_path = '' as $$
+declare
+  v_conversation public.sms_conversations := sms.own_conversation();
+  v_config public.sms_configs;
+begin
+  select f.* into v_config from public.sms_configs as f where f.id = v_conversation.config_id;
+  perform sms.record_opt_out(
+    v_conversation.user_id, v_conversation.contact_number, '*', true, 'model', (
+      select m.occurred_at from public.sms_messages as m
+      where m.id = current_setting('sms.message_id', true)::bigint
+    )
+  );
+  if not sms.is_opted_out(
+    v_conversation.user_id, v_conversation.contact_number, v_config.phone_number
+  ) then
+    raise exception using errcode = 'PT409', message = 'The contact has texted START since';
+  end if;
+  perform sms.cancel_pending_reply(v_conversation.id);
+  if not sms.had_notice(v_conversation, 'stop', clock_timestamp()) then
+    perform sms.queue_notice(v_conversation, 'stop', sms.canned_content(v_config, 'stop', p_language));
+  end if;
+  perform set_config('sms.reply_ended', 'opted_out', true);
+end;
+$$;
+comment on function sms_tools.stop_messages(text) is
+  'Ends all messages to this contact: only when the contact clearly wishes to get no more messages at all, in whatever words. It is confirmed to the contact; say nothing more.
+p_language: the language of the message: en, es, fr or pt';
+
+create function sms_tools.no_reply_needed(p_kind sms_tools.no_reply_kind)
+returns void language plpgsql security definer set search_path = '' as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_conversation public.sms_conversations := sms.own_conversation();
+  v_config public.sms_configs;
+  v_reason text;
+begin
+  select f.* into v_config from public.sms_configs as f where f.id = v_conversation.config_id;
+  if not p_kind::text = any (v_config.stay_silent_for) then
+    raise exception using errcode = 'PT409', message = 'This number answers such messages: answer it';
+  elsif sms.must_be_answered(v_conversation) then
+    raise exception using errcode = 'PT409',
+      message = 'A question, and the first message of a conversation, is answered: answer it';
+  end if;
+  v_reason := coalesce(
+    sms.send_verdict(v_conversation, v_config, null, v_now),
+    case when v_conversation.last_pending_id <> current_setting('sms.message_id', true)::bigint
+      then 'superseded' end,
+    case p_kind when 'automatic_message' then 'auto_reply' else p_kind::text end
+  );
+  perform sms.withhold_generated_reply(v_conversation, v_reason);
+  perform set_config('sms.reply_ended', v_reason, true);
+end;
+$$;
+comment on function sms_tools.no_reply_needed(sms_tools.no_reply_kind) is
+  'Leaves the message without a reply: only for an automatic message of a machine, a reaction to what you wrote (such as a lone emoji), or a goodbye after which nothing is left to say. Never for a question, and when in doubt answer.
+p_kind: what the message is';
+
+-- The conversation a built-in tool ends the reply of, locked; the lease must still be that of the call.
+create function sms.own_conversation()
+returns public.sms_conversations language plpgsql set search_path = '' as $$
+declare
+  v_conversation public.sms_conversations;
+begin
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.id = sms_tools.conversation_id()
+    and c.lease_id = nullif(current_setting('sms.lease_id', true), '')::uuid
+  for no key update;
+  if not found then
+    raise exception using errcode = 'PT410', message = 'No reply is being generated for this contact';
+  end if;
+  return v_conversation;
+end;
+$$;
+
+-- Silence here would leave somebody without the reply to a question, or to a first message.
+create function sms.must_be_answered(p_conversation public.sms_conversations)
+returns boolean language plpgsql stable set search_path = '' as $$
+declare
+  v_since timestamptz := p_conversation.waiting_since - interval '1 second'; -- as in record_no_reply
+begin
+  return not exists (
+    select from public.sms_messages as m
+    where m.conversation_id = p_conversation.id and m.created_at <= v_since
+  ) or exists (
+    select from public.sms_messages as m
+    where m.conversation_id = p_conversation.id and m.direction = 'incoming'
+      and m.created_at > v_since and m.message_content ~ '[?¿؟？\u037e]'
+  );
+end;
+$$;
+
+-- For the operator.
+
+create function public.list_sms_tools(p_phone_number text default null)
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  return jsonb_build_object(
+    'tools', (
+      select coalesce(jsonb_agg(jsonb_build_object(
+        'name', t.name, 'description', t.description, 'parameters', t.parameters,
+        'acts', t.acts, 'is_built_in', t.is_built_in, 'fault', t.fault
+      ) order by t.is_built_in, t.name), '[]')
+      from sms.tools() as t
+      where p_phone_number is null or t.is_built_in or t.name = any (array(
+        select unnest(f.tools) from public.sms_configs as f where f.phone_number = p_phone_number
+      ))
+    ),
+    'problems', sms.tool_problems()
+  );
+end;
+$$;
+comment on function public.list_sms_tools(text) is
+  'The tools a number offers, or all there are, as the model is shown them, and what doctor finds '
+  'wrong: {tools: [{name, description, parameters, acts, is_built_in, fault}], problems: '
+  '[{subject, reason, is_fault}]}.';
+
+-- What is wrong with functions, numbers and grants: [{subject, reason, is_fault}].
+create function sms.tool_problems()
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'subject', w.subject, 'reason', w.reason, 'is_fault', w.is_fault
+    ) order by w.is_fault desc, w.subject, w.reason), '[]')
+    from (
+      select t.name as subject, 'it cannot be offered: ' || t.fault as reason, false as is_fault
+      from sms.tools() as t where t.fault is not null
+      union all
+      select 'number …' || right(f.phone_number, 4),
+        format('offers "%s", which is no tool: %s', n.name, coalesce(t.fault, 'the function is gone')),
+        true
+      from public.sms_configs as f
+      cross join unnest(f.tools) as n (name)
+      left join sms.tools() as t on t.name = n.name
+      where t.name is null or t.fault is not null
+      union all
+      select p.proname, format('everybody may execute it: revoke execute on function %s from public',
+        p.oid::regprocedure), false
+      from pg_catalog.pg_proc as p
+      cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
+      where p.pronamespace = to_regnamespace('sms_tools') and a.grantee = 0
+      union all
+      select c.oid::regclass::text, case when c.relkind = 'v'
+        then 'sms_contact is granted this view, which shows its owner''s rows: create it with security_invoker'
+        else 'sms_contact is granted this table, whose rows nothing keeps apart: enable row level security'
+        end, true
+      from pg_catalog.pg_class as c
+      where c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relrowsecurity
+        and not coalesce('security_invoker=true' = any (c.reloptions)
+          or 'security_invoker=on' = any (c.reloptions), false)
+        and c.relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+        and exists (
+          select from aclexplode(c.relacl) as a where a.grantee = 'sms_contact'::regrole
+          union all
+          select from pg_catalog.pg_attribute as l cross join lateral aclexplode(l.attacl) as a
+          where l.attrelid = c.oid and a.grantee = 'sms_contact'::regrole
+        )
+      union all
+      select t.name, format('it names %s, of which sms_contact may do nothing: grant what it needs',
+        c.oid::regclass), true
+      from sms.tools() as t
+      join pg_catalog.pg_proc as p on p.oid = t.oid and not p.prosecdef
+      join pg_catalog.pg_class as c on c.relkind in ('r', 'p', 'v', 'm', 'f')
+      join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+      where n.nspname !~ '^(pg_|information_schema)'
+        and strpos(p.prosrc, n.nspname || '.' || c.relname) > 0
+        and p.prosrc ~ ('\m' || n.nspname || '\.' || c.relname || '\M')
+        and not has_any_column_privilege('sms_contact', c.oid, 'select, insert, update')
+        and not has_table_privilege('sms_contact', c.oid, 'delete')
+    ) as w
+  );
+end;
+$$;
+
+create function public.try_sms_tool(
+  p_contact_number text, p_name text, p_arguments jsonb, p_phone_number text default null,
+  p_undo boolean default true
+)
+returns jsonb language plpgsql set search_path = '' set statement_timeout = '5s' as $$
+declare
+  v_config public.sms_configs;
+  v_tool record;
+  v_call public.sms_tool_calls;
+  v_conversation public.sms_conversations;
+begin
+  select f.* into v_config from public.sms_configs as f
+  where f.phone_number = p_phone_number or p_phone_number is null
+  order by f.created_at
+  limit 1;
+  select t.* into v_tool from sms.tools() as t where t.name = p_name;
+  if v_config.id is null or v_tool.oid is null or v_tool.fault is not null then
+    raise exception using errcode = 'PT422', message = case
+      when v_config.id is null then 'There is no such number'
+      else format('"%s" is no tool: %s', left(p_name, 64),
+        coalesce(v_tool.fault, 'there is no such function in schema sms_tools')) end;
+  end if;
+  select c.* into v_conversation from public.sms_conversations as c
+  where c.config_id = v_config.id and c.contact_number = p_contact_number and c.closed_at is null;
+  v_conversation.user_id := v_config.user_id;
+  v_conversation.contact_number := p_contact_number;
+  v_conversation.lease_id := null;
+  begin
+    v_call.arguments := sms.tool_arguments(v_tool.oid, p_arguments);
+    v_call := sms.run_recorded(v_call, v_tool.oid, v_conversation);
+    if p_undo then
+      raise sqlstate 'UNDO1';
+    end if;
+  exception
+    when sqlstate 'UNDO1' then null; -- variables keep their values
+    when others then v_call.error := sqlstate || ': ' || sqlerrm;
+  end;
+  return sms.call_outcome(v_call);
+end;
+$$;
+comment on function public.try_sms_tool(text, text, jsonb, text, boolean) is
+  'For sms-gateway tools call: runs a tool as a contact of a number (null: the oldest) and, unless '
+  'p_undo is false, undoes what it did. Nothing is recorded. Returns what call_sms_tool returns.';
 
 -- 32_knowledge.sql ================================================================================
 
@@ -8237,6 +9135,7 @@ begin
     status = case when m.is_open then 'failed' else m.status end, send_at = null
   where m.conversation_id = any(v_conversation_ids);
   get diagnostics v_forgotten = row_count;
+  delete from public.sms_tool_calls as k where k.conversation_id = any(v_conversation_ids);
   perform sms.forget_payloads(p_user_id, p_contact_number, v_conversation_ids);
   delete from public.sms_contacts as k
   where k.user_id = p_user_id and k.contact_number = p_contact_number;
@@ -8625,6 +9524,8 @@ comment on function public.assign_sms_conversation(uuid, uuid) is
 
 revoke all on schema sms from public;
 grant usage on schema sms to service_role;
+revoke all on schema sms_tools from public;
+grant usage on schema sms_tools to sms_contact;
 
 -- Tables. Row level security everywhere, also where the service role alone reads.
 
@@ -8657,6 +9558,7 @@ alter table public.sms_passages enable row level security;
 alter table public.sms_questions enable row level security;
 alter table sms.known_words enable row level security;
 alter table sms.knowledge_synonyms enable row level security;
+alter table public.sms_tool_calls enable row level security;
 
 revoke all on table
   sms.policy,
@@ -8689,13 +9591,15 @@ revoke all on table
   public.sms_passages,
   public.sms_questions,
   sms.known_words,
-  sms.knowledge_synonyms
+  sms.knowledge_synonyms,
+  public.sms_tool_calls
   from public, anon, authenticated, service_role;
 revoke all on sequence
   public.sms_messages_id_seq,
   public.sms_webhook_logs_id_seq,
   public.sms_delivery_events_id_seq,
-  public.sms_passages_id_seq
+  public.sms_passages_id_seq,
+  public.sms_tool_calls_id_seq
   from public, anon, authenticated, service_role;
 
 grant select on table sms.policy to service_role;
@@ -8707,7 +9611,7 @@ grant update (
   history_across, context_attributes, knowledge_tokens, replies_per_hour, replies_per_day,
   number_replies_per_day, first_reply_notice, fallback_reply, own_opt_out, opt_out_reply,
   help_reply, handoff_reply,
-  bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone
+  bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone, tools, stay_silent_for
 ) on table public.sms_configs to authenticated;
 grant select, insert, update, delete on table public.sms_configs to service_role;
 grant select on table public.sms_conversations to authenticated;
@@ -8753,6 +9657,8 @@ grant insert (user_id, config_id, title, content, language, enabled, source),
 grant select on table public.sms_passages, public.sms_questions to authenticated;
 grant update (status) on table public.sms_questions to authenticated;
 grant select, update on table sms.maintenance to service_role;
+grant select on table public.sms_tool_calls to authenticated;
+grant select, insert, update, delete on table public.sms_tool_calls to service_role;
 
 -- Rows.
 
@@ -8837,6 +9743,8 @@ create policy "Admins put their accounts' questions away" on public.sms_question
 create policy "The gateway reads it" on sms.known_words for select to service_role using (true);
 create policy "The gateway reads it" on sms.knowledge_synonyms
   for select to service_role using (true);
+create policy "Members read their accounts' tool calls" on public.sms_tool_calls
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Members see who works with them" on public.sms_members
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Admins change their members' roles" on public.sms_members
@@ -8871,6 +9779,7 @@ revoke execute on function
   sms.count_config_version(),
   sms.keep_config_version(),
   sms.check_time_zone(),
+  sms.check_tools(),
   sms.admit_keyword_reply(),
   sms.after_member_left(),
   sms.require_role(uuid, text),
@@ -8912,6 +9821,15 @@ grant execute on function
 -- Policies ask it for the caller.
 grant execute on function sms.account_ids(text) to authenticated;
 
+-- A contact, which is what the model's tools run as: the functions of sms_tools and what the project
+-- grants. Owning as_contact is what makes it run so; that takes the right to create for a moment.
+
+revoke all on all functions in schema sms_tools from public, anon, authenticated, service_role;
+grant execute on all functions in schema sms_tools to sms_contact;
+grant create on schema sms to sms_contact;
+alter function sms.as_contact(text, jsonb) owner to sms_contact;
+revoke create on schema sms from sms_contact;
+
 -- Functions of the Data API.
 
 revoke all on function
@@ -8933,6 +9851,9 @@ revoke all on function
   public.release_sms_work(uuid),
   public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer),
   public.fail_sms_reply(uuid, text, boolean, numeric),
+  public.call_sms_tool(uuid, bigint, text, jsonb, boolean),
+  public.list_sms_tools(text),
+  public.try_sms_tool(text, text, jsonb, text, boolean),
   public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid, text),
   public.fail_sms_send(uuid, bigint, text, text, integer, numeric),
   public.reconcile_sms(bigint, jsonb, uuid),
@@ -8982,6 +9903,9 @@ grant execute on function
   public.release_sms_work(uuid),
   public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer),
   public.fail_sms_reply(uuid, text, boolean, numeric),
+  public.call_sms_tool(uuid, bigint, text, jsonb, boolean),
+  public.list_sms_tools(text),
+  public.try_sms_tool(text, text, jsonb, text, boolean),
   public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid, text),
   public.fail_sms_send(uuid, bigint, text, text, integer, numeric),
   public.reconcile_sms(bigint, jsonb, uuid),

@@ -39,6 +39,9 @@ create table sms.policy (
   doubled_within interval not null default '1 day',
   logs_kept interval not null default '30 days',
   human_messages_per_day integer not null default 1000,
+  tool_calls_max smallint not null default 8,
+  tool_repeats_max smallint not null default 3,
+  tool_result_bytes integer not null default 8192,
   keyword_replies_ceiling integer not null default 1000,
   contacts_ceiling integer not null default 200000,
   documents_ceiling integer not null default 1000,
@@ -114,6 +117,10 @@ comment on column sms.policy.conversations_kept is
 
 comment on column sms.policy.human_messages_per_day is
   'Messages that humans of one account may write in a UTC day.';
+comment on column sms.policy.tool_calls_max is 'Tool calls for one reply.';
+comment on column sms.policy.tool_repeats_max is 'Of them with equal name and arguments.';
+comment on column sms.policy.tool_result_bytes is
+  'A longer result of a tool is cut for the model and the record.';
 comment on column sms.policy.keyword_replies_ceiling is 'Keyword replies a number may have.';
 comment on column sms.policy.documents_ceiling is 'Documents an account may have.';
 comment on column sms.policy.contacts_ceiling is 'Contacts an account may import.';

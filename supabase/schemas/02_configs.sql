@@ -37,6 +37,8 @@ create table public.sms_configs (
   quiet_from time,
   quiet_until time,
   time_zone text not null default 'UTC',
+  tools text[],
+  stay_silent_for text[] not null default '{automatic_message,reaction}',
   suspended_until timestamptz,
   suspended_reason text,
   backfilled_until timestamptz not null default now(),
@@ -80,6 +82,9 @@ create table public.sms_configs (
     and greatest(length(opt_out_reply), length(help_reply), length(handoff_reply), length(bot_reply),
       length(rate_limit_reply)) <= 640
   ),
+  constraint sms_configs_tools_check check (cardinality(tools) <= 32),
+  constraint sms_configs_stay_silent_for_check
+    check (stay_silent_for <@ array['automatic_message', 'reaction', 'goodbye'] and cardinality(stay_silent_for) <= 3),
   constraint sms_configs_quiet_check check ((quiet_from is null) = (quiet_until is null))
 );
 -- What whoever breaks a check is told: the comment of a check is its sentence (sms.refuse_invalid).
@@ -123,6 +128,10 @@ comment on constraint sms_configs_canned_replies_check on public.sms_configs is
   'opt_out_reply, help_reply, handoff_reply, bot_reply and rate_limit_reply have 1 to 640 '
   'characters each; '
   'null takes the words of sms_canned_replies.';
+comment on constraint sms_configs_tools_check on public.sms_configs is
+  'tools names at most 32 functions of schema sms_tools.';
+comment on constraint sms_configs_stay_silent_for_check on public.sms_configs is
+  'stay_silent_for holds some of automatic_message, reaction and goodbye, or nothing.';
 comment on constraint sms_configs_quiet_check on public.sms_configs is
   'quiet_from and quiet_until are both set or both null.';
 create index sms_configs_user_id_idx on public.sms_configs (user_id);
@@ -187,6 +196,10 @@ comment on column public.sms_configs.rate_limit_reply is
 comment on column public.sms_configs.quiet_from is
   'Start of the quiet hours in time_zone: automatic messages wait until quiet_until. Opt-outs are '
   'confirmed and HELP is answered at any hour, as Twilio does.';
+comment on column public.sms_configs.tools is
+  'The functions of schema sms_tools that the model may call; null: none but the built-in ones.';
+comment on column public.sms_configs.stay_silent_for is
+  'What the model may leave without a reply; never a question or the first message.';
 comment on column public.sms_configs.suspended_until is
   'The account, key or quota was refused (suspended_reason): nothing is tried before this.';
 comment on column public.sms_configs.backfilled_until is

@@ -25,6 +25,7 @@ create table public.sms_conversations (
   is_reopened boolean not null default false,
   reply_due_at timestamptz,
   waiting_since timestamptz,
+  tool_calls_since timestamptz,
   reply_attempts smallint not null default 0,
   superseded smallint not null default 0,
   reply_error text,
@@ -112,6 +113,9 @@ comment on column public.sms_conversations.reply_due_at is
   'When the owed answer is due; null: nothing is owed.';
 comment on column public.sms_conversations.waiting_since is
   'Arrival of the oldest text that no answer covers.';
+comment on column public.sms_conversations.tool_calls_since is
+  'The waiting_since for which tools were called last: sms_tool_calls has calls of the pending reply '
+  'when they are equal.';
 comment on column public.sms_conversations.reply_attempts is 'Attempts at the owed answer so far.';
 comment on column public.sms_conversations.superseded is
   'Answers in a row that were dropped because a newer text came.';

@@ -100,6 +100,7 @@ create table public.sms_messages (
     'human_wrote', -- a human answered
     'reaction',    -- a phone's reaction to a message
     'auto_reply',  -- another machine
+    'goodbye',     -- the model found nothing left to say, and the number allows that
     'group',       -- a group message, unless the number has answer_groups
     'blocked',     -- the contact is blocked
     'opted_out',   -- the contact may not be texted
@@ -309,7 +310,8 @@ begin
   update public.sms_messages as m
   set no_reply_reason = case
     when p_reason in (
-      'human_wrote', 'closed', 'opted_out', 'blocked', 'paused', 'rate_limit', 'loop', 'auto_reply'
+      'human_wrote', 'closed', 'opted_out', 'blocked', 'paused', 'rate_limit', 'loop', 'auto_reply',
+      'reaction', 'goodbye'
     ) then p_reason
     else 'failed' end
   where m.conversation_id = p_conversation_id and m.direction = 'incoming'

@@ -40,7 +40,8 @@ insert into public.sms_canned_replies (name, language, content) values
   ('opt_out_hint', 'es', 'Para no recibir más mensajes nuestros, responda STOP.'),
   ('opt_out_hint', 'fr', 'Pour ne plus recevoir nos messages, répondez STOP.'),
   ('opt_out_hint', 'pt', 'Para não receber mais mensagens nossas, responda STOP.'),
-  ('rate_limit', 'en', 'That is all we can answer automatically for now; a person will read your messages. / Por ahora no podemos responder más automáticamente; una persona leerá sus mensajes.');
+  ('rate_limit', 'en', 'That is all we can answer automatically for now; a person will read your messages. / Por ahora no podemos responder más automáticamente; una persona leerá sus mensajes.'),
+  ('recorded', 'en', 'Your request was recorded ({done}); a person will confirm the details here. / Su solicitud quedó registrada; una persona le confirmará los detalles.');
 
 create table public.sms_keyword_replies (
   id uuid not null default gen_random_uuid(),

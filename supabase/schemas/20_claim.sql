@@ -153,7 +153,11 @@ begin
       'notice', case when not exists (
         select from public.sms_messages as m
         where m.conversation_id = p_conversation.id and m.author in ('ai', 'system') and m.canned_reply is null
-      ) then f.first_reply_notice end
+      ) then f.first_reply_notice end,
+      'tools', case when f.tools is not null then sms.offered_tools(f.tools) end,
+      'tool_calls', case when p_conversation.tool_calls_since = p_conversation.waiting_since
+        then sms.recorded_calls(p_conversation) end,
+      'stay_silent_for', f.stay_silent_for
     )
     from public.sms_configs as f where f.id = p_conversation.config_id
   );
@@ -272,7 +276,7 @@ begin
       'lease_id', p_conversation.lease_id,
       'conversation_id', p_conversation.id,
       'message_id', p_conversation.last_pending_id,
-      'content', f.fallback_reply,
+      'content', coalesce(sms.recorded_reply(p_conversation), f.fallback_reply),
       'fold_accents', f.fold_accents,
       'max_segments', f.max_segments
     )
@@ -534,7 +538,8 @@ begin
     end if;
     if v_message.in_reply_to < p_conversation.last_pending_id
       and p_conversation.reply_due_at is not null
-      and coalesce(v_message.canned_reply, 'keyword') = 'keyword' then
+      and coalesce(v_message.canned_reply, 'keyword') = 'keyword'
+      and not sms.tells_what_was_done(v_message.id) then
       v_verdict := 'superseded'; -- the newer text's answer covers both
     elsif v_message.send_at > p_now then
       return null;
@@ -672,7 +677,8 @@ begin
     perform sms.withhold_reply(p_conversation.id, v_verdict);
   elsif p_conversation.reply_attempts < (sms.policy()).reply_attempts_max then
     return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'reply');
-  elsif sms.fallback_is_due(p_conversation, p_now) then
+  elsif sms.has_acted(p_conversation) or sms.fallback_is_due(p_conversation, p_now) then
+    perform sms.ask_for_human_after_tools(p_conversation);
     return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'fallback');
   else
     perform sms.withhold_reply(p_conversation.id, coalesce(p_conversation.reply_error, 'no answer'));

@@ -54,6 +54,9 @@ begin
     v_conversation.leased_until, v_now
   )
   returning m.* into v_message;
+  if v_conversation.tool_calls_since = v_conversation.waiting_since then
+    perform sms.end_tool_calls(v_conversation, v_message.id);
+  end if;
   perform sms.mark_answered(v_conversation, p_message_id, v_now);
   return sms.message_job('send', v_conversation, v_config, v_message)
     || jsonb_build_object('outcome', 'send');
@@ -222,7 +225,8 @@ end;
 $$;
 
 -- A newer text that a reply is due for came while the answer was generated, and waiting for the next
--- answer is still fair: not twice dropped already, not 30 s old.
+-- answer is still fair: not twice dropped already, not 30 s old; and no
+-- tool has acted, of which the answer tells.
 create function sms.is_superseded(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
@@ -230,7 +234,7 @@ begin
     select p_conversation.superseded < t.superseded_max
       and p_now < p_conversation.waiting_since + t.superseded_for
     from sms.policy as t
-  );
+  ) and not sms.has_acted(p_conversation);
 end;
 $$;
 

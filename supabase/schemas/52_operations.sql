@@ -399,6 +399,7 @@ begin
     status = case when m.is_open then 'failed' else m.status end, send_at = null
   where m.conversation_id = any(v_conversation_ids);
   get diagnostics v_forgotten = row_count;
+  delete from public.sms_tool_calls as k where k.conversation_id = any(v_conversation_ids);
   perform sms.forget_payloads(p_user_id, p_contact_number, v_conversation_ids);
   delete from public.sms_contacts as k
   where k.user_id = p_user_id and k.contact_number = p_contact_number;

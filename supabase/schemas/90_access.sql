@@ -5,6 +5,8 @@
 
 revoke all on schema sms from public;
 grant usage on schema sms to service_role;
+revoke all on schema sms_tools from public;
+grant usage on schema sms_tools to sms_contact;
 
 -- Tables. Row level security everywhere, also where the service role alone reads.
 
@@ -37,6 +39,7 @@ alter table public.sms_passages enable row level security;
 alter table public.sms_questions enable row level security;
 alter table sms.known_words enable row level security;
 alter table sms.knowledge_synonyms enable row level security;
+alter table public.sms_tool_calls enable row level security;
 
 revoke all on table
   sms.policy,
@@ -69,13 +72,15 @@ revoke all on table
   public.sms_passages,
   public.sms_questions,
   sms.known_words,
-  sms.knowledge_synonyms
+  sms.knowledge_synonyms,
+  public.sms_tool_calls
   from public, anon, authenticated, service_role;
 revoke all on sequence
   public.sms_messages_id_seq,
   public.sms_webhook_logs_id_seq,
   public.sms_delivery_events_id_seq,
-  public.sms_passages_id_seq
+  public.sms_passages_id_seq,
+  public.sms_tool_calls_id_seq
   from public, anon, authenticated, service_role;
 
 grant select on table sms.policy to service_role;
@@ -87,7 +92,7 @@ grant update (
   history_across, context_attributes, knowledge_tokens, replies_per_hour, replies_per_day,
   number_replies_per_day, first_reply_notice, fallback_reply, own_opt_out, opt_out_reply,
   help_reply, handoff_reply,
-  bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone
+  bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone, tools, stay_silent_for
 ) on table public.sms_configs to authenticated;
 grant select, insert, update, delete on table public.sms_configs to service_role;
 grant select on table public.sms_conversations to authenticated;
@@ -133,6 +138,8 @@ grant insert (user_id, config_id, title, content, language, enabled, source),
 grant select on table public.sms_passages, public.sms_questions to authenticated;
 grant update (status) on table public.sms_questions to authenticated;
 grant select, update on table sms.maintenance to service_role;
+grant select on table public.sms_tool_calls to authenticated;
+grant select, insert, update, delete on table public.sms_tool_calls to service_role;
 
 -- Rows.
 
@@ -217,6 +224,8 @@ create policy "Admins put their accounts' questions away" on public.sms_question
 create policy "The gateway reads it" on sms.known_words for select to service_role using (true);
 create policy "The gateway reads it" on sms.knowledge_synonyms
   for select to service_role using (true);
+create policy "Members read their accounts' tool calls" on public.sms_tool_calls
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Members see who works with them" on public.sms_members
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Admins change their members' roles" on public.sms_members
@@ -251,6 +260,7 @@ revoke execute on function
   sms.count_config_version(),
   sms.keep_config_version(),
   sms.check_time_zone(),
+  sms.check_tools(),
   sms.admit_keyword_reply(),
   sms.after_member_left(),
   sms.require_role(uuid, text),
@@ -292,6 +302,15 @@ grant execute on function
 -- Policies ask it for the caller.
 grant execute on function sms.account_ids(text) to authenticated;
 
+-- A contact, which is what the model's tools run as: the functions of sms_tools and what the project
+-- grants. Owning as_contact is what makes it run so; that takes the right to create for a moment.
+
+revoke all on all functions in schema sms_tools from public, anon, authenticated, service_role;
+grant execute on all functions in schema sms_tools to sms_contact;
+grant create on schema sms to sms_contact;
+alter function sms.as_contact(text, jsonb) owner to sms_contact;
+revoke create on schema sms from sms_contact;
+
 -- Functions of the Data API.
 
 revoke all on function
@@ -313,6 +332,9 @@ revoke all on function
   public.release_sms_work(uuid),
   public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer),
   public.fail_sms_reply(uuid, text, boolean, numeric),
+  public.call_sms_tool(uuid, bigint, text, jsonb, boolean),
+  public.list_sms_tools(text),
+  public.try_sms_tool(text, text, jsonb, text, boolean),
   public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid, text),
   public.fail_sms_send(uuid, bigint, text, text, integer, numeric),
   public.reconcile_sms(bigint, jsonb, uuid),
@@ -362,6 +384,9 @@ grant execute on function
   public.release_sms_work(uuid),
   public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer),
   public.fail_sms_reply(uuid, text, boolean, numeric),
+  public.call_sms_tool(uuid, bigint, text, jsonb, boolean),
+  public.list_sms_tools(text),
+  public.try_sms_tool(text, text, jsonb, text, boolean),
   public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid, text),
   public.fail_sms_send(uuid, bigint, text, text, integer, numeric),
   public.reconcile_sms(bigint, jsonb, uuid),

@@ -63,6 +63,8 @@ select set_eq(
     ('public.sms_config_versions', 'service_role', 'delete insert select update'),
     ('public.sms_messages', 'authenticated', 'select'),
     ('public.sms_messages', 'service_role', 'delete insert select update'),
+    ('public.sms_tool_calls', 'authenticated', 'select'),
+    ('public.sms_tool_calls', 'service_role', 'delete insert select update'),
     ('public.sms_synonyms', 'authenticated', 'select'),
     ('public.sms_synonyms', 'service_role', 'delete insert select update'),
     ('public.sms_phrases', 'authenticated', 'select'),
@@ -109,6 +111,8 @@ select set_eq(
     ('sms.knowledge_synonyms', 'r'),
     ('public.sms_messages', 'r'),
     ('public.sms_messages_id_seq', 'S'),
+    ('public.sms_tool_calls', 'r'),
+    ('public.sms_tool_calls_id_seq', 'S'),
     ('public.sms_synonyms', 'r'),
     ('public.sms_phrases', 'r'),
     ('public.sms_opt_outs', 'r'),
@@ -150,7 +154,8 @@ select set_eq(
         'replies_per_hour', 'replies_per_day', 'number_replies_per_day',
         'first_reply_notice', 'fallback_reply', 'own_opt_out', 'opt_out_reply', 'help_reply',
         'handoff_reply', 'bot_reply',
-        'rate_limit_reply', 'quiet_from', 'quiet_until', 'time_zone'
+        'rate_limit_reply', 'quiet_from', 'quiet_until', 'time_zone', 'tools',
+        'stay_silent_for'
       ]),
       ('sms_conversations', 'update', array[
         'status', 'auto_reply', 'paused_until', 'wants_human', 'read_up_to_id'
@@ -219,6 +224,9 @@ select set_eq(
     ('get_sms_stats', 'authenticated service_role', false),
     ('get_user_sms_stats', 'authenticated service_role', false),
     ('ingest_sms', 'service_role', false),
+    ('call_sms_tool', 'service_role', false),
+    ('list_sms_tools', 'service_role', false),
+    ('try_sms_tool', 'service_role', false),
     ('list_sms_numbers', 'service_role', false),
     ('mark_sms_read', 'authenticated service_role', false),
     ('missing_sms', 'service_role', false),

@@ -3,7 +3,7 @@
 -- them gets: how many rows, or the error (42501: not allowed at all).
 
 begin;
-select plan(4 * 78 + 1);
+select plan(4 * 81 + 1);
 
 insert into auth.users (id, email) values
   ('aaaaaaaa-0000-4000-8000-00000000000a', 'ada@example.com'),
@@ -25,6 +25,9 @@ insert into public.sms_documents (user_id, title, content)
 values ('aaaaaaaa-0000-4000-8000-00000000000a', 'Precios', 'Pan: 2');
 insert into public.sms_contacts (user_id, contact_number)
 values ('aaaaaaaa-0000-4000-8000-00000000000a', '+15557770099');
+insert into public.sms_tool_calls
+  (user_id, conversation_id, waiting_since, message_id, name, arguments, acts)
+values ('aaaaaaaa-0000-4000-8000-00000000000a', 'dddddddd-0000-4000-8000-00000000000a', now(), 1, 'x', '{}', false);
 insert into public.sms_webhook_logs (message_sid, payload, outcome) values ('SM1', '{}', 'stored');
 insert into public.sms_delivery_events (message_sid, status) values ('SM1', 'sent');
 insert into public.sms_workers (name, version, seen_at) values ('w', '1', now());
@@ -118,6 +121,10 @@ insert into play values
   ('insert into public.sms_messages (conversation_id, message_content, user_id) values (''dddddddd-0000-4000-8000-00000000000a'', ''Hi'', ''aaaaaaaa-0000-4000-8000-00000000000a'')', '42501', '42501', '42501', '1'),
   ('update public.sms_messages set message_content = ''x'' where true', '42501', '42501', '42501', '1'),
   ('delete from public.sms_messages where true', '42501', '42501', '42501', '1'),
+
+  ('select from public.sms_tool_calls', '1', '0', '42501', '1'),
+  ('update public.sms_tool_calls set result = ''1'' where true', '42501', '42501', '42501', '1'),
+  ('delete from public.sms_tool_calls where true', '42501', '42501', '42501', '1'),
 
   ('select from public.sms_daily_stats', '1', '0', '42501', '1'),
   ('insert into public.sms_daily_stats (user_id, day, config_id, shard) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''2020-01-01'', ''cccccccc-0000-4000-8000-00000000000a'', 0)', '42501', '42501', '42501', '1'),

@@ -41,14 +41,14 @@ isOneToOne: false
                   ]
                 },"sms_configs": {
                   Row: {
-                    "addresses": (string)[],"answer_groups": boolean,"answer_within": string,"auto_reply": boolean,"backfill_due_at": string,"backfilled_until": string,"bot_reply": string | null,"close_after": string | null,"context_attributes": (string)[],"created_at": string,"fallback_reply": string,"first_reply_notice": string | null,"fold_accents": boolean,"handoff_reply": string | null,"help_reply": string | null,"history_across": boolean,"history_limit": number,"id": string,"knowledge_size": number,"knowledge_tokens": number,"max_segments": number,"max_tokens": number,"messaging_service_sid": string | null,"number_replies_per_day": number,"openai_model": string,"opt_out_reply": string | null,"own_opt_out": boolean,"phone_number": string,"quiet_from": string | null,"quiet_until": string | null,"rate_limit_reply": string | null,"replies_per_day": number,"replies_per_hour": number,"reply_delay": string,"suspended_reason": string | null,"suspended_until": string | null,"system_prompt": string,"takeover_pause": string,"temperature": number | null,"time_zone": string,"user_id": string,"version": number
+                    "addresses": (string)[],"answer_groups": boolean,"answer_within": string,"auto_reply": boolean,"backfill_due_at": string,"backfilled_until": string,"bot_reply": string | null,"close_after": string | null,"context_attributes": (string)[],"created_at": string,"fallback_reply": string,"first_reply_notice": string | null,"fold_accents": boolean,"handoff_reply": string | null,"help_reply": string | null,"history_across": boolean,"history_limit": number,"id": string,"knowledge_size": number,"knowledge_tokens": number,"max_segments": number,"max_tokens": number,"messaging_service_sid": string | null,"number_replies_per_day": number,"openai_model": string,"opt_out_reply": string | null,"own_opt_out": boolean,"phone_number": string,"quiet_from": string | null,"quiet_until": string | null,"rate_limit_reply": string | null,"replies_per_day": number,"replies_per_hour": number,"reply_delay": string,"stay_silent_for": (string)[],"suspended_reason": string | null,"suspended_until": string | null,"system_prompt": string,"takeover_pause": string,"temperature": number | null,"time_zone": string,"tools": (string)[] | null,"user_id": string,"version": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"close_after"?: string | null,"context_attributes"?: (string)[],"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"help_reply"?: string | null,"history_across"?: boolean,"history_limit"?: number,"id"?: string,"knowledge_size"?: number,"knowledge_tokens"?: number,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"own_opt_out"?: boolean,"phone_number": string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id": string,"version"?: number
+                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"close_after"?: string | null,"context_attributes"?: (string)[],"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"help_reply"?: string | null,"history_across"?: boolean,"history_limit"?: number,"id"?: string,"knowledge_size"?: number,"knowledge_tokens"?: number,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"own_opt_out"?: boolean,"phone_number": string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"stay_silent_for"?: (string)[],"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"tools"?: (string)[] | null,"user_id": string,"version"?: number
                   }
                   Update: {
-                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"close_after"?: string | null,"context_attributes"?: (string)[],"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"help_reply"?: string | null,"history_across"?: boolean,"history_limit"?: number,"id"?: string,"knowledge_size"?: number,"knowledge_tokens"?: number,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"own_opt_out"?: boolean,"phone_number"?: string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"user_id"?: string,"version"?: number
+                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"close_after"?: string | null,"context_attributes"?: (string)[],"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"help_reply"?: string | null,"history_across"?: boolean,"history_limit"?: number,"id"?: string,"knowledge_size"?: number,"knowledge_tokens"?: number,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"own_opt_out"?: boolean,"phone_number"?: string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"stay_silent_for"?: (string)[],"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"tools"?: (string)[] | null,"user_id"?: string,"version"?: number
                   }
                   Relationships: [
                     
@@ -69,14 +69,14 @@ isOneToOne: false
                   ]
                 },"sms_conversations": {
                   Row: {
-                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"closed_by": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"is_blocked": boolean,"is_reopened": boolean,"last_incoming_id": number | null,"last_message_at": string,"last_pending_id": number | null,"lease_id": string | null,"leased_by": string | null,"leased_context": Json | null,"leased_for": string | null,"leased_until": string | null,"outcome": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_attempts": number,"reply_due_at": string | null,"reply_error": string | null,"send_due_at": string | null,"status": string,"superseded": number,"user_id": string,"waiting_since": string | null,"wants_human": boolean
+                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"closed_by": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"is_blocked": boolean,"is_reopened": boolean,"last_incoming_id": number | null,"last_message_at": string,"last_pending_id": number | null,"lease_id": string | null,"leased_by": string | null,"leased_context": Json | null,"leased_for": string | null,"leased_until": string | null,"outcome": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_attempts": number,"reply_due_at": string | null,"reply_error": string | null,"send_due_at": string | null,"status": string,"superseded": number,"tool_calls_since": string | null,"user_id": string,"waiting_since": string | null,"wants_human": boolean
                   }
                   ComputedFields: never
                   Insert: {
-                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"closed_by"?: string | null,"config_id": string,"contact_number": string,"created_at"?: string,"id"?: string,"is_blocked"?: boolean,"is_reopened"?: boolean,"last_incoming_id"?: number | null,"last_message_at"?: string,"last_pending_id"?: number | null,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"outcome"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id": string,"waiting_since"?: string | null,"wants_human"?: boolean
+                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"closed_by"?: string | null,"config_id": string,"contact_number": string,"created_at"?: string,"id"?: string,"is_blocked"?: boolean,"is_reopened"?: boolean,"last_incoming_id"?: number | null,"last_message_at"?: string,"last_pending_id"?: number | null,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"outcome"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"tool_calls_since"?: string | null,"user_id": string,"waiting_since"?: string | null,"wants_human"?: boolean
                   }
                   Update: {
-                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"closed_by"?: string | null,"config_id"?: string,"contact_number"?: string,"created_at"?: string,"id"?: string,"is_blocked"?: boolean,"is_reopened"?: boolean,"last_incoming_id"?: number | null,"last_message_at"?: string,"last_pending_id"?: number | null,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"outcome"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"user_id"?: string,"waiting_since"?: string | null,"wants_human"?: boolean
+                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"closed_by"?: string | null,"config_id"?: string,"contact_number"?: string,"created_at"?: string,"id"?: string,"is_blocked"?: boolean,"is_reopened"?: boolean,"last_incoming_id"?: number | null,"last_message_at"?: string,"last_pending_id"?: number | null,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"outcome"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"tool_calls_since"?: string | null,"user_id"?: string,"waiting_since"?: string | null,"wants_human"?: boolean
                   }
                   Relationships: [
                     {
@@ -361,6 +361,32 @@ isOneToOne: false
                   Relationships: [
                     
                   ]
+                },"sms_tool_calls": {
+                  Row: {
+                    "acts": boolean,"arguments": NonNullable<Json>,"conversation_id": string,"created_at": string,"duration_ms": number | null,"error": string | null,"id": number,"message_id": number,"name": string,"reply_id": number | null,"result": Json | null,"user_id": string,"waiting_since": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "acts": boolean,"arguments": NonNullable<Json>,"conversation_id": string,"created_at"?: string,"duration_ms"?: number | null,"error"?: string | null,"id"?: never,"message_id": number,"name": string,"reply_id"?: number | null,"result"?: Json | null,"user_id": string,"waiting_since": string
+                  }
+                  Update: {
+                    "acts"?: boolean,"arguments"?: NonNullable<Json>,"conversation_id"?: string,"created_at"?: string,"duration_ms"?: number | null,"error"?: string | null,"id"?: never,"message_id"?: number,"name"?: string,"reply_id"?: number | null,"result"?: Json | null,"user_id"?: string,"waiting_since"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_tool_calls_conversation_id_fkey"
+      columns: ["conversation_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_conversations"
+      referencedColumns: ["id","user_id"]
+    },{
+      foreignKeyName: "sms_tool_calls_conversation_id_fkey"
+      columns: ["conversation_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_inbox"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
                 },"sms_webhook_logs": {
                   Row: {
                     "id": number,"message_sid": string | null,"outcome": string,"payload": NonNullable<Json>,"received_at": string
@@ -487,6 +513,7 @@ isOneToOne: false
 "send_due_at": string | null,
 "status": string,
 "superseded": number,
+"tool_calls_since": string | null,
 "user_id": string,
 "waiting_since": string | null,
 "wants_human": boolean
@@ -497,6 +524,9 @@ isOneToOne: false
         isOneToOne: false
         isSetofReturn: true
       } },
+"call_sms_tool":
+{ Args: { "p_arguments": Json,"p_asked_again"?: boolean,"p_lease_id": string,"p_message_id": number,"p_name": string }; Returns: Json
+                           },
 "claim_sms_backfill":
 { Args: { "p_every"?: string,"p_lease"?: string }; Returns: Json
                            },
@@ -535,6 +565,7 @@ isOneToOne: false
 "send_due_at": string | null,
 "status": string,
 "superseded": number,
+"tool_calls_since": string | null,
 "user_id": string,
 "waiting_since": string | null,
 "wants_human": boolean
@@ -674,6 +705,9 @@ isOneToOne: false
 "list_sms_numbers":
 { Args: Record<PropertyKey, never>; Returns: Json
                            },
+"list_sms_tools":
+{ Args: { "p_phone_number"?: string }; Returns: Json
+                           },
 "maintain_sms":
 { Args: { "p_every"?: string }; Returns: Json
                            },
@@ -749,12 +783,14 @@ isOneToOne: false
 "replies_per_day": number,
 "replies_per_hour": number,
 "reply_delay": string,
+"stay_silent_for": (string)[],
 "suspended_reason": string | null,
 "suspended_until": string | null,
 "system_prompt": string,
 "takeover_pause": string,
 "temperature": number | null,
 "time_zone": string,
+"tools": (string)[] | null,
 "user_id": string,
 "version": number
             }[]
@@ -862,6 +898,9 @@ isOneToOne: false
       } },
 "set_sms_opt_out":
 { Args: { "p_contact_number": string,"p_opted_out"?: boolean,"p_phone_number"?: string,"p_user_id": string }; Returns: undefined
+                           },
+"try_sms_tool":
+{ Args: { "p_arguments": Json,"p_contact_number": string,"p_name": string,"p_phone_number"?: string,"p_undo"?: boolean }; Returns: Json
                            },
 "upsert_sms_contacts":
 { Args: { "p_contacts": Json,"p_user_id"?: string }; Returns: number

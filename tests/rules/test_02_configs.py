@@ -30,6 +30,8 @@ BROKEN: dict[str, dict[str, Any]] = {
     "sms_configs_fallback_reply_check": {"fallback_reply": ""},
     "sms_configs_first_reply_notice_check": {"first_reply_notice": "x" * 321},
     "sms_configs_canned_replies_check": {"bot_reply": "x" * 641},
+    "sms_configs_tools_check": {"tools": ["x"] * 33},
+    "sms_configs_stay_silent_for_check": {"stay_silent_for": ["x"]},
     "sms_configs_quiet_check": {"quiet_from": "22:00"},
 }
 
