@@ -1,4 +1,4 @@
-"""The README's claims that can be checked by reading, and its snippets by running them."""
+"""The handbooks' claims that can be checked by reading, and their snippets by running them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ import pytest
 from gateway.cli import _parser
 from gateway.local.binaries import install, shared_folder
 from gateway.local.processes import run
+from gateway.local.stack import Stack
+from tests.sql import Db, scratch_database
 from tests.test_settings import COMPLETE
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text()
+GATEWAY = (REPOSITORY / "gateway/README.md").read_text()
+HANDBOOKS = "\n".join((README, GATEWAY, (REPOSITORY / "supabase/README.md").read_text()))
+ACCOUNT = "00000000-0000-4000-8000-000000000001"  # of the handbooks' examples
 VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b|\bPORT\b")
 
 
 def test_the_settings_table_has_every_variable_and_no_other() -> None:
-    table = README.partition("| variable |")[2].partition("\n\n")[0]
+    table = GATEWAY.partition("| variable |")[2].partition("\n\n")[0]
     read = set(VARIABLE.findall((REPOSITORY / "gateway/settings.py").read_text()))
     assert set(VARIABLE.findall(table)) == read - {"LOG_LEVELS", "E_164"}
 
@@ -32,7 +37,7 @@ def test_the_example_of_an_environment_has_every_variable_but_the_older_names() 
     example = set(VARIABLE.findall((REPOSITORY / ".env.example").read_text()))
     older = {"NEXT_PUBLIC_SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_ANON_KEY"}
     older |= {"NEXT_PUBLIC_SUPABASE_ANON_KEY", "SMS_WORKER_LANES"}
-    table = README.partition("| variable |")[2].partition("\n\n")[0]
+    table = GATEWAY.partition("| variable |")[2].partition("\n\n")[0]
     assert example == set(VARIABLE.findall(table)) - older
 
 
@@ -50,12 +55,12 @@ def test_the_first_command_of_each_block_is_one_line_without_accounts() -> None:
 
 
 def snippets(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", HANDBOOKS, re.MULTILINE | re.DOTALL)
 
 
 def test_every_snippet_is_of_a_language_that_is_tested_here() -> None:
-    languages = set(re.findall(r"^```(\w+)$", README, re.MULTILINE))
-    assert languages == {"sh", "text", "mermaid", "python", "ts"}
+    languages = set(re.findall(r"^```(\w+)$", HANDBOOKS, re.MULTILINE))
+    assert languages == {"sh", "text", "mermaid", "python", "ts", "sql", "ini"}
 
 
 @pytest.mark.parametrize("snippet", snippets("python"))
@@ -87,13 +92,13 @@ def test_a_shell_snippet_is_shell_and_redirects_nothing(snippet: str) -> None:
 
 
 def commands() -> list[str]:
-    """Every command of ours that the README names, in blocks and between backticks."""
-    named = re.findall(r"(?:sms-gateway|python -m gateway) ([^`|#\n]*)", README)
+    """Every command of ours that the handbooks name, in blocks and between backticks."""
+    named = re.findall(r"(?:(?<![/-])sms-gateway|python -m gateway) ([^`|#)\n&]*)", HANDBOOKS)
     return sorted({command.strip() for command in named if command.strip()})
 
 
 @pytest.mark.parametrize("command", commands())
-def test_a_command_of_ours_takes_what_the_readme_gives_it(command: str) -> None:
+def test_a_command_of_ours_takes_what_a_handbook_gives_it(command: str) -> None:
     words = ["1" if word == "ID" else word for word in shlex.split(command)]
     if len(words) == 1 and words[0] in ("number", "message"):  # spoken of as a whole
         words.append("--help")
@@ -103,6 +108,17 @@ def test_a_command_of_ours_takes_what_the_readme_gives_it(command: str) -> None:
         _parser().parse_args(words)
     except SystemExit as end:
         assert end.code == 0, command
+
+
+@pytest.mark.parametrize("snippet", snippets("sql"))
+async def test_an_sql_snippet_runs(snippet: str, stack: Stack) -> None:
+    async with (
+        scratch_database(stack.postgres.url("supabase_admin")) as conninfo,
+        Db.connect(conninfo) as db,
+    ):
+        await db.admin.rows("insert into auth.users (id) values (%s)", ACCOUNT)
+        for statement in filter(None, map(str.strip, re.sub(r"--.*", "", snippet).split(";"))):
+            await db.admin.rows(statement)
 
 
 async def test_the_typescript_snippets_are_typed(tmp_path: Path) -> None:
