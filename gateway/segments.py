@@ -1,4 +1,4 @@
-r"""How many texts a message is billed as, and how to make it fit into fewer. Pure.
+r"""How many segments a message is billed as, and how to make it fit into fewer. Pure.
 
 A message in the GSM-7 alphabet holds 160 characters, or 153 in each part of several; one character
 outside of it turns the whole message to UCS-2: 70 and 67. ^ { } \ [ ~ ] | and the euro sign count

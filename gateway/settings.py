@@ -66,7 +66,7 @@ class Settings:
 
     @property
     def webhook_url(self) -> str:
-        """The URL Twilio posts incoming texts to, without the connection overrides."""
+        """The URL Twilio posts incoming messages to, without the connection overrides."""
         return self._with_token(f"{self.public_url}/webhook/sms")
 
     @property

@@ -1,7 +1,7 @@
 """Logging for both processes, and Sentry when SENTRY_DSN is set.
 
 One line per event, `event words key=value key=value`, or the same as JSON when nobody watches.
-Message texts and whole phone numbers are never logged; known secrets are taken out of every line.
+Neither words of messages nor whole phone numbers are logged; known secrets leave every line.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _scrubbed(value: Any, secrets: tuple[str, ...]) -> Any:
 
 
 def _report_to_sentry(dsn: str, secrets: tuple[str, ...]) -> None:
-    """Errors only: no request, no local variables, no trail, all of which hold texts."""
+    """Errors only: no request, no local variables, no trail, all of which hold messages."""
     # Optional: pip install 'supabase-sms-gateway[sentry]'
     sentry_sdk = importlib.import_module("sentry_sdk")
 

@@ -243,7 +243,7 @@ class TwilioSms:
     async def list_sent(self, from_number: str, to_number: str, sent_after: str) -> list[SentSms]:
         """All our messages to a contact created since `sent_after` (ISO 8601), newest first.
 
-        Texts without a sender are included: one that waits in a messaging service has none yet.
+        Messages without a sender are included: one that waits in a messaging service has none yet.
         Twilio's filter is not used, it compares date_sent, which a waiting one lacks as well.
         """
         since = _moment(sent_after)
@@ -259,7 +259,7 @@ class TwilioSms:
         return found
 
     async def list_inbound(self, to_number: str, since: str) -> AsyncIterator[ListedSms]:
-        """Texts received since then (ISO 8601), newest first, a request per 1,000."""
+        """Messages received since then (ISO 8601), newest first, a request per 1,000."""
         async for message in await self._client.messages.stream_async(
             to=to_number, date_sent_after=_moment(since), page_size=PAGE_SIZE
         ):
@@ -276,7 +276,7 @@ class TwilioSms:
         return replace(listed.sms, media=await self._media_of(listed.sms.sid))
 
     async def list_outbound(self, from_number: str, since: str) -> AsyncIterator[SentSms]:
-        """Texts sent from a number since then (ISO 8601), with status and price, newest first."""
+        """Messages of a number since then (ISO 8601), with status and price, newest first."""
         async for message in await self._client.messages.stream_async(
             from_=from_number, date_sent_after=_moment(since), page_size=PAGE_SIZE
         ):

@@ -1,4 +1,4 @@
-"""`sms-gateway local`: the whole stack in the foreground, or one text through it."""
+"""`sms-gateway local`: the whole stack in the foreground, or one message through it."""
 
 from __future__ import annotations
 

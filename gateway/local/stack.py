@@ -265,12 +265,12 @@ class Stack:
                     await self.wait_for_web(child)
 
     async def _start_phone(self) -> None:
-        """A page with a phone to type texts into."""
+        """A page with a phone to write from."""
         phone = create_phone(self.twilio_url, read_from(self.postgres_url))
         url = await self._opened.enter_async_context(
             serve(phone, port=self.ports.take("phone", PHONE_PORT))
         )
-        self.say(f"phone         {url} (open it and type a text)")
+        self.say(f"phone         {url} (open it and write a message)")
 
     def _start_inbox(self) -> None:
         """Nothing waits for the build; its address is printed when there is something at it."""

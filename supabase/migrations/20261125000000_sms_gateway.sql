@@ -10,9 +10,9 @@
 -- sending (20 to 24), humans (30), clients (40 to 42), and what keeps it going (50 to 52). Each is
 -- read from its public functions down. Who may see or call what stands in 90_access.sql alone.
 --
--- Functions on a text's way are plpgsql even where one expression is all: one with a search_path
+-- Functions on a message's way are plpgsql even where one expression is all: one with a search_path
 -- of its own is never inlined, and as language sql it would be parsed and planned at every call.
--- The five that every text calls keep one plan of each statement (plan_cache_mode): those whose
+-- The five that every message calls keep one plan of each statement (plan_cache_mode): those whose
 -- estimate depends on an id or a time were planned anew each time, for a tenth of the whole.
 
 create schema sms;
@@ -67,31 +67,31 @@ create table sms.policy (
 comment on table sms.policy is
   'One row: every waiting time and bound of the rules that is not a column of sms_configs.';
 comment on column sms.policy.lease is
-  'How long a worker holds a job; one takes 25 s at most, and 13 s must be left when a text is '
+  'How long a worker holds a job; one takes 25 s at most, and 13 s must be left when a message is '
   'handed to Twilio.';
 comment on column sms.policy.reply_wait_max is
-  'A burst of texts waits at most this long for its one answer, from its first text.';
+  'A burst of messages waits at most this long for its one answer, from its first message.';
 comment on column sms.policy.superseded_max is
-  'An answer superseded by a newer text is dropped at most this many times in a row.';
+  'An answer superseded by a newer message is dropped at most this many times in a row.';
 comment on column sms.policy.superseded_for is
-  'Nor is it dropped once its oldest text has waited this long.';
+  'Nor is it dropped once its oldest message has waited this long.';
 comment on column sms.policy.reply_attempts_max is
-  'Attempts at a generated answer before the fallback text.';
+  'Attempts at a generated answer before the fallback reply.';
 comment on column sms.policy.retry_after is
   'First pause after a failed attempt; doubles each time up to retry_after_max.';
 comment on column sms.policy.retry_for is
-  'A text that Twilio refuses for the moment is tried again for this long, then it failed.';
+  'A message that Twilio refuses for the moment is tried again for this long, then it failed.';
 comment on column sms.policy.suspend_for is
   'How long a number rests after its account, key or quota was refused.';
 comment on column sms.policy.reconcile_after is
-  'What became of an unknown text is first looked up this long after its lease ended, and again '
+  'What became of an unknown message is first looked up this long after its lease ended, and again '
   'after as long.';
 comment on column sms.policy.resend_within is
-  'A text that two listings do not have is sent again only while it is younger than this.';
+  'A message that two listings do not have is sent again only while it is younger than this.';
 comment on column sms.policy.unknown_for is
-  'A text that cannot be told apart from others at Twilio counts as failed after this.';
+  'A message that cannot be told apart from others at Twilio counts as failed after this.';
 comment on column sms.policy.fallback_every is
-  'A contact gets the fallback text at most once in this time.';
+  'A contact gets the fallback reply at most once in this time.';
 comment on column sms.policy.notice_every is
   'A contact is told by a number at most once in this time that it opted out, or that its replies '
   'are used up.';
@@ -114,7 +114,7 @@ comment on column sms.policy.loop_window is 'Within this time.';
 comment on column sms.policy.loop_length_min is
   'Shorter words than this many characters are no loop: people say "yes" and "ok" three times.';
 comment on column sms.policy.doubled_within is
-  'A second MessageSid for a text sent longer ago than this says nothing: a restored database gives '
+  'A second MessageSid for a message sent longer ago than this says nothing: a restored database gives '
   'ids out again.';
 comment on column sms.policy.logs_kept is
   'sms_webhook_logs and sms_delivery_events are kept this long.';
@@ -299,10 +299,10 @@ create index sms_configs_user_id_idx on public.sms_configs (user_id);
 
 comment on table public.sms_configs is
   'One row per Twilio number: its owner and how its conversations are answered. The owner reads it '
-  'and changes the behaviour columns; who could type in a number could read a stranger''s texts, '
+  'and changes the behaviour columns; who could type in a number could read a stranger''s messages, '
   'so phone_number, user_id and messaging_service_sid are the service role''s alone.';
 comment on column public.sms_configs.phone_number is
-  'E.164 (+15550001111) or a short code; texts to it arrive here, answers leave from it.';
+  'E.164 (+15550001111) or a short code; messages to it arrive here, answers leave from it.';
 comment on column public.sms_configs.addresses is
   'Other addresses that mean this number, such as the sender id of an RCS agent (rcs:my_agent).';
 comment on column public.sms_configs.answer_groups is
@@ -311,18 +311,18 @@ comment on column public.sms_configs.version is
   'Counts the changes of behaviour; sms_config_versions holds each.';
 comment on column public.sms_configs.temperature is 'Null: not sent to the model.';
 comment on column public.sms_configs.history_limit is
-  'How many of the last texts the model is shown.';
+  'How many of the last messages the model is shown.';
 comment on column public.sms_configs.max_segments is
   'An answer is cut to this many billed SMS segments.';
 comment on column public.sms_configs.fold_accents is
   'Replace accents when that alone makes a reply, canned ones too, fit the cheaper GSM-7 alphabet, '
   'which has é, ñ and ü but not á, í, ó and ú: "mañana está" leaves as "mañana esta".';
 comment on column public.sms_configs.reply_delay is
-  'Wait this long for further texts of a burst before answering.';
+  'Wait this long for further messages of a burst before answering.';
 comment on column public.sms_configs.takeover_pause is
   'How long the AI is silent after a human wrote.';
 comment on column public.sms_configs.answer_within is
-  'Texts older than this are stored but no longer answered.';
+  'Messages older than this are stored but no longer answered.';
 comment on column public.sms_configs.close_after is
   'A conversation ends by itself when nobody wrote for this long; null: never.';
 comment on column public.sms_configs.history_across is
@@ -364,7 +364,7 @@ comment on column public.sms_configs.stay_silent_for is
 comment on column public.sms_configs.suspended_until is
   'The account, key or quota was refused (suspended_reason): nothing is tried before this.';
 comment on column public.sms_configs.backfilled_until is
-  'Every text Twilio received for this number up to here is stored.';
+  'Every message Twilio received for this number up to here is stored.';
 comment on column public.sms_configs.backfill_due_at is
   'When a worker next compares this number with Twilio; it moves this forward to hold the number '
   'meanwhile.';
@@ -753,7 +753,8 @@ create trigger sms_contacts_index
   for each row execute function sms.index_contact();
 
 -- A contact is blocked or no longer: so are its open conversations, where ingest and gate look. The
--- contact's row is locked first here and where a conversation is opened, so that none opens unaware.
+-- contact's row is locked first here and where a conversation is opened, so that none opens
+-- unaware.
 create function sms.after_block()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare
@@ -798,7 +799,7 @@ $$;
 
 -- 04_conversations.sql ============================================================================
 
--- A contact's conversation with one number, and the work it is owed.
+-- A contact's conversation with one number, and the work that is due in it.
 --
 -- Work is claimed by leasing the conversation, whatever its kind: messages carry no lease.
 -- A second lease, on messages, would put two jobs of one conversation in flight at once.
@@ -843,8 +844,8 @@ create table public.sms_conversations (
     unique nulls not distinct (config_id, contact_number, closed_at),
   constraint sms_conversations_status_check check (
     status = case when closed_at is null
-      then 'active'   -- texts are answered in it
-      else 'closed'   -- ended by its owner; the contact's next text opens a new one
+      then 'active'   -- messages are answered in it
+      else 'closed'   -- ended by its owner; the contact's next message opens a new one
     end
   ),
   constraint sms_conversations_pending_reply_check check ((waiting_since is null) = (reply_due_at is null)),
@@ -864,7 +865,7 @@ create table public.sms_conversations (
   ),
   constraint sms_conversations_leased_for_check check (leased_for in (
     'reply',     -- an answer is being generated
-    'fallback',  -- the attempts are used up: the fixed text is being sent
+    'fallback',  -- the attempts are used up: the fallback reply is being sent
     'send',      -- a row is in 'sending'
     'reconcile'  -- what became of an unknown row is being looked up at Twilio
   ))
@@ -885,7 +886,7 @@ create index sms_conversations_user_id_idx
 
 comment on table public.sms_conversations is
   'One contact''s conversation with one number. The owner reads it, closes it (status), pauses the '
-  'AI (auto_reply, paused_until) and marks it as read (read_up_to_id); texts open it, nobody else.';
+  'AI (auto_reply, paused_until) and marks it as read (read_up_to_id); messages open it, nobody else.';
 comment on column public.sms_conversations.leased_by is
   'The worker that holds the lease (its name in sms_workers), or held the last one.';
 comment on column public.sms_conversations.auto_reply is
@@ -904,23 +905,23 @@ comment on column public.sms_conversations.outcome is
   'What it came to, when it was closed: by whom the contact was answered, or why not.';
 comment on column public.sms_conversations.is_reopened is
   'The contact wrote again within seven days of the end of the conversation before.';
-comment on column public.sms_conversations.last_incoming_id is 'The contact''s newest text.';
+comment on column public.sms_conversations.last_incoming_id is 'The contact''s newest message.';
 comment on column public.sms_conversations.last_pending_id is
-  'The newest text a reply was ever due for; a reaction or an opt word is none.';
+  'The newest message a reply was ever due for; a reaction or an opt word is none.';
 comment on column public.sms_conversations.read_up_to_id is
   'The newest message its owner has seen.';
 comment on column public.sms_conversations.reply_due_at is
-  'When the owed answer is due; null: nothing is owed.';
+  'When the pending reply is due; null: no reply is pending.';
 comment on column public.sms_conversations.waiting_since is
-  'Arrival of the oldest text that no answer covers.';
+  'Arrival of the oldest message that no answer covers.';
 comment on column public.sms_conversations.tool_calls_since is
   'The waiting_since for which tools were called last: sms_tool_calls has calls of the pending reply '
   'when they are equal.';
-comment on column public.sms_conversations.reply_attempts is 'Attempts at the owed answer so far.';
+comment on column public.sms_conversations.reply_attempts is 'Attempts at the pending reply so far.';
 comment on column public.sms_conversations.superseded is
-  'Answers in a row that were dropped because a newer text came.';
+  'Answers in a row that were dropped because a newer message came.';
 comment on column public.sms_conversations.reply_error is
-  'Why the last owed answer was not given, or its last attempt failed.';
+  'Why the last pending reply was not given, or its last attempt failed.';
 comment on column public.sms_conversations.send_due_at is
   'When an open message is next to be sent or looked up; null: none is open.';
 comment on column public.sms_conversations.leased_context is
@@ -3486,7 +3487,7 @@ analyze public.sms_phrases, public.sms_synonyms, sms.patterns;
 
 -- 12_opt_outs.sql =================================================================================
 
--- Who asked not to be texted.
+-- Who asked not to be written to.
 --
 -- An opt-out belongs to the owner and outlives configs, cleanup and erasure. STOP speaks of all
 -- the owner's numbers (phone_number '*'), START and Twilio's error 21610 of one; the latest of
@@ -3503,7 +3504,7 @@ create table public.sms_opt_outs (
   constraint sms_opt_outs_user_id_fkey foreign key (user_id)
     references auth.users (id) on delete cascade,
   constraint sms_opt_outs_source_check check (source in (
-    'text',    -- the contact texted an opt word
+    'text',    -- the contact sent an opt word
     'model',   -- the contact wished it in words that only the model understood
     'twilio',  -- Twilio refused with 21610
     'operator' -- set_sms_opt_out: the contact called or wrote otherwise
@@ -3511,7 +3512,7 @@ create table public.sms_opt_outs (
 );
 
 comment on table public.sms_opt_outs is
-  'Who may not be texted. phone_number ''*'': by none of the owner''s numbers. The latest row for '
+  'Who may not be written to. phone_number ''*'': by none of the owner''s numbers. The latest row for '
   'the number or ''*'' decides.';
 
 create function public.set_sms_opt_out(
@@ -3537,9 +3538,9 @@ end;
 $$;
 comment on function public.set_sms_opt_out(uuid, text, boolean, text) is
   'For the contact who calls or writes an e-mail: record that they do (or again do not) want to be '
-  'texted.';
+  'written to.';
 
--- Records one wish of a contact; an older one than the stored changes nothing.
+-- Records what a contact wants; what is older than the record changes nothing.
 create function sms.record_opt_out(
   p_user_id uuid, p_contact_number text, p_phone_number text,
   p_opted_out boolean, p_source text, p_changed_at timestamptz
@@ -3555,7 +3556,7 @@ begin
 end;
 $$;
 
--- May this number not text this contact?
+-- May this number not write to this contact?
 create function sms.is_opted_out(p_user_id uuid, p_contact_number text, p_phone_number text)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
@@ -3613,7 +3614,8 @@ end;
 $$;
 
 -- STOP speaks of all the owner's numbers and silences a generating answer, unless a later START is
--- known; START of the number it was sent to. True: it changed whether this number may text.
+-- known; START of the number it was sent to. True: it changed whether this number may write to the
+-- contact.
 create function sms.record_opt_word(
   p_conversation public.sms_conversations, p_phone_number text, p_meaning text, p_at timestamptz
 )
@@ -5124,11 +5126,11 @@ begin
 end;
 $$;
 comment on function public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid, text) is
-  'Twilio accepted the text. Called twice it succeeds twice; gone: conversation or user were '
+  'Twilio accepted the message. Called twice it succeeds twice; gone: conversation or user were '
   'deleted meanwhile. With p_next_lease_id, next is the next job, as claim_sms_work returns it to '
   'p_worker, or null when that cannot be said.';
 
--- Gives the text its MessageSid and ends the lease: recorded, doubled, stale or gone.
+-- Gives the message its MessageSid and ends the lease: recorded, doubled, stale or gone.
 create function sms.record_sent(
   p_lease_id uuid, p_message_id bigint, p_message_sid text, p_status text,
   p_segments integer, p_encoding text
@@ -5155,8 +5157,8 @@ begin
 end;
 $$;
 
--- A text of the conversation is no longer open: when the next is due. Ends the lease if it is still
--- this one.
+-- A message of the conversation is no longer open: when the next is due. Ends the lease if it is
+-- still this one.
 create function sms.record_sent_at(p_message public.sms_messages, p_lease_id uuid)
 returns void language plpgsql set search_path = '' as $$
 begin
@@ -5210,7 +5212,7 @@ begin
 end;
 $$;
 comment on function public.fail_sms_send(uuid, bigint, text, text, integer, numeric) is
-  'Twilio did not accept the text. p_outcome: refused (never taken, tried again after '
+  'Twilio did not accept the message. p_outcome: refused (never taken, tried again after '
   'p_retry_after seconds, within the hour), suspended (the number rests), failed (for good) or unknown (it may have '
   'it: looked up later, never sent blindly).';
 
@@ -5234,8 +5236,9 @@ returns boolean language sql stable set search_path = '' as $$
     );
 $$;
 
--- What a refusal says beyond its text: the number is suspended, or the contact had opted out of it
--- when the text was handed to Twilio; a START since then is newer, however late the report comes.
+-- What a refusal says beyond its words: the number is suspended, or the contact had opted out of it
+-- when the message was handed to Twilio; a START since then is newer, however late the report
+-- comes.
 create function sms.record_refusal(p_message public.sms_messages, p_error_code integer, p_error_message text, p_outcome text)
 returns void language plpgsql set search_path = '' as $$
 declare
@@ -5259,9 +5262,9 @@ $$;
 
 -- 23_reconcile.sql ================================================================================
 
--- What may or may not be at Twilio. A lease fences decisions, not facts: a MessageSid is attached whoever
--- reports it, and only the end of the lease needs the lease. Creating a message at Twilio is not
--- idempotent, so what may have been accepted is reconciled before anything is sent again.
+-- What may or may not be at Twilio. A lease fences decisions, not facts: a MessageSid is attached
+-- whoever reports it, and only the end of the lease needs the lease. Creating a message at Twilio
+-- is not idempotent, so what may have been accepted is reconciled before anything is sent again.
 
 create function public.reconcile_sms(p_message_id bigint, p_found jsonb, p_lease_id uuid default null)
 returns jsonb language plpgsql set search_path = '' as $$
@@ -5304,12 +5307,12 @@ begin
 end;
 $$;
 comment on function public.reconcile_sms(bigint, jsonb, uuid) is
-  'Decides what became of an unknown text. p_found: all messages Twilio lists from our number to '
+  'Decides what became of an unknown message. p_found: all messages Twilio lists from our number to '
   'that contact, created since two minutes before it was sent, [{sid, body, status, created_at}]; '
   'null: no complete listing could be had. Returns {outcome: recorded (adopted), unknown, queued '
   '(sent again) or failed}.';
 
--- Settling.
+-- Reconciling.
 -- The SID of a message at Twilio that is nobody's yet and has our words, or ends in them (a trial
 -- account puts a sentence before).
 create function sms.matching_sid(p_message public.sms_messages, p_found jsonb)
@@ -5323,7 +5326,7 @@ returns text language sql stable set search_path = '' as $$
   limit 1;
 $$;
 
--- Moves a text without SID to another state and its conversation's due time along.
+-- Moves a message without SID to another state and its conversation's due time along.
 create function sms.reopen(p_message public.sms_messages, p_status text, p_send_at timestamptz, p_error_code integer, p_error_message text)
 returns void language plpgsql set search_path = '' as $$
 begin
@@ -5346,7 +5349,7 @@ returns boolean language sql stable set search_path = '' as $$
   );
 $$;
 
--- A complete listing lacks the text. After two, a minute apart, it is sent again if nothing is
+-- A complete listing lacks the message. After two, a minute apart, it is sent again if nothing is
 -- newer in the conversation and it is young; else it failed. Also for the third time: what two
 -- listings prove, they prove each time.
 create function sms.reconcile_missing(p_message public.sms_messages, p_now timestamptz)
@@ -5401,10 +5404,10 @@ begin
 end;
 $$;
 comment on function public.resend_sms(bigint) is
-  'A human decides to send a text that failed again: queues a copy and returns its id. The gate is '
-  'asked as for any text.';
+  'A human decides to send a message that failed again: queues a copy and returns its id. The gate is '
+  'asked as for any message.';
 
--- A text being sent under a lease that ended may be at Twilio: it is looked up later, never sent
+-- A message being sent under a lease that ended may be at Twilio: it is looked up later, never sent
 -- blindly.
 create function sms.mark_unknown(p_conversation public.sms_conversations)
 returns void language plpgsql set search_path = '' as $$
@@ -5455,13 +5458,12 @@ end;
 $$;
 comment on function public.record_sms_delivery(jsonb) is
   'One status post of Twilio: {sid, status, to, message_id, error_code, error_message, form}. '
-  'Returns {outcome: recorded, stale (the text is further already), doubled (a second SID for it) '
+  'Returns {outcome: recorded, stale (the message is further already), doubled (a second SID for it) '
   'or gone (erased)}.';
 
--- Twilio's callbacks.
--- The text a callback speaks of: by its SID, else by the id we put into the callback URL if that
--- text went to that contact. Locked alone, but with its conversation before it when it failed: that
--- may end a takeover.
+-- Twilio's callbacks. The message a callback speaks of: by its SID, else by the id we put into the
+-- callback URL if that message went to that contact. Locked alone, but with its conversation before
+-- it when it failed: that may end a takeover.
 create function sms.callback_target(p_payload jsonb)
 returns public.sms_messages language plpgsql set search_path = '' as $$
 declare
@@ -5506,9 +5508,9 @@ begin
 end;
 $$;
 
--- Twilio has this text under this SID. A second SID for one text means that it was sent twice:
--- stored as the event "doubled", unless the text is old:
--- a restored database gives ids out again that are in callback URLs.
+-- Twilio has this message under this SID. A second SID for one message means that it was sent
+-- twice: stored as the event "doubled", unless the message is old: a restored database gives ids
+-- out again that are in callback URLs.
 create function sms.attach_sid(p_message public.sms_messages, p_message_sid text, p_status text)
 returns text language plpgsql set search_path = '' as $$
 begin
@@ -5527,7 +5529,7 @@ begin
     where m.id = p_message.id
       and not exists (select from public.sms_messages as o where o.message_sid = p_message_sid);
     if not found then
-      return 'stale'; -- reconciling gave it to another text with the same words
+      return 'stale'; -- reconciling gave it to another message with the same words
     end if;
   end if;
   if p_status <> 'accepted' then
@@ -5550,7 +5552,7 @@ begin
 end;
 $$;
 
--- Moves a text that Twilio has to a later state; callbacks come in any order. False: it is there
+-- Moves a message that Twilio has to a later state; callbacks come in any order. False: it is there
 -- already, or further.
 create function sms.advance_status(
   p_message_id bigint, p_status text, p_error_code integer, p_error_message text
@@ -5572,9 +5574,9 @@ $$;
 
 -- 30_takeover.sql =================================================================================
 
--- What a human does: writes a message, closes a conversation. Both silence the AI at once: the worker
--- that is generating a reply learns it when its lease is gone. A message that cannot reach the
--- contact silences nobody.
+-- What a human does: writes a message, closes a conversation. Both silence the AI at once: the
+-- worker that is generating a reply learns it when its lease is gone. A message that cannot reach
+-- the contact silences nobody.
 --
 -- Lock order everywhere: conversation, messages, opt-outs, counters last.
 
@@ -5594,7 +5596,7 @@ returns void language plpgsql security definer set search_path = '' as $$
 begin
   if p_conversation.status = 'closed' then
     raise exception using errcode = 'PT409', message = 'The conversation is closed',
-      hint = 'The contact''s next text opens a new one.';
+      hint = 'The contact''s next message opens a new one.';
   elsif sms.is_blank(p_message.message_content) or length(p_message.message_content) > 1600 then
     raise exception using errcode = 'PT422', message = 'The message is empty or too long',
       hint = 'A message has 1 to 1,600 characters, one of them visible.';
@@ -5623,8 +5625,8 @@ begin
 end;
 $$;
 
--- May a human's text in this state have reached the contact, now or later? One that may not takes
--- nothing over.
+-- May a human's message in this state have reached the contact, now or later? One that may not
+-- takes nothing over.
 create function sms.begins_takeover(p_status text)
 returns boolean language plpgsql immutable set search_path = '' as $$
 begin
@@ -5632,8 +5634,8 @@ begin
 end;
 $$;
 
--- A human wrote: the AI is silent, also with the answer it is generating. A blocked text is shown and
--- changes nothing else.
+-- A human wrote: the AI is silent, also with the answer it is generating. A blocked message is
+-- shown and changes nothing else.
 create function sms.after_human_message()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare
@@ -5646,8 +5648,8 @@ begin
     return null;
   end if;
   perform sms.record_no_reply(new.conversation_id, 'human_wrote');
-  -- What waits for the end of quiet hours, or for another try, has nothing to add any more, and must
-  -- not hold up the human's message.
+  -- What waits for the end of quiet hours, or for another try, has nothing to add any more, and
+  -- must not hold up the human's message.
   update public.sms_messages as m
   set status = 'canceled', send_at = null, in_reply_to = null, error_message = 'human_wrote'
   where m.conversation_id = new.conversation_id and m.is_open and m.status = 'queued'
@@ -5677,12 +5679,12 @@ create trigger sms_messages_after_human
   after insert on public.sms_messages
   for each row when (new.author = 'human') execute function sms.after_human_message();
 
--- A human's text failed for good: the pause it began ends, or is that of the human's text before it,
--- and a contact who asked for a human still waits for one. A pause set by hand stays.
+-- A human's message failed for good: the pause it began ends, or is that of the human's message
+-- before it, and a contact who asked for a human still waits for one. A pause set by hand stays.
 create function sms.after_human_failed()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare
-  v_arrived public.sms_messages; -- the newest text of a human that did, or may yet
+  v_arrived public.sms_messages; -- the newest message of a human that did, or may yet
 begin
   select m.* into v_arrived from public.sms_messages as m
   where m.conversation_id = new.conversation_id
@@ -5711,7 +5713,7 @@ create trigger sms_messages_after_human_failed
   )
   execute function sms.after_human_failed();
 
--- Is a text of this conversation being handed to Twilio? Then its lease stays.
+-- Is a message of this conversation being handed to Twilio? Then its lease stays.
 create function sms.has_sending(p_conversation_id uuid)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
@@ -5722,13 +5724,13 @@ begin
 end;
 $$;
 
--- Closing drops what is owed; a text being handed to Twilio is finished.
+-- Closing drops what is pending; a message being handed to Twilio is finished.
 create function sms.before_close()
 returns trigger language plpgsql security definer set search_path = '' as $$
 begin
   if old.status = 'closed' then
     raise exception using errcode = 'PT409', message = 'A closed conversation stays closed',
-      hint = 'The contact''s next text opens a new one.';
+      hint = 'The contact''s next message opens a new one.';
   end if;
   perform sms.record_no_reply(new.id, 'closed');
   new.closed_at := clock_timestamp();
@@ -5854,8 +5856,8 @@ create trigger sms_conversations_after_close
   for each row when (old.status is distinct from new.status)
   execute function sms.after_close();
 
--- The contact opted out, or is blocked: no reply is pending any more in a locked conversation, and whoever is
--- generating one has lost its lease; a message being handed to Twilio is finished.
+-- The contact opted out, or is blocked: no reply is pending any more in a locked conversation, and
+-- whoever is generating one has lost its lease; a message being handed to Twilio is finished.
 create function sms.cancel_pending_reply(
   p_conversation_id uuid, p_reason text default 'opted_out'
 )
@@ -7491,12 +7493,12 @@ comment on view public.sms_inbox is
   'a page; the next page is last_message_at < the last one''s. Read only: change '
   'sms_conversations.';
 comment on column public.sms_inbox.reply_error is
-  'Why the newest text that a reply was due for got none, such as loop, rate_limit or paused.';
+  'Why the newest message that a reply was due for got none, such as loop, rate_limit or paused.';
 comment on column public.sms_inbox.unread_count is
-  'Texts of the contact after read_up_to_id; 100 means 100 or more.';
+  'Messages of the contact after read_up_to_id; 100 means 100 or more.';
 
--- What a spreadsheet may open. Contacts write what they like, also =HYPERLINK("http://…"): a cell that
--- a spreadsheet would evaluate begins with an apostrophe here.
+-- What a spreadsheet may open. Contacts write what they like, also =HYPERLINK("http://…"): a cell
+-- that a spreadsheet would evaluate begins with an apostrophe here.
 create view public.sms_export with (security_invoker = true) as
 select
   m.id,
@@ -7529,7 +7531,8 @@ returns setof public.sms_messages language plpgsql set search_path = '' as $$
 declare
   v_client_ref uuid := coalesce(p_client_ref, gen_random_uuid());
 begin
-  -- Asked again after a lost answer: the text is there, even if the conversation was closed since.
+  -- Asked again after a lost answer: the message is there, even if the conversation was closed
+  -- since.
   return query select m.* from public.sms_messages as m
     where m.conversation_id = p_conversation_id and m.client_ref = v_client_ref;
   if found then
@@ -7543,14 +7546,14 @@ begin
   if not found then
     raise exception using errcode = 'PT409',
       message = 'This p_client_ref was used in another conversation',
-      hint = 'Make up a new one for every text: crypto.randomUUID().';
+      hint = 'Make up a new one for every message: crypto.randomUUID().';
   end if;
 end;
 $$;
 comment on function public.send_sms(uuid, text, uuid) is
-  'Sends a text as a human and returns its row; called twice with one p_client_ref it is one text. '
+  'Sends a message as a human and returns its row; called twice with one p_client_ref it is one message. '
   'The AI is silent in that conversation for the number''s takeover_pause. PT404: no such '
-  'conversation. PT409: it is closed. PT422: the text is empty or too long. PT429: too many today.';
+  'conversation. PT409: it is closed. PT422: the message is empty or too long. PT429: too many today.';
 
 create function public.close_sms_conversation(p_conversation_id uuid)
 returns setof public.sms_conversations language plpgsql set search_path = '' as $$
@@ -7565,8 +7568,8 @@ begin
 end;
 $$;
 comment on function public.close_sms_conversation(uuid) is
-  'Closes a conversation and returns it; one closed already stays as it is. What is queued or owed '
-  'in it is dropped; the contact''s next text opens a new one. PT404: no such conversation.';
+  'Closes a conversation and returns it; one closed already stays as it is. What is queued or pending '
+  'in it is dropped; the contact''s next message opens a new one. PT404: no such conversation.';
 
 create function public.mark_sms_read(p_conversation_id uuid, p_up_to_id bigint default null)
 returns bigint language plpgsql set search_path = '' as $$
@@ -7586,7 +7589,7 @@ begin
 end;
 $$;
 comment on function public.mark_sms_read(uuid, bigint) is
-  'The owner has seen the conversation up to that message (null: up to its newest text); never '
+  'The owner has seen the conversation up to that message (null: up to its newest message); never '
   'back. Returns read_up_to_id. To be silent or to answer again the AI needs no function: update '
   'sms_conversations set auto_reply = false, or auto_reply = true and paused_until = null. PT404: '
   'no such conversation.';
@@ -7624,11 +7627,11 @@ comment on function public.get_sms_conversation_history(uuid, integer, bigint) i
 -- Search. Text operators are not leakproof, so under row level security they would use no index:
 -- search_sms is security definer and asks for the caller's rows itself.
 --
--- What is said often is found among the newest texts, what is said seldom by index. An index on
--- words alone would fetch all that was ever said by anybody, so its entries are an owner's words
--- in a block of 131,072 ids: blocks are asked newest first until the page is full.
--- The words of a text, without case and accents, as index entries: "5ea1b2c3f.hola" is hola, said
--- by an owner in block f.
+-- What is said often is found among the newest messages, what is said seldom by index. An index on
+-- words alone would fetch all that was ever said by anybody, so its entries are an owner's words in
+-- a block of 131,072 ids: blocks are asked newest first until the page is full. The words of a
+-- message, without case and accents, as index entries: "5ea1b2c3f.hola" is hola, said by an owner
+-- in block f.
 create function sms.search_words(p_user_id uuid, p_id bigint, p_text text)
 returns tsvector language plpgsql immutable parallel safe cost 1000 set search_path = '' as $$
 declare
@@ -7649,13 +7652,13 @@ end;
 $$;
 
 -- Without the list of entries to be sorted in later: every search would read it once per block, and
--- the text that fills it would wait until it is sorted in. Without open texts, which would be indexed
--- again a moment later: they are among the newest.
+-- the message that fills it would wait until it is sorted in. Without open messages, which would be
+-- indexed again a moment later: they are among the newest.
 create index sms_messages_search_idx on public.sms_messages
   using gin (sms.search_words(user_id, id, message_content)) with (fastupdate = off)
   where not is_open;
 
--- A part of a contact's number, from anywhere in it. Beside the conversation, because every text
+-- A part of a contact's number, from anywhere in it. Beside the conversation, because every message
 -- updates that one and would rewrite the entries.
 create table sms.contact_digits (
   conversation_id uuid not null,
@@ -7712,13 +7715,13 @@ begin
 end;
 $$;
 comment on function public.search_sms(text, integer, bigint, uuid) is
-  'The texts of an account (p_user_id, by default the caller''s own) that have all the words of p_query, or words that begin with them (so may the name, notes and tags of the contact: then it is the newest message of the conversation), whatever '
+  'The messages of an account (p_user_id, by default the caller''s own) that have all the words of p_query, or words that begin with them (so may the name, notes and tags of the contact: then it is the newest message of the conversation), whatever '
   'their case and accents; for three digits or more also the newest message of each conversation '
   'whose contact''s number has them in a row. Newest first; the next page is asked for with the '
   'last id as p_before_id. p_limit 1 to 100. Nothing to search for finds nothing. PT404: not an '
   'account of the caller. PT422: no account is named, or p_limit is less than 1.';
 
--- Ids of the newest texts with all these words, newest first.
+-- Ids of the newest messages with all these words, newest first.
 create function sms.search_messages(
   p_user_id uuid, p_words text[], p_limit integer, p_before_id bigint
 )
@@ -7745,7 +7748,7 @@ begin
 end;
 $$;
 
--- Texts with all these words among the owner's from p_from_id on, by reading them.
+-- Messages with all these words among the owner's from p_from_id on, by reading them.
 create function sms.search_newest(
   p_user_id uuid, p_words text[], p_limit integer, p_before_id bigint, p_from_id bigint
 )
@@ -7773,8 +7776,8 @@ begin
 end;
 $$;
 
--- Texts with all these words, or words that begin with them, by index: one block after the other,
--- newest first, until there are enough.
+-- Messages with all these words, or words that begin with them, by index: one block after the
+-- other, newest first, until there are enough.
 create function sms.search_blocks(
   p_user_id uuid, p_words text[], p_limit integer, p_before_id bigint
 )
@@ -8493,7 +8496,7 @@ $$;
 -- is for the account's owner and members.
 
 -- Tells the workers in how many seconds there is work. realtime.send turns every error into a
--- warning, and the lock timeout keeps a locked realtime.messages from stopping a text.
+-- warning, and the lock timeout keeps a locked realtime.messages from stopping a message.
 create function sms.announce_work()
 returns trigger language plpgsql security definer set search_path = '' set lock_timeout = '200ms' as $$
 begin
@@ -8526,7 +8529,7 @@ create trigger sms_conversations_announce_work_update
   )
   execute function sms.announce_work();
 
--- Tells the owner's clients of a new text and of the state it ends in.
+-- Tells the owner's clients of a new message and of the state it ends in.
 create function sms.announce_message()
 returns trigger language plpgsql security definer set search_path = '' set lock_timeout = '200ms' as $$
 begin

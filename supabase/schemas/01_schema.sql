@@ -4,9 +4,9 @@
 -- sending (20 to 24), humans (30), clients (40 to 42), and what keeps it going (50 to 52). Each is
 -- read from its public functions down. Who may see or call what stands in 90_access.sql alone.
 --
--- Functions on a text's way are plpgsql even where one expression is all: one with a search_path
+-- Functions on a message's way are plpgsql even where one expression is all: one with a search_path
 -- of its own is never inlined, and as language sql it would be parsed and planned at every call.
--- The five that every text calls keep one plan of each statement (plan_cache_mode): those whose
+-- The five that every message calls keep one plan of each statement (plan_cache_mode): those whose
 -- estimate depends on an id or a time were planned anew each time, for a tenth of the whole.
 
 create schema sms;
@@ -61,31 +61,31 @@ create table sms.policy (
 comment on table sms.policy is
   'One row: every waiting time and bound of the rules that is not a column of sms_configs.';
 comment on column sms.policy.lease is
-  'How long a worker holds a job; one takes 25 s at most, and 13 s must be left when a text is '
+  'How long a worker holds a job; one takes 25 s at most, and 13 s must be left when a message is '
   'handed to Twilio.';
 comment on column sms.policy.reply_wait_max is
-  'A burst of texts waits at most this long for its one answer, from its first text.';
+  'A burst of messages waits at most this long for its one answer, from its first message.';
 comment on column sms.policy.superseded_max is
-  'An answer superseded by a newer text is dropped at most this many times in a row.';
+  'An answer superseded by a newer message is dropped at most this many times in a row.';
 comment on column sms.policy.superseded_for is
-  'Nor is it dropped once its oldest text has waited this long.';
+  'Nor is it dropped once its oldest message has waited this long.';
 comment on column sms.policy.reply_attempts_max is
-  'Attempts at a generated answer before the fallback text.';
+  'Attempts at a generated answer before the fallback reply.';
 comment on column sms.policy.retry_after is
   'First pause after a failed attempt; doubles each time up to retry_after_max.';
 comment on column sms.policy.retry_for is
-  'A text that Twilio refuses for the moment is tried again for this long, then it failed.';
+  'A message that Twilio refuses for the moment is tried again for this long, then it failed.';
 comment on column sms.policy.suspend_for is
   'How long a number rests after its account, key or quota was refused.';
 comment on column sms.policy.reconcile_after is
-  'What became of an unknown text is first looked up this long after its lease ended, and again '
+  'What became of an unknown message is first looked up this long after its lease ended, and again '
   'after as long.';
 comment on column sms.policy.resend_within is
-  'A text that two listings do not have is sent again only while it is younger than this.';
+  'A message that two listings do not have is sent again only while it is younger than this.';
 comment on column sms.policy.unknown_for is
-  'A text that cannot be told apart from others at Twilio counts as failed after this.';
+  'A message that cannot be told apart from others at Twilio counts as failed after this.';
 comment on column sms.policy.fallback_every is
-  'A contact gets the fallback text at most once in this time.';
+  'A contact gets the fallback reply at most once in this time.';
 comment on column sms.policy.notice_every is
   'A contact is told by a number at most once in this time that it opted out, or that its replies '
   'are used up.';
@@ -108,7 +108,7 @@ comment on column sms.policy.loop_window is 'Within this time.';
 comment on column sms.policy.loop_length_min is
   'Shorter words than this many characters are no loop: people say "yes" and "ok" three times.';
 comment on column sms.policy.doubled_within is
-  'A second MessageSid for a text sent longer ago than this says nothing: a restored database gives '
+  'A second MessageSid for a message sent longer ago than this says nothing: a restored database gives '
   'ids out again.';
 comment on column sms.policy.logs_kept is
   'sms_webhook_logs and sms_delivery_events are kept this long.';

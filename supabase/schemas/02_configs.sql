@@ -138,10 +138,10 @@ create index sms_configs_user_id_idx on public.sms_configs (user_id);
 
 comment on table public.sms_configs is
   'One row per Twilio number: its owner and how its conversations are answered. The owner reads it '
-  'and changes the behaviour columns; who could type in a number could read a stranger''s texts, '
+  'and changes the behaviour columns; who could type in a number could read a stranger''s messages, '
   'so phone_number, user_id and messaging_service_sid are the service role''s alone.';
 comment on column public.sms_configs.phone_number is
-  'E.164 (+15550001111) or a short code; texts to it arrive here, answers leave from it.';
+  'E.164 (+15550001111) or a short code; messages to it arrive here, answers leave from it.';
 comment on column public.sms_configs.addresses is
   'Other addresses that mean this number, such as the sender id of an RCS agent (rcs:my_agent).';
 comment on column public.sms_configs.answer_groups is
@@ -150,18 +150,18 @@ comment on column public.sms_configs.version is
   'Counts the changes of behaviour; sms_config_versions holds each.';
 comment on column public.sms_configs.temperature is 'Null: not sent to the model.';
 comment on column public.sms_configs.history_limit is
-  'How many of the last texts the model is shown.';
+  'How many of the last messages the model is shown.';
 comment on column public.sms_configs.max_segments is
   'An answer is cut to this many billed SMS segments.';
 comment on column public.sms_configs.fold_accents is
   'Replace accents when that alone makes a reply, canned ones too, fit the cheaper GSM-7 alphabet, '
   'which has é, ñ and ü but not á, í, ó and ú: "mañana está" leaves as "mañana esta".';
 comment on column public.sms_configs.reply_delay is
-  'Wait this long for further texts of a burst before answering.';
+  'Wait this long for further messages of a burst before answering.';
 comment on column public.sms_configs.takeover_pause is
   'How long the AI is silent after a human wrote.';
 comment on column public.sms_configs.answer_within is
-  'Texts older than this are stored but no longer answered.';
+  'Messages older than this are stored but no longer answered.';
 comment on column public.sms_configs.close_after is
   'A conversation ends by itself when nobody wrote for this long; null: never.';
 comment on column public.sms_configs.history_across is
@@ -203,7 +203,7 @@ comment on column public.sms_configs.stay_silent_for is
 comment on column public.sms_configs.suspended_until is
   'The account, key or quota was refused (suspended_reason): nothing is tried before this.';
 comment on column public.sms_configs.backfilled_until is
-  'Every text Twilio received for this number up to here is stored.';
+  'Every message Twilio received for this number up to here is stored.';
 comment on column public.sms_configs.backfill_due_at is
   'When a worker next compares this number with Twilio; it moves this forward to hold the number '
   'meanwhile.';

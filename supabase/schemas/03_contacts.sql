@@ -183,7 +183,8 @@ create trigger sms_contacts_index
   for each row execute function sms.index_contact();
 
 -- A contact is blocked or no longer: so are its open conversations, where ingest and gate look. The
--- contact's row is locked first here and where a conversation is opened, so that none opens unaware.
+-- contact's row is locked first here and where a conversation is opened, so that none opens
+-- unaware.
 create function sms.after_block()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare

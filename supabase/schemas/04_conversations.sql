@@ -1,4 +1,4 @@
--- A contact's conversation with one number, and the work it is owed.
+-- A contact's conversation with one number, and the work that is due in it.
 --
 -- Work is claimed by leasing the conversation, whatever its kind: messages carry no lease.
 -- A second lease, on messages, would put two jobs of one conversation in flight at once.
@@ -43,8 +43,8 @@ create table public.sms_conversations (
     unique nulls not distinct (config_id, contact_number, closed_at),
   constraint sms_conversations_status_check check (
     status = case when closed_at is null
-      then 'active'   -- texts are answered in it
-      else 'closed'   -- ended by its owner; the contact's next text opens a new one
+      then 'active'   -- messages are answered in it
+      else 'closed'   -- ended by its owner; the contact's next message opens a new one
     end
   ),
   constraint sms_conversations_pending_reply_check check ((waiting_since is null) = (reply_due_at is null)),
@@ -64,7 +64,7 @@ create table public.sms_conversations (
   ),
   constraint sms_conversations_leased_for_check check (leased_for in (
     'reply',     -- an answer is being generated
-    'fallback',  -- the attempts are used up: the fixed text is being sent
+    'fallback',  -- the attempts are used up: the fallback reply is being sent
     'send',      -- a row is in 'sending'
     'reconcile'  -- what became of an unknown row is being looked up at Twilio
   ))
@@ -85,7 +85,7 @@ create index sms_conversations_user_id_idx
 
 comment on table public.sms_conversations is
   'One contact''s conversation with one number. The owner reads it, closes it (status), pauses the '
-  'AI (auto_reply, paused_until) and marks it as read (read_up_to_id); texts open it, nobody else.';
+  'AI (auto_reply, paused_until) and marks it as read (read_up_to_id); messages open it, nobody else.';
 comment on column public.sms_conversations.leased_by is
   'The worker that holds the lease (its name in sms_workers), or held the last one.';
 comment on column public.sms_conversations.auto_reply is
@@ -104,23 +104,23 @@ comment on column public.sms_conversations.outcome is
   'What it came to, when it was closed: by whom the contact was answered, or why not.';
 comment on column public.sms_conversations.is_reopened is
   'The contact wrote again within seven days of the end of the conversation before.';
-comment on column public.sms_conversations.last_incoming_id is 'The contact''s newest text.';
+comment on column public.sms_conversations.last_incoming_id is 'The contact''s newest message.';
 comment on column public.sms_conversations.last_pending_id is
-  'The newest text a reply was ever due for; a reaction or an opt word is none.';
+  'The newest message a reply was ever due for; a reaction or an opt word is none.';
 comment on column public.sms_conversations.read_up_to_id is
   'The newest message its owner has seen.';
 comment on column public.sms_conversations.reply_due_at is
-  'When the owed answer is due; null: nothing is owed.';
+  'When the pending reply is due; null: no reply is pending.';
 comment on column public.sms_conversations.waiting_since is
-  'Arrival of the oldest text that no answer covers.';
+  'Arrival of the oldest message that no answer covers.';
 comment on column public.sms_conversations.tool_calls_since is
   'The waiting_since for which tools were called last: sms_tool_calls has calls of the pending reply '
   'when they are equal.';
-comment on column public.sms_conversations.reply_attempts is 'Attempts at the owed answer so far.';
+comment on column public.sms_conversations.reply_attempts is 'Attempts at the pending reply so far.';
 comment on column public.sms_conversations.superseded is
-  'Answers in a row that were dropped because a newer text came.';
+  'Answers in a row that were dropped because a newer message came.';
 comment on column public.sms_conversations.reply_error is
-  'Why the last owed answer was not given, or its last attempt failed.';
+  'Why the last pending reply was not given, or its last attempt failed.';
 comment on column public.sms_conversations.send_due_at is
   'When an open message is next to be sent or looked up; null: none is open.';
 comment on column public.sms_conversations.leased_context is

@@ -1,4 +1,4 @@
--- Who asked not to be texted.
+-- Who asked not to be written to.
 --
 -- An opt-out belongs to the owner and outlives configs, cleanup and erasure. STOP speaks of all
 -- the owner's numbers (phone_number '*'), START and Twilio's error 21610 of one; the latest of
@@ -15,7 +15,7 @@ create table public.sms_opt_outs (
   constraint sms_opt_outs_user_id_fkey foreign key (user_id)
     references auth.users (id) on delete cascade,
   constraint sms_opt_outs_source_check check (source in (
-    'text',    -- the contact texted an opt word
+    'text',    -- the contact sent an opt word
     'model',   -- the contact wished it in words that only the model understood
     'twilio',  -- Twilio refused with 21610
     'operator' -- set_sms_opt_out: the contact called or wrote otherwise
@@ -23,7 +23,7 @@ create table public.sms_opt_outs (
 );
 
 comment on table public.sms_opt_outs is
-  'Who may not be texted. phone_number ''*'': by none of the owner''s numbers. The latest row for '
+  'Who may not be written to. phone_number ''*'': by none of the owner''s numbers. The latest row for '
   'the number or ''*'' decides.';
 
 create function public.set_sms_opt_out(
@@ -49,9 +49,9 @@ end;
 $$;
 comment on function public.set_sms_opt_out(uuid, text, boolean, text) is
   'For the contact who calls or writes an e-mail: record that they do (or again do not) want to be '
-  'texted.';
+  'written to.';
 
--- Records one wish of a contact; an older one than the stored changes nothing.
+-- Records what a contact wants; what is older than the record changes nothing.
 create function sms.record_opt_out(
   p_user_id uuid, p_contact_number text, p_phone_number text,
   p_opted_out boolean, p_source text, p_changed_at timestamptz
@@ -67,7 +67,7 @@ begin
 end;
 $$;
 
--- May this number not text this contact?
+-- May this number not write to this contact?
 create function sms.is_opted_out(p_user_id uuid, p_contact_number text, p_phone_number text)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
@@ -125,7 +125,8 @@ end;
 $$;
 
 -- STOP speaks of all the owner's numbers and silences a generating answer, unless a later START is
--- known; START of the number it was sent to. True: it changed whether this number may text.
+-- known; START of the number it was sent to. True: it changed whether this number may write to the
+-- contact.
 create function sms.record_opt_word(
   p_conversation public.sms_conversations, p_phone_number text, p_meaning text, p_at timestamptz
 )

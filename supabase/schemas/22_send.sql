@@ -17,11 +17,11 @@ begin
 end;
 $$;
 comment on function public.finish_sms_send(uuid, bigint, text, text, integer, text, uuid, text) is
-  'Twilio accepted the text. Called twice it succeeds twice; gone: conversation or user were '
+  'Twilio accepted the message. Called twice it succeeds twice; gone: conversation or user were '
   'deleted meanwhile. With p_next_lease_id, next is the next job, as claim_sms_work returns it to '
   'p_worker, or null when that cannot be said.';
 
--- Gives the text its MessageSid and ends the lease: recorded, doubled, stale or gone.
+-- Gives the message its MessageSid and ends the lease: recorded, doubled, stale or gone.
 create function sms.record_sent(
   p_lease_id uuid, p_message_id bigint, p_message_sid text, p_status text,
   p_segments integer, p_encoding text
@@ -48,8 +48,8 @@ begin
 end;
 $$;
 
--- A text of the conversation is no longer open: when the next is due. Ends the lease if it is still
--- this one.
+-- A message of the conversation is no longer open: when the next is due. Ends the lease if it is
+-- still this one.
 create function sms.record_sent_at(p_message public.sms_messages, p_lease_id uuid)
 returns void language plpgsql set search_path = '' as $$
 begin
@@ -103,7 +103,7 @@ begin
 end;
 $$;
 comment on function public.fail_sms_send(uuid, bigint, text, text, integer, numeric) is
-  'Twilio did not accept the text. p_outcome: refused (never taken, tried again after '
+  'Twilio did not accept the message. p_outcome: refused (never taken, tried again after '
   'p_retry_after seconds, within the hour), suspended (the number rests), failed (for good) or unknown (it may have '
   'it: looked up later, never sent blindly).';
 
@@ -127,8 +127,9 @@ returns boolean language sql stable set search_path = '' as $$
     );
 $$;
 
--- What a refusal says beyond its text: the number is suspended, or the contact had opted out of it
--- when the text was handed to Twilio; a START since then is newer, however late the report comes.
+-- What a refusal says beyond its words: the number is suspended, or the contact had opted out of it
+-- when the message was handed to Twilio; a START since then is newer, however late the report
+-- comes.
 create function sms.record_refusal(p_message public.sms_messages, p_error_code integer, p_error_message text, p_outcome text)
 returns void language plpgsql set search_path = '' as $$
 declare

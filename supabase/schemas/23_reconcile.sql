@@ -1,6 +1,6 @@
--- What may or may not be at Twilio. A lease fences decisions, not facts: a MessageSid is attached whoever
--- reports it, and only the end of the lease needs the lease. Creating a message at Twilio is not
--- idempotent, so what may have been accepted is reconciled before anything is sent again.
+-- What may or may not be at Twilio. A lease fences decisions, not facts: a MessageSid is attached
+-- whoever reports it, and only the end of the lease needs the lease. Creating a message at Twilio
+-- is not idempotent, so what may have been accepted is reconciled before anything is sent again.
 
 create function public.reconcile_sms(p_message_id bigint, p_found jsonb, p_lease_id uuid default null)
 returns jsonb language plpgsql set search_path = '' as $$
@@ -43,12 +43,12 @@ begin
 end;
 $$;
 comment on function public.reconcile_sms(bigint, jsonb, uuid) is
-  'Decides what became of an unknown text. p_found: all messages Twilio lists from our number to '
+  'Decides what became of an unknown message. p_found: all messages Twilio lists from our number to '
   'that contact, created since two minutes before it was sent, [{sid, body, status, created_at}]; '
   'null: no complete listing could be had. Returns {outcome: recorded (adopted), unknown, queued '
   '(sent again) or failed}.';
 
--- Settling.
+-- Reconciling.
 -- The SID of a message at Twilio that is nobody's yet and has our words, or ends in them (a trial
 -- account puts a sentence before).
 create function sms.matching_sid(p_message public.sms_messages, p_found jsonb)
@@ -62,7 +62,7 @@ returns text language sql stable set search_path = '' as $$
   limit 1;
 $$;
 
--- Moves a text without SID to another state and its conversation's due time along.
+-- Moves a message without SID to another state and its conversation's due time along.
 create function sms.reopen(p_message public.sms_messages, p_status text, p_send_at timestamptz, p_error_code integer, p_error_message text)
 returns void language plpgsql set search_path = '' as $$
 begin
@@ -85,7 +85,7 @@ returns boolean language sql stable set search_path = '' as $$
   );
 $$;
 
--- A complete listing lacks the text. After two, a minute apart, it is sent again if nothing is
+-- A complete listing lacks the message. After two, a minute apart, it is sent again if nothing is
 -- newer in the conversation and it is young; else it failed. Also for the third time: what two
 -- listings prove, they prove each time.
 create function sms.reconcile_missing(p_message public.sms_messages, p_now timestamptz)
@@ -140,10 +140,10 @@ begin
 end;
 $$;
 comment on function public.resend_sms(bigint) is
-  'A human decides to send a text that failed again: queues a copy and returns its id. The gate is '
-  'asked as for any text.';
+  'A human decides to send a message that failed again: queues a copy and returns its id. The gate is '
+  'asked as for any message.';
 
--- A text being sent under a lease that ended may be at Twilio: it is looked up later, never sent
+-- A message being sent under a lease that ended may be at Twilio: it is looked up later, never sent
 -- blindly.
 create function sms.mark_unknown(p_conversation public.sms_conversations)
 returns void language plpgsql set search_path = '' as $$

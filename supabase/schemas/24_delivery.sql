@@ -34,13 +34,12 @@ end;
 $$;
 comment on function public.record_sms_delivery(jsonb) is
   'One status post of Twilio: {sid, status, to, message_id, error_code, error_message, form}. '
-  'Returns {outcome: recorded, stale (the text is further already), doubled (a second SID for it) '
+  'Returns {outcome: recorded, stale (the message is further already), doubled (a second SID for it) '
   'or gone (erased)}.';
 
--- Twilio's callbacks.
--- The text a callback speaks of: by its SID, else by the id we put into the callback URL if that
--- text went to that contact. Locked alone, but with its conversation before it when it failed: that
--- may end a takeover.
+-- Twilio's callbacks. The message a callback speaks of: by its SID, else by the id we put into the
+-- callback URL if that message went to that contact. Locked alone, but with its conversation before
+-- it when it failed: that may end a takeover.
 create function sms.callback_target(p_payload jsonb)
 returns public.sms_messages language plpgsql set search_path = '' as $$
 declare
@@ -85,9 +84,9 @@ begin
 end;
 $$;
 
--- Twilio has this text under this SID. A second SID for one text means that it was sent twice:
--- stored as the event "doubled", unless the text is old:
--- a restored database gives ids out again that are in callback URLs.
+-- Twilio has this message under this SID. A second SID for one message means that it was sent
+-- twice: stored as the event "doubled", unless the message is old: a restored database gives ids
+-- out again that are in callback URLs.
 create function sms.attach_sid(p_message public.sms_messages, p_message_sid text, p_status text)
 returns text language plpgsql set search_path = '' as $$
 begin
@@ -106,7 +105,7 @@ begin
     where m.id = p_message.id
       and not exists (select from public.sms_messages as o where o.message_sid = p_message_sid);
     if not found then
-      return 'stale'; -- reconciling gave it to another text with the same words
+      return 'stale'; -- reconciling gave it to another message with the same words
     end if;
   end if;
   if p_status <> 'accepted' then
@@ -129,7 +128,7 @@ begin
 end;
 $$;
 
--- Moves a text that Twilio has to a later state; callbacks come in any order. False: it is there
+-- Moves a message that Twilio has to a later state; callbacks come in any order. False: it is there
 -- already, or further.
 create function sms.advance_status(
   p_message_id bigint, p_status text, p_error_code integer, p_error_message text

@@ -1,6 +1,6 @@
--- What a human does: writes a message, closes a conversation. Both silence the AI at once: the worker
--- that is generating a reply learns it when its lease is gone. A message that cannot reach the
--- contact silences nobody.
+-- What a human does: writes a message, closes a conversation. Both silence the AI at once: the
+-- worker that is generating a reply learns it when its lease is gone. A message that cannot reach
+-- the contact silences nobody.
 --
 -- Lock order everywhere: conversation, messages, opt-outs, counters last.
 
@@ -20,7 +20,7 @@ returns void language plpgsql security definer set search_path = '' as $$
 begin
   if p_conversation.status = 'closed' then
     raise exception using errcode = 'PT409', message = 'The conversation is closed',
-      hint = 'The contact''s next text opens a new one.';
+      hint = 'The contact''s next message opens a new one.';
   elsif sms.is_blank(p_message.message_content) or length(p_message.message_content) > 1600 then
     raise exception using errcode = 'PT422', message = 'The message is empty or too long',
       hint = 'A message has 1 to 1,600 characters, one of them visible.';
@@ -49,8 +49,8 @@ begin
 end;
 $$;
 
--- May a human's text in this state have reached the contact, now or later? One that may not takes
--- nothing over.
+-- May a human's message in this state have reached the contact, now or later? One that may not
+-- takes nothing over.
 create function sms.begins_takeover(p_status text)
 returns boolean language plpgsql immutable set search_path = '' as $$
 begin
@@ -58,8 +58,8 @@ begin
 end;
 $$;
 
--- A human wrote: the AI is silent, also with the answer it is generating. A blocked text is shown and
--- changes nothing else.
+-- A human wrote: the AI is silent, also with the answer it is generating. A blocked message is
+-- shown and changes nothing else.
 create function sms.after_human_message()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare
@@ -72,8 +72,8 @@ begin
     return null;
   end if;
   perform sms.record_no_reply(new.conversation_id, 'human_wrote');
-  -- What waits for the end of quiet hours, or for another try, has nothing to add any more, and must
-  -- not hold up the human's message.
+  -- What waits for the end of quiet hours, or for another try, has nothing to add any more, and
+  -- must not hold up the human's message.
   update public.sms_messages as m
   set status = 'canceled', send_at = null, in_reply_to = null, error_message = 'human_wrote'
   where m.conversation_id = new.conversation_id and m.is_open and m.status = 'queued'
@@ -103,12 +103,12 @@ create trigger sms_messages_after_human
   after insert on public.sms_messages
   for each row when (new.author = 'human') execute function sms.after_human_message();
 
--- A human's text failed for good: the pause it began ends, or is that of the human's text before it,
--- and a contact who asked for a human still waits for one. A pause set by hand stays.
+-- A human's message failed for good: the pause it began ends, or is that of the human's message
+-- before it, and a contact who asked for a human still waits for one. A pause set by hand stays.
 create function sms.after_human_failed()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare
-  v_arrived public.sms_messages; -- the newest text of a human that did, or may yet
+  v_arrived public.sms_messages; -- the newest message of a human that did, or may yet
 begin
   select m.* into v_arrived from public.sms_messages as m
   where m.conversation_id = new.conversation_id
@@ -137,7 +137,7 @@ create trigger sms_messages_after_human_failed
   )
   execute function sms.after_human_failed();
 
--- Is a text of this conversation being handed to Twilio? Then its lease stays.
+-- Is a message of this conversation being handed to Twilio? Then its lease stays.
 create function sms.has_sending(p_conversation_id uuid)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
@@ -148,13 +148,13 @@ begin
 end;
 $$;
 
--- Closing drops what is owed; a text being handed to Twilio is finished.
+-- Closing drops what is pending; a message being handed to Twilio is finished.
 create function sms.before_close()
 returns trigger language plpgsql security definer set search_path = '' as $$
 begin
   if old.status = 'closed' then
     raise exception using errcode = 'PT409', message = 'A closed conversation stays closed',
-      hint = 'The contact''s next text opens a new one.';
+      hint = 'The contact''s next message opens a new one.';
   end if;
   perform sms.record_no_reply(new.id, 'closed');
   new.closed_at := clock_timestamp();
@@ -280,8 +280,8 @@ create trigger sms_conversations_after_close
   for each row when (old.status is distinct from new.status)
   execute function sms.after_close();
 
--- The contact opted out, or is blocked: no reply is pending any more in a locked conversation, and whoever is
--- generating one has lost its lease; a message being handed to Twilio is finished.
+-- The contact opted out, or is blocked: no reply is pending any more in a locked conversation, and
+-- whoever is generating one has lost its lease; a message being handed to Twilio is finished.
 create function sms.cancel_pending_reply(
   p_conversation_id uuid, p_reason text default 'opted_out'
 )

@@ -63,12 +63,12 @@ comment on view public.sms_inbox is
   'a page; the next page is last_message_at < the last one''s. Read only: change '
   'sms_conversations.';
 comment on column public.sms_inbox.reply_error is
-  'Why the newest text that a reply was due for got none, such as loop, rate_limit or paused.';
+  'Why the newest message that a reply was due for got none, such as loop, rate_limit or paused.';
 comment on column public.sms_inbox.unread_count is
-  'Texts of the contact after read_up_to_id; 100 means 100 or more.';
+  'Messages of the contact after read_up_to_id; 100 means 100 or more.';
 
--- What a spreadsheet may open. Contacts write what they like, also =HYPERLINK("http://…"): a cell that
--- a spreadsheet would evaluate begins with an apostrophe here.
+-- What a spreadsheet may open. Contacts write what they like, also =HYPERLINK("http://…"): a cell
+-- that a spreadsheet would evaluate begins with an apostrophe here.
 create view public.sms_export with (security_invoker = true) as
 select
   m.id,
@@ -101,7 +101,8 @@ returns setof public.sms_messages language plpgsql set search_path = '' as $$
 declare
   v_client_ref uuid := coalesce(p_client_ref, gen_random_uuid());
 begin
-  -- Asked again after a lost answer: the text is there, even if the conversation was closed since.
+  -- Asked again after a lost answer: the message is there, even if the conversation was closed
+  -- since.
   return query select m.* from public.sms_messages as m
     where m.conversation_id = p_conversation_id and m.client_ref = v_client_ref;
   if found then
@@ -115,14 +116,14 @@ begin
   if not found then
     raise exception using errcode = 'PT409',
       message = 'This p_client_ref was used in another conversation',
-      hint = 'Make up a new one for every text: crypto.randomUUID().';
+      hint = 'Make up a new one for every message: crypto.randomUUID().';
   end if;
 end;
 $$;
 comment on function public.send_sms(uuid, text, uuid) is
-  'Sends a text as a human and returns its row; called twice with one p_client_ref it is one text. '
+  'Sends a message as a human and returns its row; called twice with one p_client_ref it is one message. '
   'The AI is silent in that conversation for the number''s takeover_pause. PT404: no such '
-  'conversation. PT409: it is closed. PT422: the text is empty or too long. PT429: too many today.';
+  'conversation. PT409: it is closed. PT422: the message is empty or too long. PT429: too many today.';
 
 create function public.close_sms_conversation(p_conversation_id uuid)
 returns setof public.sms_conversations language plpgsql set search_path = '' as $$
@@ -137,8 +138,8 @@ begin
 end;
 $$;
 comment on function public.close_sms_conversation(uuid) is
-  'Closes a conversation and returns it; one closed already stays as it is. What is queued or owed '
-  'in it is dropped; the contact''s next text opens a new one. PT404: no such conversation.';
+  'Closes a conversation and returns it; one closed already stays as it is. What is queued or pending '
+  'in it is dropped; the contact''s next message opens a new one. PT404: no such conversation.';
 
 create function public.mark_sms_read(p_conversation_id uuid, p_up_to_id bigint default null)
 returns bigint language plpgsql set search_path = '' as $$
@@ -158,7 +159,7 @@ begin
 end;
 $$;
 comment on function public.mark_sms_read(uuid, bigint) is
-  'The owner has seen the conversation up to that message (null: up to its newest text); never '
+  'The owner has seen the conversation up to that message (null: up to its newest message); never '
   'back. Returns read_up_to_id. To be silent or to answer again the AI needs no function: update '
   'sms_conversations set auto_reply = false, or auto_reply = true and paused_until = null. PT404: '
   'no such conversation.';

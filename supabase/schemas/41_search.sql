@@ -3,11 +3,11 @@
 -- Search. Text operators are not leakproof, so under row level security they would use no index:
 -- search_sms is security definer and asks for the caller's rows itself.
 --
--- What is said often is found among the newest texts, what is said seldom by index. An index on
--- words alone would fetch all that was ever said by anybody, so its entries are an owner's words
--- in a block of 131,072 ids: blocks are asked newest first until the page is full.
--- The words of a text, without case and accents, as index entries: "5ea1b2c3f.hola" is hola, said
--- by an owner in block f.
+-- What is said often is found among the newest messages, what is said seldom by index. An index on
+-- words alone would fetch all that was ever said by anybody, so its entries are an owner's words in
+-- a block of 131,072 ids: blocks are asked newest first until the page is full. The words of a
+-- message, without case and accents, as index entries: "5ea1b2c3f.hola" is hola, said by an owner
+-- in block f.
 create function sms.search_words(p_user_id uuid, p_id bigint, p_text text)
 returns tsvector language plpgsql immutable parallel safe cost 1000 set search_path = '' as $$
 declare
@@ -28,13 +28,13 @@ end;
 $$;
 
 -- Without the list of entries to be sorted in later: every search would read it once per block, and
--- the text that fills it would wait until it is sorted in. Without open texts, which would be indexed
--- again a moment later: they are among the newest.
+-- the message that fills it would wait until it is sorted in. Without open messages, which would be
+-- indexed again a moment later: they are among the newest.
 create index sms_messages_search_idx on public.sms_messages
   using gin (sms.search_words(user_id, id, message_content)) with (fastupdate = off)
   where not is_open;
 
--- A part of a contact's number, from anywhere in it. Beside the conversation, because every text
+-- A part of a contact's number, from anywhere in it. Beside the conversation, because every message
 -- updates that one and would rewrite the entries.
 create table sms.contact_digits (
   conversation_id uuid not null,
@@ -91,13 +91,13 @@ begin
 end;
 $$;
 comment on function public.search_sms(text, integer, bigint, uuid) is
-  'The texts of an account (p_user_id, by default the caller''s own) that have all the words of p_query, or words that begin with them (so may the name, notes and tags of the contact: then it is the newest message of the conversation), whatever '
+  'The messages of an account (p_user_id, by default the caller''s own) that have all the words of p_query, or words that begin with them (so may the name, notes and tags of the contact: then it is the newest message of the conversation), whatever '
   'their case and accents; for three digits or more also the newest message of each conversation '
   'whose contact''s number has them in a row. Newest first; the next page is asked for with the '
   'last id as p_before_id. p_limit 1 to 100. Nothing to search for finds nothing. PT404: not an '
   'account of the caller. PT422: no account is named, or p_limit is less than 1.';
 
--- Ids of the newest texts with all these words, newest first.
+-- Ids of the newest messages with all these words, newest first.
 create function sms.search_messages(
   p_user_id uuid, p_words text[], p_limit integer, p_before_id bigint
 )
@@ -124,7 +124,7 @@ begin
 end;
 $$;
 
--- Texts with all these words among the owner's from p_from_id on, by reading them.
+-- Messages with all these words among the owner's from p_from_id on, by reading them.
 create function sms.search_newest(
   p_user_id uuid, p_words text[], p_limit integer, p_before_id bigint, p_from_id bigint
 )
@@ -152,8 +152,8 @@ begin
 end;
 $$;
 
--- Texts with all these words, or words that begin with them, by index: one block after the other,
--- newest first, until there are enough.
+-- Messages with all these words, or words that begin with them, by index: one block after the
+-- other, newest first, until there are enough.
 create function sms.search_blocks(
   p_user_id uuid, p_words text[], p_limit integer, p_before_id bigint
 )

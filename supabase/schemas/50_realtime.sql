@@ -6,7 +6,7 @@
 -- is for the account's owner and members.
 
 -- Tells the workers in how many seconds there is work. realtime.send turns every error into a
--- warning, and the lock timeout keeps a locked realtime.messages from stopping a text.
+-- warning, and the lock timeout keeps a locked realtime.messages from stopping a message.
 create function sms.announce_work()
 returns trigger language plpgsql security definer set search_path = '' set lock_timeout = '200ms' as $$
 begin
@@ -39,7 +39,7 @@ create trigger sms_conversations_announce_work_update
   )
   execute function sms.announce_work();
 
--- Tells the owner's clients of a new text and of the state it ends in.
+-- Tells the owner's clients of a new message and of the state it ends in.
 create function sms.announce_message()
 returns trigger language plpgsql security definer set search_path = '' set lock_timeout = '200ms' as $$
 begin

@@ -122,7 +122,7 @@ async def test_a_message_into_a_conversation_closed_elsewhere_is_refused_in_a_se
     await world.rows(
         "update sms_conversations set status = 'closed' where contact_number = %s", contact
     )
-    await screen.shows("The conversation is closed. The contact's next text opens a new one.")
+    await screen.shows("The conversation is closed. The contact's next message opens a new one.")
     screen.forgive("status of 409")
 
 

@@ -1,7 +1,7 @@
-"""A page with a phone: type a text to a local number, watch the answer and every state come.
+"""A page with a phone: write to a local number, watch the answer and every state come.
 
-What is typed goes to the Twilio stand-in as an incoming text; what is shown are the rows of the
-database, and the texts that Twilio sends by itself (to STOP, START and HELP).
+What is typed goes to the Twilio stand-in as an incoming message; what is shown are the rows of the
+database, and the messages that Twilio sends by itself (to STOP, START and HELP).
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class _Phone:
         return JSONResponse(board)
 
     async def _sent_by_twilio(self, number: str, contact: str) -> list[dict[str, Any]]:
-        """Texts with no row: Twilio's own, such as the one that confirms STOP."""
+        """Messages with no row: Twilio's own, such as the one that confirms STOP."""
         query = {"From": number, "To": contact}
         log = (await self.twilio.get("/_control/messages", params=query)).json()["messages"]
         return [
@@ -155,7 +155,7 @@ class _Phone:
         return JSONResponse({"encoding": counted.encoding, "segments": counted.count})
 
     async def send(self, request: Request) -> Response:
-        """{"from", "to", "body"}: a text from the contact; answers what the webhook said."""
+        """{"from", "to", "body"}: a message from the contact; answers what the webhook said."""
         text = await read_json(request)
         try:
             if refusal := await self._refusal(str(text.get("from", "")), str(text.get("to", ""))):

@@ -118,14 +118,14 @@ SETTINGS = frozenset(
     }
 )
 
-# What a fault of create does before the text is accepted, and after.
+# What a fault of create does before the message is accepted, and after.
 FAULTS_BEFORE = frozenset({"rate_limited", "error", "refuse", "hang", "drop"})
 FAULTS_AFTER = frozenset({"error_after", "hang_after", "drop_after", "junk_body", "slow"})
 
 
 @dataclass
 class Message:
-    """One text in the account's log, either direction."""
+    """One message in the account's log, either direction."""
 
     sid: str
     from_: str | None
@@ -181,7 +181,7 @@ class Step(NamedTuple):
     posts: int = 1
 
 
-# What becomes of an accepted text, by name.
+# What becomes of an accepted message, by name.
 DELIVERIES: dict[str, tuple[Step, ...]] = {
     "delivered": (Step("sent"), Step("delivered")),
     "sent": (Step("sent"),),  # a network without delivery receipts
@@ -202,7 +202,7 @@ DELIVERIES: dict[str, tuple[Step, ...]] = {
 
 @dataclass
 class Script:
-    """`steps` for the next `times` texts (None: all) to a number that contains `match`."""
+    """`steps` for the next `times` messages (None: all) to a number that contains `match`."""
 
     steps: tuple[Step, ...]
     match: str = ""
@@ -265,8 +265,8 @@ class Twilio:
         self.delivery_delay = 0.0
         self.is_trial = False
         self.replies_to_opt_words = True
-        self.listing_delay = 0.0  # seconds until a text shows in listings
-        self.lists_bodies = True  # of texts sent
+        self.listing_delay = 0.0  # seconds until a message shows in listings
+        self.lists_bodies = True  # of messages sent
         self.numbers: dict[str, Number] = {}
         self.services: dict[str, Service] = {}
         self.faults = Faults(FAULTS_BEFORE | FAULTS_AFTER, seed)
@@ -278,7 +278,7 @@ class Twilio:
         )
 
     def reset(self) -> None:
-        """Forget all texts, faults, scripts and opt-outs; numbers and settings stay."""
+        """Forget all messages, faults, scripts and opt-outs; numbers and settings stay."""
         for delivery in self._deliveries:
             delivery.cancel()
         self.messages: dict[str, Message] = {}
@@ -457,7 +457,7 @@ class Twilio:
             "sid": number.sid,
         }
 
-    # Outgoing texts
+    # Outgoing messages
 
     async def create_message(self, request: Request) -> Response:
         form = await _read_form(request)
@@ -495,7 +495,7 @@ class Twilio:
         raise ApiError(20503 if fault.status == 503 else 20500)
 
     def _accept(self, form: Form) -> Message:
-        """Log the text and start its delivery; raises ApiError for what Twilio refuses."""
+        """Log the message and start its delivery; raises ApiError for what Twilio refuses."""
         self._check_create(form)
         service_sid = form.get("MessagingServiceSid")
         body = (TRIAL_PREFIX if self.is_trial else "") + form.get("Body", "")
@@ -676,7 +676,7 @@ class Twilio:
             "uri": f"{uri}.json",
         }
 
-    # Incoming texts
+    # Incoming messages
 
     async def receive(
         self,
@@ -689,7 +689,7 @@ class Twilio:
         post: bool = True,
         at: datetime | None = None,
     ) -> Receipt:
-        """A text from a phone: logged, then posted to the number's SmsUrl unless `post` is off.
+        """A message from a phone: logged, then posted to the number's SmsUrl unless `post` is off.
 
         `at` backdates it (for a backfill); `opt_out_type` is what Advanced Opt-Out found.
         """
@@ -717,7 +717,7 @@ class Twilio:
         return await self.repost(message.sid) if post else Receipt(message.sid)
 
     async def repost(self, sid: str) -> Receipt:
-        """Post an incoming text, again if it was posted before."""
+        """Post an incoming message, again if it was posted before."""
         message = self.messages[sid]
         if not (url := self._inbound_url(self.numbers[message.to])):
             return Receipt(sid)
@@ -902,7 +902,7 @@ def _summary(message: Message) -> dict[str, object]:
 
 
 def _matches(message: Message, query: Form) -> bool:
-    """The filters of a listing; a text that was not sent yet matches no date."""
+    """The filters of a listing; a message that was not sent yet matches no date."""
     if query.get("To", message.to) != message.to:
         return False
     if "From" in query and query["From"] != message.from_:

@@ -27,7 +27,7 @@ Form = Mapping[str, str]
 
 @dataclass
 class Receipt:
-    """What became of an incoming text: the webhook's last answer, None when nothing answered."""
+    """What became of an incoming message: the webhook's last answer, None when nothing answered."""
 
     sid: str
     status: int | None = None
@@ -136,9 +136,9 @@ class Webhooks:
 
 
 def read_answer(receipt: Receipt) -> tuple[int | None, list[str]]:
-    """Twilio's error code for a webhook's answer, and the texts Twilio sends because of it.
+    """Twilio's error code for a webhook's answer, and the messages Twilio sends because of it.
 
-    A plain answer such as "ok" is a text to the contact: https://www.twilio.com/docs/messaging/twiml
+    A plain answer such as "ok" is a message to the contact: https://www.twilio.com/docs/messaging/twiml
     """
     if receipt.status == 204:
         return None, []
