@@ -2000,18 +2000,20 @@ returns text language plpgsql immutable set search_path = '' as $$
 declare
   v text := p_letters;
 begin
-  if v !~ '[SsZuU!KCDck]|N.*[VGMRrWtP]' then
+  if v !~ '[SsZuU!KCDck]|N.*[VGFMRrWtP]' then
     return v;
   end if;
-  v := regexp_replace(v, '[tm](?=M)|O(?=[MLlPVt])|_+(?=[MmtLlPOVGuIYbRrW+])', '', 'g');
+  v := regexp_replace(v, '[tm](?=M)|O(?=[MLlPVt])|_+(?=[MmtLlPOVGFuIYbRrW+])', '', 'g');
   v := regexp_replace(v, 'E(?!_*[BH])', '', 'g');
   -- a word that is noun and verb is a verb before "me", and after "not" at the end
-  v := regexp_replace(v, 't(?=[IP+])|(?<=N[+]?)t(?=[/?&Xig]|$)', 'V', 'g');
+  v := regexp_replace(v, 't(?=[IPO+])|(?<=N[+]?)t(?=[/?&Xig]|$)', 'V', 'g');
+  v := regexp_replace(v, 'I?GI|IG', 'F', 'g'); -- "send" and "send me" differ
   v := replace(replace(replace(translate(v, 't', 'm'), 'I+', '+I'), 'O+', '+O'), 'IJ', 'J');
   v := regexp_replace(v, 'k_*I(?=L)|k?_*IfI?|DI|ID|[Ikr]*_*ZI?', 'Z', 'g');
   v := regexp_replace(v, 'k[_.]{0,3}Pf', 'DP', 'g');
-  v := regexp_replace(translate(v, 'fk', '__'), '_+(?=[MmLlPOVuIY+])|I(?=[VGuU])|(?<=[VGuU])I', '', 'g');
-  v := regexp_replace(v, 'N([VGRW+]{1,3})N', 'N\1', 'g'); -- ne … pas, não … não
+  v := regexp_replace(translate(v, 'fk', '__'), '_+(?=[MmLlPOVGFuIY+])|I(?=[VuU])|(?<=[VuU])I', '', 'g');
+  v := replace(v, 'IG', 'F');
+  v := regexp_replace(v, 'N([VGFRW+]{1,3})N', 'N\1', 'g'); -- ne … pas, não … não
   return regexp_replace(regexp_replace(v, '([N+/g])\1+', '\1', 'g'), '[/g]+', '/', 'g');
 end;
 $$;
@@ -2028,40 +2030,42 @@ declare
   v_before constant text := '(?:^|[/?&XKC!A])(?:W_*|[YiEH])*(?:';
   v_behind constant text := ')[PYILlONM+_]*(?:$|[/?!CA]|i?[XK]|&[WY]*[SNDZuUc]|(?<=[V+Z])i)';
   v_sure constant text := v_before
-    || 'SY?[+]?J?V[VMm+O]*|S[O+]*G[O+]*M[M+O]*|S[Rr][O+]*M|[Sc][+]?M+|c[Rr]M|cb[LM]+' -- stop sending
-    || '|N[+]?[WY]*J?V[+]|N[+][WY]*J?V|NJ[VG]|NVP|N[+]?[WY]*[+]?G[O+]*M[M+]*' -- do not send
-    || '|N[+]?W[N+]*[Rr][O+]*M|N[+]W[+]?M|NW[+]?L|NW[+]M|N[+]R[O+]*M|NR[O+]*M' -- do not want
-    || '|N[+]M+|Z[+]|ZO?L|DP[+]L|DPL|u[MLPlOYI]*|U[PO]?[LMS]+|!' -- no more ads, remove me from
+    || 'SY?[+]?J?V[VMm+O]*|S[O+]*[GF][O+]*M[M+O]*|S[Rr][O+]*M|[Sc][+]?M+|c[Rr]M|c[mM]*b[LM]+|c[mM]+b' -- stop sending
+    || '|N[+]?[WY]*J?V[+]|N[+][WY]*J?V|N[WY]*J[VGF]|NVP|N[+]?[WY]*[+]?[GF][O+]*M[M+]*' -- do not send
+    || '|N[+]?W[N+]*[Rr][O+]*M|N[+]W[+]?M|WN[+]?[Rr]?[+]?M|NW[+]?L|NW[+]M|N[+]R[O+]*M|NR[O+]*M' -- do not want
+    || '|N[+]M+|Z[+]|ZO?[LM]|DP[+]L|DPL|u[MLPlOYIZ]*|U[PO]?[LMS]+|P?_*!_*[VGFMRrPO]*' -- no more ads, remove me from
     || v_behind;
   v_weak constant text := v_before
-    || 'S|Sm|SO|SG|S[Rr]O?|NVO?|N[+]?J?[WY]*G[O+]*m?|Z|DP+|D?Zl|DP+l|U|N[+]?W[+]?[Rr]?O'
-    || '|NW[+]?M|NM|cb|N[+]?W[+]?[Rr][O+]*|N[+]?R[O+]*' || v_behind;
+    || 'S(?!O)|Sm|SF|S[Rr]O?|NVO?|N[+]?J?[WY]*F[O+]*m?|Z|DP+|D?Zl|DP+l|U|N[+]?W[+]?[Rr][O+]*'
+    || '|NW[+]?M|NM(?!Y)|cb|N[+]?R[O+]*|WN[+]?[Rr][O+]+' || v_behind;
   v text := p_letters;
   v_is_sure boolean;
   v_is_weak boolean;
 begin
-  if v !~ '[SsZuU!KCDc]|N.*[VGMRrW]|M.*X|X.*M' then
+  if v !~ '[SsZuU!KCDc]|N.*[VGFMRrW]|[MX].*[KX]|[KX].*[MX]' then
     return null;
   end if;
   v := translate(regexp_replace(v, 's(?![+_]*[VGMRr])', case when p_thanks then '.' else 'S' end, 'g'), 's', 'S');
   v := regexp_replace(v, '(^|[^W])N([^/?]*[?])', '\1.\2', 'g'); -- "no more messages?" asks
+  v := regexp_replace(v, '(^|[/?X])Y+N', '\1.', 'g'); -- "you no longer write" states
   v_is_sure := v ~ v_sure
     -- a threat: if you text me again I will report you
     or v ~ 'K' and v !~ '[?]'
-      and v ~ 'J[VG](?:[MO/?XK&]|$)|[VS][+]|[+]V|[+]M|S[VGM]|[+]O*(?:$|[/?KX&i])'
+      and v ~ 'J[VGF](?:[MO/?XK&]|$)|[VS][+]|[+]V|[+]M|S[VGFM]|[+]O*(?:$|[/?KX&i])'
     -- the law: under GDPR I request the deletion of my data
-    or v ~ '[C!]' and v !~ '[?]' and v ~ 'S[_+]?[MVOGRr]|D[+_]?P|Z|[uU]|NR|N[+]?[VG]|M|C.*C|!';
-  v_is_weak := v ~ 'K' or v ~ v_weak;
+    or v ~ '[C!]' and v !~ '[?]' and v ~ 'S[_+]?[MVOGFRr]|D[+_]?P|Z|[uU]|NR|N[+]?[VGF]|M|C.*C';
+  v_is_weak := v ~ v_weak or v ~ '(?:^|[/?Xi])K_*[YK]|^_*M[_iOY]*X$'
+    or v ~ 'X' and v ~ (v_before || 'N[+]?G[O+]*' || v_behind);
   if not (v_is_sure or v_is_weak) then
     return case
-      when v ~ 'S[+]?[VM]|SGM|N[+]?[VG][+]?M|N[+]?V[+]|N[+]?WR?[+]?M|N[+]M|u|ZL|DPL|KM|M.*X|X.*M|SO$'
+      when v ~ 'S[+]?[VM]|S[GF]M|SO|N[+]?[VGF][+]?M|N[+]?V[+]|N[+]?WR?[+]?M|N[+]M|u|ZL|DPL|K.*[MX]|M.*[KX]|X.*[MK]'
         then 'maybe_stop'
     end;
-  elsif v ~ '[AT]|[Wr]_*H' then -- "call me instead", "let me talk to a person"
+  elsif v ~ '[AT]|[Wr]_*H|(?:^|[/?])F[+]?M' then -- "call me", "send me messages" instead
     return 'maybe_stop';
   elsif v_is_sure or v !~ '[.?]' or v !~ '[.N]'
     or v ~ '(?:^|[/?&!])[WYi]*[XKC](?:$|[/?!&XKC]|[WYi]*[SNDZ])'
-      and v ~ (v_before || 'S|SO|SG|NVO?|N[+]?J?G[O+]*m?|Z|DP+|Zl|DP+l|U|NW[+]?M|NM' || v_behind) then
+      and v ~ (v_before || 'S|SF|SO|NVO?|N[+]?J?[GF][O+]*m?|Z|DP+|Zl|DP+l|U|NW[+]?[MO]|NM' || v_behind) then
     return 'stop';
   end if;
   return 'maybe_stop';
@@ -2193,10 +2197,11 @@ insert into public.sms_phrases (language, phrase, meaning, whole_message_only, h
 insert into public.sms_phrases (language, phrase, meaning, whole_message_only)
 select g.language, p.phrase, g.meaning, true
 from (values
-  ('en', 'stop', 'no more|remove|stp|stip|stoo|dtop|srop|stop 1|stop 2|cease|stop all|end all'),
+  ('en', 'stop', 'no more|remove|stp|stip|stoo|dtop|srop|stop 1|stop 2|cease|stop all|end all|stop this|stop everything|stop all this'),
   ('es', 'stop', 'para|alto|basta|baja|cancelar|detener|cesar|salir|no mas|anular|ya basta|basta ya'),
-  ('fr', 'stop', 'fin|resilier|annuler|quitter|assez|ca suffit'),
+  ('fr', 'stop', 'fin|resilier|annuler|quitter|assez|ca suffit|arretez ca|arretez tout ca'),
   ('pt', 'stop', 'sair|chega|basta|cancelar|cancela|remover|parar'),
+  ('en', 'filler', 'you can stop|you can stop now'),
   ('en', 'start', 'subscribe|resubscribe|opt in|optin|restart|resume'),
   ('es', 'start', 'si|alta|iniciar|inicio|comenzar|empezar|reanudar|suscribir|suscribirme'),
   ('fr', 'start', 'oui|commencer|recommencer|reprendre|abonner|reabonner'),
@@ -2233,8 +2238,8 @@ from (values
   ('*', '.', 'non stop|nonstop'),
   ('en', 'S', 'quit|cease|halt|discontinue|stoping|stopping|desist|cease and desist|enough with|'
     'enough of|done with|tired of|sick of|fed up with|refrain from|cut out|cut it out|'
-    'knock it off|go away|get lost|buzz off|piss off|fuck off|sod off|end all'),
-  ('en', 'SV', 'leave me alone|leave me be|leave us alone|leave me the hell alone|leave my phone alone|'
+    'knock it off|go away|get lost|buzz off|piss off|fuck off|sod off|end all|leave me alone|'
+    'leave me be|leave us alone|leave me the hell alone|leave my phone alone|'
     'leave this number alone'),
   ('en', 'V', 'texting|txting|txtin|textin|texted|messaging|msging|contacting|contacted|messaged|'
     'writing|spamming|bothering|bother|harassing|harass|annoying me|annoy|pestering|pester|'
@@ -2244,10 +2249,11 @@ from (values
   ('en', 'G', 'send|sending|send out|sendin|sned|sendign'),
   ('en', 'r', 'receive|receiving|recieve|recieving|get|getting|hear|hearing|see|seeing'),
   ('en', 'b', 'subscription|subscriptions'),
-  ('en', 'D', 'remove|removed|delete|deleted|erase|erased|exclude|purge|scrub|lose|forget|get rid of|'
-    'unlist|removing'),
-  ('en', 'Z', 'count me out|be removed|get removed|removal|be deleted|be taken off|being removed|'
-    'want out|want off|get off|me off|us off|be off|name off|opt off|block me'),
+  ('en', 'D', 'remove|remov|delte|removed|delete|deleted|erase|erased|exclude|purge|scrub|lose|forget|'
+    'get rid of|unlist|removing'),
+  ('en', 'Z', 'be excluded|be exempt|exclude me|count me out|be removed|get removed|removal|be deleted|'
+    'be taken off|being removed|want out|want off|get off|me off|us off|be off|name off|'
+    'opt off|block me'),
   ('en', 'k', 'take|pull|cross|strike|cut|taken|drop'),
   ('en', 'f', 'off|out|off of|out of|from'),
   ('en', 'u', 'opt me out|opt us out|opted out|opting out|opt my number out|unsubscribe me'),
@@ -2260,14 +2266,16 @@ from (values
   ('en', '', 'automated|automatic|unwanted|unsolicited|commercial|further|future|additional|daily|'
     'constant|annoying|stupid|damn|fucking|freaking|bloody|mass|bulk|silly|endless|say|'
     'must i say|do i have to say|can|could|would|will|do|just|now|right now|immediately|'
-    'at once|asap|to|today|already|really|seriously|must|be|being|am|are|go ahead and|'
+    'at once|asap|to|already|really|seriously|must|be|being|am|are|go ahead and|'
     'effective immediately|effective today|with immediate effect|right away|at this time|'
     'by text|sent from my iphone|sent from my phone|sent from my android|sent from my galaxy|'
     'sent from my samsung|how|how do i|how can i|how do|where do i|where can i|how would i|'
     'what do i do to|let|let me|trying to|have to|should|literally|effectively|forthwith|'
     'goddamn|the hell|the fuck|the heck|why dont you|ppl|via text|over text|thru text|anyone|'
-    'here by|hereby|formally|officially|simply|clearly|no no|off the bat|for the last time|'
-    'last time|once and for all|for real|straight away|again and again'),
+    'here by|hereby|formally|officially|simply|clearly|no no|creeps|creep|idiots|jerks|jerk|'
+    'assholes|asshole|morons|spammer|spammers|scammers|scammer|losers|bastards|bitch|bitches|'
+    'fools|weekly|monthly|says|for the last time|last time|once and for all|for real|'
+    'straight away|again and again'),
   ('en', 'O', 'it|this|that|these|those|them|anything|stuff|things|everything|crap|all this|all that|'
     'this stuff|this crap|all of this|all of these|all of it|this nonsense|else|anything else|'
     'nothing else'),
@@ -2284,15 +2292,16 @@ from (values
     'phone number|cell number|cellphone|my info|my information|my data|my details|my contact|'
     'my contact info|this line|this device|this cell|my mobile|mobile|this account'),
   ('en', 'I', 'me|us|myself|ourselves'),
-  ('en', 'N', 'dont|not|never|no|no need to|not need to|no reason to|wont be needing|dont need to|'
-    'no point in|no use'),
+  ('en', 'N', 'dont|not|never|no|forbid you to|i forbid you to|prohibited from|refuse|no need to|'
+    'not need to|no reason to|wont be needing|dont need to|no point in|no use'),
   ('en', 'N+', 'no longer|no more|never again|never ever|not ever|nomore'),
   ('en', '+', 'more|anymore|again|ever|any more|any longer|from now on|in the future|for good|once more|'
     'one more|1 more|one more time|another|another one|at all|ever again|permanently|forever|'
     'for ever|going forward|hereafter|henceforth|any further|one more of'),
   ('en', 'J', 'keep|keeps|continue|continuing|keep on|continue to|still'),
-  ('en', 'W', 'want|wanna|wish|need|would like|id like|wanted|ask|asking|request|requesting|demand|'
-    'insist|like|care|prefer|interested in|looking to|trying'),
+  ('en', 'W', 'want|appreciate|would appreciate|prefer to|rather|wanna|wish|need|would like|id like|'
+    'wanted|ask|asking|request|requesting|demand|insist|like|care|prefer|interested in|'
+    'looking to|trying'),
   ('en', 'Y', 'you|u|ya|yall|guys|people|company|your company|someone|somebody|yourselves|your business|'
     'your store|your shop|your restaurant|this company|this business|these people|you guys|'
     'folks|business|team'),
@@ -2307,23 +2316,24 @@ from (values
   ('en', 'X', 'wrong number|wrong person|wrong guy|wrong phone|wrong contact|wrong cell|not interested|'
     'no longer interested|not intrested|no interest|who is this|who are you|whos this|who dis|'
     'who tf is this|who the hell is this|dont know you|dont know who you are|'
-    'dont know who this is|dont know this number|told you|told you to|told u|told ya|'
-    'told you guys|asked you|asked you to|asked u|asked once|asked once already|'
-    'asked once before|asked already|asked before|asked twice|asked twice already|'
-    'asked three times|asked three times now|already asked|already said|already told you|'
-    'asked you before|asked you already|asked many times|asked multiple times|asked nicely|'
-    'said no|i said|never signed up|didnt sign up|did not sign up|never signed up for this|'
-    'didnt sign up for this|did not sign up for this|never subscribed|never agreed to this|'
-    'never agreed|didnt ask for this|never asked for this|didnt ask for these|'
-    'did not ask for these|never gave you my number|dont remember signing up|harassment|'
-    'this is harassment|its harassment|illegal|this is illegal|scam|this is spam|its spam|'
-    'thats spam|this is a scam|last warning|final warning|final notice|last notice|'
-    'passed away|is dead|no longer lives here|doesnt live here|no longer works here|'
-    'not my number|not his number|not her number|moved away|still getting|they still come|'
-    'keep coming|still coming|they keep coming|ridiculous|this is ridiculous|this is annoying|'
-    'so annoying|very annoying|fuck you|screw you|do not call|dont call|how many times|'
-    'how often|i have asked|tired of this|enough is enough|this is my last request|'
-    'second request|third request|second time|third time|third time asking|second time asking|'
+    'dont know who u r|dont know who u are|dont know u|dont know who this is|'
+    'dont know this number|told you|told you to|told u|told ya|told you guys|asked you|'
+    'asked you to|asked u|asked once|asked once already|asked once before|asked already|'
+    'asked before|asked twice|asked twice already|asked three times|asked three times now|'
+    'already asked|already said|already told you|asked you before|asked you already|'
+    'asked many times|asked multiple times|asked nicely|said no|i said|never signed up|'
+    'didnt sign up|did not sign up|never signed up for this|didnt sign up for this|'
+    'did not sign up for this|never subscribed|never agreed to this|never agreed|'
+    'didnt ask for this|never asked for this|didnt ask for these|did not ask for these|'
+    'never gave you my number|dont remember signing up|harassment|this is harassment|'
+    'its harassment|illegal|this is illegal|scam|this is spam|its spam|thats spam|'
+    'this is a scam|last warning|final warning|final notice|last notice|passed away|is dead|'
+    'no longer lives here|doesnt live here|no longer works here|not my number|not his number|'
+    'not her number|moved away|still getting|they still come|keep coming|still coming|'
+    'they keep coming|ridiculous|this is ridiculous|this is annoying|so annoying|'
+    'very annoying|fuck you|screw you|do not call|dont call|how many times|how often|'
+    'i have asked|tired of this|enough is enough|this is my last request|second request|'
+    'third request|second time|third time|third time asking|second time asking|'
     'have to tell you|have to tell u|have to say|i beg you|begging you|not him|not her|'
     'you have the wrong|you have the wrong number|you have the wrong person|'
     'you got the wrong number|youve got the wrong guy|youve got the wrong person|'
@@ -2331,13 +2341,13 @@ from (values
     'this isnt|not a customer|never been a customer|not your customer|cost me money|'
     'costing me money|i pay for every text|pay per text|pay for every txt|my kids phone|'
     'i dont live there anymore|work phone|leave us be|leave this family alone'),
-  ('en', 'K', 'report you|report u|report this|reporting you|reporting u|reporting this|reported you|'
-    'report your|block you|block u|block this number|blocking you|blocking this number|'
-    'blocked you|sue you|suing you|youre blocked|ur blocked|you are blocked|'
-    'blocked and reported|reported and blocked|the fcc|the ftc|fcc|ftc|attorney general|'
-    'my lawyer|my attorney|legal action|a complaint|file a complaint|filing a complaint|'
-    'the police|press charges|reported as spam|report as spam|report it as spam|'
-    'report you as spam|mark you as spam|reporting u as spam|reported'),
+  ('en', 'K', 'report you|report u|reporting you|reporting u|reported you|report your|block you|block u|'
+    'block this number|blocking you|blocking this number|blocked you|sue you|suing you|'
+    'the fcc|the ftc|fcc|ftc|attorney general|my lawyer|call my lawyer|my attorney|'
+    'legal action|a complaint|file a complaint|filing a complaint|press charges|'
+    'reported as spam|report as spam|report it as spam|report you as spam|mark you as spam|'
+    'reporting u as spam|reported'),
+  ('en', 'KS', 'youre blocked|ur blocked|you are blocked|blocked and reported|reported and blocked'),
   ('en', 'C', 'do not call registry|do not call list|dnc list|dnc|do not contact list|privacy law|'
     'data protection|data protection act|do not text list|national do not call registry|'
     'can spam act|do not call registration'),
@@ -2353,15 +2363,16 @@ from (values
     'dont have my permission|you do not have permission to contact'),
   ('en', 'A', 'instead|put me on|put me in|put me down|add me|switch me|move me|use my|replace|'
     'change it|put us|call me|call me instead|email me|just call|email instead|'
-    'email is better|call instead|call my|ring me'),
+    'email is better|call instead|ring me'),
   ('en', 'T', 'talk|speak|chat|talking|speaking|texting with|connect|transfer'),
   ('en', 'H', 'person|agent|representative|rep|operator|real human|real person|live agent|live person|'
     'customer service|customer support|support agent|manager|human|human being|a human being'),
   ('en', 'B', 'bot|robot|chatbot|machine|computer|ai|artificial intelligence|chatgpt'),
   ('en', 'NV', 'dont bother me|dont bother us|dont bother texting|dont bother messaging|'
     'dont bother contacting|dont bother writing'),
-  ('en', '.', 'stop by|stop at|stop in|stop over|drop by|dont bother|bus stop|full stop|next stop|'
-    'no problem|no worries|this one|that one|no one'),
+  ('en', '.', 'contact them|text them|message them|contacting them|texting them|i quit|stop by|stop at|'
+    'stop in|stop over|drop by|dont bother|bus stop|full stop|next stop|no problem|no worries|'
+    'this one|that one|no one'),
   ('en', 'g', 'thanks|thank|thx|ty|tks|thank you|thank u|thank you very much|thank you so much|'
     'many thanks|no thanks|no thank you|gracias|merci|obrigado'),
   ('en', 's', 'enough|thats enough'),
@@ -2375,28 +2386,31 @@ from (values
     'dejas de|dejais de|harto de|hartos de|harta de|cansado de|cansada de|abstenganse|'
     'absténgase|abstenerse|el cese|cese de|suspendan|suspender|suspenda|finalicen|eviten|'
     'evite|evitar|dejense|vete a la mierda|vayanse a la mierda|larguense|no insistan|'
-    'no insista|no insistas'),
-  ('es', 'SV', 'dejame en paz|dejeme en paz|dejenme en paz|dejadme en paz|dejenos en paz|dejennos en paz|'
-    'dejame tranquilo|dejame tranquila|dejeme tranquilo|dejeme tranquila|dejenme tranquilo|'
-    'dejenme tranquila|dejenme ya|no jodan|no joda|no jodas|no frieguen|no chinguen|'
-    'dejen de joder|dejen de chingar|no fastidien|no fastidies|no den lata|no me jodan'),
+    'no insista|no insistas|dejame en paz|dejeme en paz|dejenme en paz|dejadme en paz|'
+    'dejenos en paz|dejennos en paz|dejame tranquilo|dejame tranquila|dejeme tranquilo|'
+    'dejeme tranquila|dejenme tranquilo|dejenme tranquila|dejenme ya|no jodan|no joda|'
+    'no jodas|no frieguen|no chinguen|dejen de joder|dejen de chingar|no fastidien|'
+    'no fastidies|no den lata|no me jodan'),
   ('es', 'M', 'mensajes|mensajitos|textos|msj|msjs|mjs|mensages|publicidad|publicidades|promociones|'
     'promocion|propaganda|propagandas|ofertas|avisos|recordatorios|notificaciones|'
-    'comunicaciones|comunicacion|comunicados|anuncios|mensajes de texto|correos|campanas|'
-    'vainas|pendejadas|tonterias|chorradas|prospeccion|contacto comercial|envios de mensajes|'
-    'envio de mensajes|envio de sms|envios|cadenas|novedades|boletines'),
+    'comunicaciones|comunicacion|comunicados|anuncios|mensajes de texto|campanas|vainas|'
+    'mamadas|cosas|babosadas|huevadas|boludeces|pendejadas|tonterias|chorradas|prospeccion|'
+    'contacto comercial|envios de mensajes|envio de mensajes|envio de sms|envios|cadenas|'
+    'novedades|boletines'),
   ('es', 'm', 'mensaje|texto|aviso|recordatorio'),
   ('es', '', 'comerciales|comercial|publicitarios|publicitarias|publicitario|promocionales|promocional|'
     'automaticos|tantos|tantas|tanta|tanto|mas de|sus malditos|malditos|pinches|putos|'
-    'no deseados|otros|otras|ya|que|q|ke|se|les|le|te|lo|ahora|ahora mismo|ya mismo|hoy|'
+    'no deseados|otros|otras|ya|que|q|ke|se|les|le|te|lo|ahora|ahora mismo|ya mismo|'
     'inmediatamente|de inmediato|cuanto antes|lo antes posible|de una vez|de una buena vez|'
     'de una vez por todas|por ultima vez|en serio|a la brevedad|aca|por aqui|por este medio|'
     'por sms|por mensaje|por whatsapp|urgente|inmediato|conforme a la ley|como|pa|para que|'
     'pa que|tan|enviado desde mi iphone|siempre|diario|a diario|todos los dias|cada dia|'
     'constantemente|de una|favor|hacer|estar|tener que|por escrito|formalmente|expresamente|'
-    'a cada rato|todo el dia|de texto'),
-  ('es', 'O', 'nada|eso|esto|esos|estos|estas|esas|cosas|todo esto|todo eso|nada de esto|nada de nada|'
-    'los|nada suyo|nada de eso|esta informacion|informacion'),
+    'a cada rato|todo el dia|de texto|3 veces|tres veces|dos veces|2 veces|varias veces|'
+    'mil veces|muchas veces|pendejos|cabrones|idiotas|imbeciles|hdp|pesado|spammers|'
+    'hijos de puta|tarados'),
+  ('es', 'O', 'nada|eso|esto|esos|estos|estas|esas|todo esto|todo eso|nada de esto|nada de nada|los|'
+    'nada suyo|nada de eso|esta informacion|informacion'),
   ('es', '_', 'el|la|las|un|una|de|del|a|al|su|sus|tu|tus|mi|mis|este|esta|ese|esa|todos|todas|con|por|'
     'en|para|desde|suyos|suyas|vuestros|vuestra|vuestro|vuestras'),
   ('es', 'L', 'su lista|tu lista|sus listas|esta lista|esa lista|su base|su base de datos|'
@@ -2412,8 +2426,9 @@ from (values
     'mis datos personales|mi informacion|mi nombre|mi linea|esta linea|este contacto|mi mail|'
     'datos'),
   ('es', 'I', 'me|nos|a mi|nosotros|conmigo'),
-  ('es', 'N', 'no|nunca|tampoco|ni|no hace falta que|no hace falta|no es necesario que|no tienen que|'
-    'no necesito que|sin|cero|nadie'),
+  ('es', 'N', 'les prohibo que|les prohibo|le prohibo que|prohibo que|prohibido|no|nunca|tampoco|ni|'
+    'no hace falta que|no hace falta|no es necesario que|no tienen que|no necesito que|sin|'
+    'cero|nadie'),
   ('es', 'N+', 'ya no|nunca mas|no mas|jamas|no volver a|no vuelvan a|no vuelva a|no vuelvas a|'
     'nomas ya no'),
   ('es', '+', 'mas|mass|de nuevo|otra vez|nuevamente|vuelvan a|vuelva a|vuelvas a|vuelven a|volver a|'
@@ -2442,8 +2457,8 @@ from (values
     'dios los bendiga|bendiciones|hombre|tio|tia|wey|guey|ps|ya que|puesto que|estimados|'
     'suerte|suerte con el local|adios|chao|disculpen la molestia|con todo respeto|con respeto|'
     'caramba|joder|por dios|por el amor de dios'),
-  ('es', '.', 'por que|esta bien|asi esta bien|con eso|con esto|para cuando|ya baja|baja ya|para mi|'
-    'no para|alto ahi|no baja'),
+  ('es', '.', 'nada mas|por que|esta bien|asi esta bien|con eso|con esto|para cuando|ya baja|baja ya|'
+    'para mi|no para|alto ahi|no baja'),
   ('es', '&', 'y|e'),
   ('es', 'X', 'no me interesa|no me interesan|no nos interesa|no estoy interesado|no estoy interesada|'
     'no interesa|sin interes|no tengo interes|numero equivocado|numero incorrecto|equivocado|'
@@ -2471,18 +2486,18 @@ from (values
     'pondre una denuncia|poner una denuncia|pongo una denuncia|voy a denunciar|los demando|'
     'los voy a demandar|profeco|agencia de proteccion de datos|aepd|la agpd|por spam|'
     'los reporto por spam|consumidor|acciones legales|mi abogado|os denuncio|'
-    'os voy a denunciar|os bloqueo|la policia|reporto el numero|voy a reportar|los bloqueamos'),
+    'os voy a denunciar|os bloqueo|reporto el numero|voy a reportar|los bloqueamos'),
   ('es', 'C', 'proteccion de datos|ley de proteccion de datos|ley de datos|lopd|habeas data|'
     'ley organica|ley 1581|reglamento general|derechos arco|derecho de cancelacion|'
     'derecho de supresion|derecho al olvido|lista robinson|registro de no llame|no llame'),
   ('es', '!', 'derecho de oposicion|derecho a oponerme|me opongo al tratamiento|me opongo a recibir|'
     'revoco mi consentimiento|revoco el consentimiento|revoco mi autorizacion|'
     'revoco la autorizacion|retiro mi consentimiento|retiro el consentimiento|'
-    'retiro mi autorizacion|sin mi consentimiento|sin mi autorizacion|sin autorizacion|'
-    'no consiento|no di mi consentimiento|no he dado mi consentimiento|'
-    'nunca di mi consentimiento|no autorizo el uso de mi numero|'
-    'no autorizo el uso de mis datos|no autorizo que usen mi numero|no autorizo recibir|'
-    'no autorizo mensajes|no autorizo publicidad|no autorice|no he autorizado|nunca autorice'),
+    'retiro mi autorizacion|sin mi consentimiento|sin mi autorizacion|no consiento|'
+    'no di mi consentimiento|no he dado mi consentimiento|nunca di mi consentimiento|'
+    'no autorizo el uso de mi numero|no autorizo el uso de mis datos|'
+    'no autorizo que usen mi numero|no autorizo recibir|no autorizo mensajes|'
+    'no autorizo publicidad|no autorice|no he autorizado|nunca autorice'),
   ('es', 'A', 'mejor llamenme|mejor llameme|mejor llamame|llamenme|llameme|llamame|llamen|llame|'
     'mejor llama|mejor llamen|en su lugar|mejor|pasame a|paseme a|ponganme|ponme|anotenme|'
     'anotame|cambiame|por correo|mandalo|mandenlo'),
@@ -2518,11 +2533,11 @@ from (values
   ('fr', 'S', 'arretez|arrete|arreter|darreter|arret|larret|cessez|cesse|cesser|de cesser|stoppez|'
     'stopper|stoppe|finissez|finissez avec|marre|jen ai marre|ras le bol|jen ai assez|la fin|'
     'fini|terminez|mettez fin a|mettre fin a|cessation|degagez|degage|halte|stop aux|stop a|'
-    'stop au'),
-  ('fr', 'SV', 'laissez moi tranquille|laisse moi tranquille|laissez moi en paix|laisse moi en paix|'
-    'laissez nous tranquilles|fichez moi la paix|fiche moi la paix|foutez moi la paix|'
-    'fous moi la paix|fichez nous la paix|lachez moi|lache moi|lachez moi la grappe|'
-    'lachez nous|lachez laffaire|laissez moi|oubliez moi|arretez de membeter|la paix'),
+    'stop au|laissez moi tranquille|laisse moi tranquille|laissez moi en paix|'
+    'laisse moi en paix|laissez nous tranquilles|fichez moi la paix|fiche moi la paix|'
+    'foutez moi la paix|fous moi la paix|fichez nous la paix|lachez moi|lache moi|'
+    'lachez moi la grappe|lachez nous|lachez laffaire|laissez moi|oubliez moi|'
+    'arretez de membeter|la paix'),
   ('fr', 'V', 'ecrivez|ecrire|decrire|ecris|contactez|contacter|contacte|contactee|contactes|derangez|'
     'deranger|derange|derangee|harcelez|harceler|harcele|harcelee|sollicitez|solliciter|'
     'sollicite|sollicitee|relancez|relancer|relance|importunez|importuner|embeter|embetez|'
@@ -2530,27 +2545,29 @@ from (values
     'souler|saoulez|mecrire|mecrivez|mecris|mecrives|mecriviez|decrivez|me contacter|'
     'me contactez|membeter|membetez|mimportuner|de mecrire'),
   ('fr', 'G', 'envoyez|envoyer|envoye|envoie|envoies|envoi|envoyiez|adressez|adresser|expedier|'
-    'transmettre|menvoyez|menvoyer|menvoie|menvoies|menvoyiez|menvoye|madresser|menvoyer de|'
-    'dmenvoyer|nous envoyer|nous envoyez'),
-  ('fr', 'GM', 'men envoyer|men envoyez|men envoie|men adresser'),
+    'transmettre'),
+  ('fr', 'F', 'menvoyez|menvoyer|menvoie|menvoies|menvoyiez|menvoye|madresser|menvoyer de|dmenvoyer|'
+    'nous envoyer|nous envoyez'),
+  ('fr', 'FM', 'men envoyer|men envoyez|men envoie|men adresser'),
   ('fr', 'NG', 'nenvoyez|nenvoie|nenvoyer'),
   ('fr', 'NV', 'necrivez|necris'),
   ('fr', 'R', 'recevoir|recevoire|etre destinataire|avoir'),
-  ('fr', 'M', 'messages|textos|texto|texte|textes|msg|mess|publicite|publicites|pub|pubs|mails|mail|'
-    'promotions|offres|offre|demarchage|prospection|demarchages|communications|communication|'
+  ('fr', 'M', 'messages|textos|texto|texte|textes|msg|mess|publicite|publicites|pub|pubs|promotions|'
+    'offres|offre|demarchage|prospection|demarchages|communications|communication|'
     'sollicitations|sollicitation|notifications|rappels|rappel|relances|envois|vos envois|'
     'annonces|spams|reclames|reclame|messages publicitaires|messages commerciaux|newsletters|'
     'bons plans'),
   ('fr', 'm', 'message'),
   ('fr', '', 'publicitaires|publicitaire|commerciaux|commerciale|commerciales|promotionnels|'
-    'automatiques|indesirables|incessants|tous|toutes|toute|tout|autant|autres|autre|que|etre|'
-    'bien|vouloir|maintenant|immediatement|tout de suite|de suite|des maintenant|'
+    'automatiques|indesirables|incessants|tous|toutes|toute|autant|autres|autre|que|etre|bien|'
+    'vouloir|maintenant|immediatement|tout de suite|de suite|des maintenant|'
     'une fois pour toutes|pour la derniere fois|enfin|deja|se|sans delai|'
     'dans les plus brefs delais|des reception|au plus vite|par sms|par texto|par message|'
     'conformement au|conformement|a ce numero|faire|tout de meme|constamment|sans cesse|'
     'tous les jours|chaque jour|sans arret|formellement|expressement|effectuer|proceder a|'
-    'rapidement|toujours|envoye de mon iphone|vraiment|aussi|y compris'),
-  ('fr', 'O', 'ca|cela|rien|rien du tout|quoi que ce soit|en|tout ca|tout cela|ceux ci|les'),
+    'rapidement|toujours|envoye de mon iphone|connards|connard|abrutis|escrocs|spammeurs|'
+    'trois fois|deux fois|plusieurs fois|3 fois|vraiment|aussi|y compris'),
+  ('fr', 'O', 'tout|ca|cela|rien|rien du tout|quoi que ce soit|en|tout ca|tout cela|ceux ci|les'),
   ('fr', '_', 'de|la|le|des|du|d|l|un|une|vos|votre|ta|tes|ton|ces|cette|ce|cet|a|au|aux|ma|mes|mon|'
     'avec|sur|par|pour|dans|leurs|y'),
   ('fr', 'L', 'votre liste|ta liste|vos listes|cette liste|vos fichiers|votre fichier|ce fichier|'
@@ -2563,8 +2580,8 @@ from (values
     'mes donnees|mes donnees personnelles|numero|telephone|portable|mon contact|mon nom|'
     'mes infos|mon mobile|cette ligne|coordonnees|mon 06|mon numero de telephone|donnees'),
   ('fr', 'I', 'me|moi|nous|m|mois'),
-  ('fr', 'N', 'ne|n|pas|jamais|aucun|aucune|ni|inutile de|pas la peine de|pas besoin de|plus jamais|'
-    'aucuns'),
+  ('fr', 'N', 'vous interdis de|je vous interdis de|interdiction de|ne|n|pas|jamais|aucun|aucune|ni|'
+    'inutile de|pas la peine de|pas besoin de|plus jamais|aucuns'),
   ('fr', '+', 'plus|encore|a nouveau|de nouveau|desormais|a lavenir|dorenavant|definitivement|'
     'encore une fois|une fois de plus|pluss|jamais plus'),
   ('fr', 'N+', 'plus de|plus aucun|plus aucune|ne plus|de ne plus|nen plus|plus du tout'),
@@ -2572,10 +2589,11 @@ from (values
   ('fr', 'W', 'veux|voudrais|souhaite|souhaiterais|desire|voulons|souhaitons|aimerais|jaimerais|demande|'
     'exige|jexige|merci de|merci de bien vouloir|veuillez|veuillez bien|priere de|prie de|'
     'vous prie de|je vous prie de|je vous demande de|je te demande de|vous demande de|'
-    'souhaiterai|ai demande|comment|comment faire pour|pouvez|peux|pourriez|pouvez vous|'
-    'pourriez vous|peut on|puis je|comment puis je|comment je peux|il faut|faut|'
-    'soyez gentils de|soyez gentil de|ayez la gentillesse de|auriez vous lobligeance de|'
-    'j aimerais|jsouhaite|jveux|jdemande|interesse|interessee'),
+    'souhaiterai|ai demande|comment|comment on fait pour|comment on fait|comment faire|'
+    'comment faire pour|pouvez|peux|pourriez|pouvez vous|pourriez vous|peut on|puis je|'
+    'comment puis je|comment je peux|il faut|faut|soyez gentils de|soyez gentil de|'
+    'ayez la gentillesse de|auriez vous lobligeance de|j aimerais|jsouhaite|jveux|jdemande|'
+    'interesse|interessee'),
   ('fr', 'N+W', 'veux plus|souhaite plus|voudrais plus|desire plus|voulons plus|souhaitons plus|veut plus|'
     'veux plu'),
   ('fr', 'Y', 'vous|tu|te|t|de votre part|de vous|de ta part|votre societe|votre entreprise|'
@@ -2610,14 +2628,15 @@ from (values
     'vous signaler|vais vous signaler|je vais vous signaler|signalerai|vous bloque|'
     'je vous bloque|vais vous bloquer|je vais vous bloquer|vous denonce|33700|la cnil|cnil|'
     'signal conso|signalconso|mon avocat|avocat|dgccrf|poursuites|te bloque|je bloque|bloctel|'
-    'vous etes bloques|saisir la cnil|saisis la cnil|attaquer en justice|en justice|la police'),
+    'vous etes bloques|saisir la cnil|saisis la cnil|attaquer en justice|en justice'),
   ('fr', 'C', 'protection des donnees|droit a leffacement|droit a loubli|loi informatique et libertes|'
     'informatique et libertes|article 21|article 17|l34 5'),
   ('fr', '!', 'droit dopposition|mon droit dopposition|je moppose|moppose au|moppose a|'
     'retire mon consentement|je retire mon consentement|revoque mon consentement|'
-    'retire mon accord|sans mon consentement|sans mon accord|sans consentement|'
-    'sans autorisation|ne consens pas|nai pas consenti|pas donne mon consentement|'
-    'jamais donne mon consentement|pas donne mon accord|nautorise pas lenvoi|nautorise plus'),
+    'retire mon accord|navez pas mon consentement|navez pas mon accord|'
+    'navez pas lautorisation|sans mon consentement|sans mon accord|ne consens pas|'
+    'nai pas consenti|pas donne mon consentement|jamais donne mon consentement|'
+    'pas donne mon accord|nautorise pas lenvoi|nautorise plus'),
   ('fr', 'A', 'appelez moi|rappelez moi|appelez|mettez moi|mets moi|plutot|un appel|prefere un appel|'
     'inscrivez moi|par mail|a la place'),
   ('fr', 'T', 'parler|discuter|echanger|parler a|parler avec'),
@@ -2642,13 +2661,14 @@ from (values
   ('fr', 's', 'assez|basta|suffit'),
   ('fr', 'E', 'etes vous|es tu|tu es|vous etes|cest|est ce|est ce que vous etes|est ce que tu es|'
     'je parle a|je parle avec|est ce que je parle a|suis je en train de parler a'),
-  ('pt', '.', 'por que|esta bom|ta bom|so isso|mais nada nao'),
+  ('pt', '.', 'pare aqui|para aqui|parem aqui|parar aqui|pare ai|por que|esta bom|ta bom|so isso|'
+    'mais nada nao'),
   ('pt', 'S', 'pare|parem|parar|parai|para de|para com|para com isso|basta de|cesse|cessem|cessar|'
     'chega de|chega com|chega disso|deixe de|deixem de|deixa de|deixar de|parem com|pare com|'
     'parem ja|interrompam|interromper|suspendam|suspender|encerrem|encerrar|encerre|cansei de|'
     'cansada de|cansado de|farto de|farta de|saco cheio de|o fim|fim|acabem com|acabe com|'
-    'abstenham se|vai se foder|vao se foder|some|sumam|nao insista|nao insistam'),
-  ('pt', 'SV', 'me deixe em paz|me deixa em paz|me deixem em paz|deixe me em paz|deixem me em paz|'
+    'abstenham se|vai se foder|vao se foder|some|sumam|nao insista|nao insistam|'
+    'me deixe em paz|me deixa em paz|me deixem em paz|deixe me em paz|deixem me em paz|'
     'deixa me em paz|nos deixem em paz|me deixa quieto|me deixa quieta|me deixe quieto|'
     'me deixe quieta|me deixem quieto|me esquece|me esqueca|me esquecam|esquecam me|'
     'larga do meu pe|larguem do meu pe|me larga|saiam do meu pe|esquece meu numero|'
@@ -2657,9 +2677,9 @@ from (values
   ('pt', 'V', 'escrever|escreva|escrevam|escreve|escrevendo|contatar|contate|contatem|contatando|'
     'contactar|contacte|contactem|contactado|contactada|contatado|contatada|incomodar|'
     'incomode|incomodem|incomoda|incomodando|perturbar|perturbe|perturbem|perturba|'
-    'perturbando|procurar|procure|procurem|importunar|importune|importunem|encher|encham|'
-    'assediar|assediem|chamar|chamem|abordar|abordem|aborrecer|aborrecam|chatear|chateiem|'
-    'spammar|em contato|em contacto|dar sinal|mandar mensagem|mandar msg|mandar sms|'
+    'perturbando|me procurar|me procure|me procurem|importunar|importune|importunem|encher|'
+    'encham|assediar|assediem|chamar|chamem|abordar|abordem|aborrecer|aborrecam|chatear|'
+    'chateiem|spammar|em contato|em contacto|dar sinal|mandar mensagem|mandar msg|mandar sms|'
     'mandar zap'),
   ('pt', 'G', 'mandar|mande|mandem|manda|mandando|mandarem|mander|enviar|envie|enviem|envia|enviando|'
     'enviarem|envio|o envio|os envios|remeter|disparar|disparo|enviarem me|mandarme'),
@@ -2671,12 +2691,13 @@ from (values
     'recados'),
   ('pt', '', 'publicitarias|publicitaria|comerciais|comercial|promocionais|promocional|automaticas|'
     'indesejadas|tanta|tantas|nenhuma|nenhum|outras|outra|chatas|entre|entrem|entra|entrar|ja|'
-    'que|q|se|lhes|te|agora|agora mesmo|imediatamente|hoje|urgente|logo|de uma vez|'
+    'que|q|se|lhes|te|agora|agora mesmo|imediatamente|urgente|logo|de uma vez|'
     'de uma vez por todas|pela ultima vez|por sms|por mensagem|por whatsapp|por aqui|aqui|ai|'
     'so|ser|estar|com base|com base na|nos termos da|conforme a|conforme|'
     'enviado do meu iphone|fazer|por gentileza|ate|sempre|todo dia|todos os dias|toda hora|'
     'o tempo todo|por este meio|formalmente|expressamente|o quanto antes|de imediato|ta|ne|'
-    'entao|la'),
+    'entao|la|idiotas|babacas|spammers|golpistas|tres vezes|3 vezes|varias vezes|duas vezes|'
+    'mil vezes'),
   ('pt', 'O', 'isso|isto|nada|coisas|coisa|disso|disto|essas coisas|mais nada|nada disso|nada de voces|'
     'essa porcaria|essas porcarias|esse lixo'),
   ('pt', '_', 'o|a|os|as|um|uma|de|da|do|das|dos|essa|essas|esse|esses|esta|estas|este|estes|dessa|'
@@ -2697,8 +2718,8 @@ from (values
     'este contato|numero|telefone|celular|telemovel|contato|contacto|meus dados|meu nome|'
     'dados pessoais|meus dados pessoais|minhas informacoes|minha linha|dados'),
   ('pt', 'I', 'me|nos|mim|pra mim|para mim|comigo|pra ca|pra gente|mi'),
-  ('pt', 'N', 'nao|n|naum|num|nunca|nem|sem|nao precisa|nao precisam|nao e preciso|'
-    'nao ha necessidade de|nao precisa mais'),
+  ('pt', 'N', 'proibo que|proibo|proibido|nao|n|naum|num|nunca|nem|sem|nao precisa|nao precisam|'
+    'nao e preciso|nao ha necessidade de|nao precisa mais'),
   ('pt', 'N+', 'nunca mais|ja nao|nao mais|sem mais|chega mais|jamais'),
   ('pt', '+', 'mais|de novo|novamente|outra vez|mais uma|mais um|mais uma vez|voltem a|volte a|voltar a|'
     'tornar a|tornem a|daqui em diante|daqui pra frente|a partir de agora|a partir de hoje|'
@@ -2736,18 +2757,18 @@ from (values
     'nao aguento mais|to cansado|to cansada|cansei|enche o saco|encheu o saco|ainda recebo|'
     'continuo recebendo|continuo a receber|demais|mensagem demais|muita mensagem|nao sou o|'
     'nao sou a|nao trabalha mais aqui'),
-  ('pt', 'K', 'vou denunciar|denuncio|denunciar|denuncia|vou processar|processar|processo voces|'
-    'vou bloquear|bloquear|bloqueio|bloqueados|estao bloqueados|bloqueei|vou reportar|'
-    'reportar|procon|anatel|no procon|na anatel|anacom|anpd|reclame aqui|meu advogado|deco|'
-    'queixa|apresentar queixa|fazer queixa|apresento queixa|cnpd|policia|medidas legais|'
-    'acao judicial|consumidor'),
+  ('pt', 'K', 'bloqueando|denunciando|vou denunciar|denuncio|denunciar|denuncia|vou processar|processar|'
+    'processo voces|vou bloquear|bloqueados|estao bloqueados|bloqueei|vou reportar|reportar|'
+    'procon|anatel|no procon|na anatel|anacom|anpd|reclame aqui|meu advogado|deco|queixa|'
+    'apresentar queixa|fazer queixa|apresento queixa|cnpd|medidas legais|acao judicial|'
+    'consumidor'),
   ('pt', 'C', 'protecao de dados|lei geral de protecao de dados|lei de protecao de dados|'
     'direito de eliminacao|direito ao apagamento|direito ao esquecimento|nao me perturbe'),
   ('pt', '!', 'direito de oposicao|me oponho|oponho me|retiro o meu consentimento|'
     'retiro meu consentimento|revogo o meu consentimento|revogo meu consentimento|'
     'revogo o consentimento|revogo a autorizacao|revogo minha autorizacao|'
     'retiro a autorizacao|retiro minha autorizacao|sem meu consentimento|'
-    'sem o meu consentimento|sem minha autorizacao|sem a minha autorizacao|sem autorizacao|'
+    'sem o meu consentimento|sem minha autorizacao|sem a minha autorizacao|'
     'nao autorizo o uso do meu numero|nao autorizo o uso dos meus dados|nao autorizo o envio|'
     'nao autorizo mais o envio|nao autorizo mais|nao consinto|nao dei consentimento|'
     'nunca autorizei|nao autorizei'),
@@ -2789,12 +2810,12 @@ insert into public.sms_synonyms (language, word, stands_for)
 select 'es', sms.normalize(s.stem || e.ending), e.stands_for
 from (values
   ('ar', 'G', 'mand|envi|remit|pas'),
-  ('ar', 'V', 'molest|contact|fastidi|text|import|importun|acos|incomod|hostig|spame|insist|joroh|mensaj|perturb|llen|whatsappe'),
+  ('ar', 'V', 'molest|contact|fastidi|text|import|importun|acos|incomod|hostig|spame|insist|joroh|mensaj|perturb|llen|whatsappe|avis'),
   ('ir', 'V', 'escrib')
 ) as v (conjugation, stands_for, stems)
 cross join unnest(string_to_array(v.stems, '|')) as s (stem)
 join lateral (
-  select t.ending, case when v.stands_for = 'G' and t.has_me then 'G' else v.stands_for end as stands_for
+  select t.ending, case when v.stands_for = 'G' and t.has_me then 'F' else v.stands_for end as stands_for
   from (values
     ('ar', false, 'ar|e|es|en|ando|ad|eis|aran|arles'),
     ('ar', true, 'arme|arnos|eme|enme|enos|ennos|andome|andonos|adme'),
@@ -2806,7 +2827,7 @@ join lateral (
 ) as e on true
 union
 select 'es', w.word, w.stands_for from (values
-  ('lleguen', 'G'), ('llegar', 'G'), ('llegarme', 'G'), ('llegando', 'G'),
+  ('lleguen', 'G'), ('llegar', 'G'), ('llegarme', 'F'), ('llegando', 'G'),
   ('recibir', 'R'), ('recibirlos', 'R'), ('recibiendo', 'R'), ('tener', 'R'), ('ver', 'R'),
   ('saber', 'R'), ('publicitar', 'V'), ('llamar y escribir', 'V')
 ) as w (word, stands_for)
@@ -2819,20 +2840,22 @@ select g.kind, g.language, g.weight, string_to_array(g.keys, '|'), string_to_arr
   '^(?:' || g.pattern || ')$'
 from (values
   ('message', 'en', 9,
-    'code|passcode|otp|pin|verify|password', 'gate|door|doesnt|not work|my|me|wrong|lock',
-    '(.+ )?(your|g \d{4,8} is your|\d{4,8} is your|use \d{4,8}) ([a-z]+ )*(code|passcode|otp|'
-    'pin|password|account)( ([a-z]+ )*(is )?(g )?\d{4,8})?( (do not|dont|never|it|this|valid|'
-    'expires|please|and|if|to|will|for)\M.*)?'),
+    'code|passcode|otp|pin|verify|password', 'gate|door|doesnt|working|works|my|me|wrong|lock|i',
+    '(.+ )?(your|enter) ([a-z]+ )*(code|passcode|otp|pin|password)( [a-z]+)*( g)? \d{4,}( (do|'
+    'dont|never|it|this|valid|expires|please|and|if|to|will|for)\M.*)?|'
+    '(g )?\d{4,} is your ([a-z]+ )*(code|passcode|otp|pin|password)( .*)?|use \d{4,} (to|as|'
+    'for) .+'),
   ('message', 'en', 9,
     'voicemail|voice', '',
     '(you have |you received )?(a |an |\d )?(new |missed )?(voicemail|voice mail|voice message|'
     'visual voicemail)( message)?( received)?( to text| transcript| transcription)? (from|'
     'left by) (\S+ )*?\d{3,}.*'),
   ('message', 'es', 9,
-    'codigo|clave|pin|contrasena', 'no llega|mi|me|puerta|no sirve|no funciona',
-    '(.+ )?(tu|su|\d{4,8} es (tu|su)|use el|usa el) (codigo|clave|pin|'
-    'contrasena)( [a-z]+)*( (es|de un solo uso))?( (es )?(g )?\d{4,8})?( (no|es|caduca|expira|'
-    'vence|valido|valida|para|si|nunca)\M.*)?'),
+    'codigo|clave|pin|contrasena', 'llega|llego|mi|me|puerta|sirve|funciona',
+    '(.+ )?(tu|su) ([a-z]+ )?(codigo|clave|pin|contrasena)( [a-z]+)* (g )?\d{4,}( (no|es|'
+    'caduca|expira|vence|valido|valida|para|si|nunca)\M.*)?|(g )?\d{4,} es (tu|'
+    'su) ([a-z]+ )?(codigo|clave|pin|contrasena)( .*)?|us[ea] (el codigo )?\d{4,} (para|'
+    'como) .+'),
   ('message', 'es', 9,
     'buzon|voz|correo', '',
     '(tiene|tienes|usted tiene|ha recibido|buzon de voz|correo de voz|nuevo mensaje de voz|'
@@ -2840,18 +2863,19 @@ from (values
     ' transcripcion)*( del?| numero)* (\S+ )*?\d{3,}.*'),
   ('message', 'fr', 9,
     'code|mot', 'marche|fonctionne|mon|porte|me|moi',
-    '(.+ )?(votre|ton|\d{4,8} est (votre|ton)|utilisez( le)?) (code|'
-    'mot de passe)( [a-z]+)*( est)?( \d{4,8})?( (ne|il|ce|valable|valide|expire|n|si|'
-    'pour)\M.*)?'),
+    '(.+ )?(votre|ton) ([a-z]+ )?(code|mot de passe)( [a-z]+)* (g )?\d{4,}( (ne|il|ce|valable|'
+    'valide|expire|n|si|pour)\M.*)?|(g )?\d{4,} est (votre|ton) ([a-z]+ )?(code|'
+    'mot de passe)( .*)?|utilisez (le code )?\d{4,} (pour|comme) .+'),
   ('message', 'fr', 9,
     'vocale|vocal|repondeur|messagerie', '',
     '(boite vocale|messagerie vocale|repondeur|vous avez|nouveau message vocal|'
     'message vocal)( un| 1| nouveau| nouveaux| messages?| vocal| vocaux| recu)*( du| de|'
     ' numero)* (\S+ )*?\d{3,}.*'),
   ('message', 'pt', 9,
-    'codigo|senha|pin', 'chegou|meu|minha|me|porta|nao funciona',
-    '(.+ )?(seu|teu|o seu|\d{4,8} e (o )?(seu|teu)|use o|utilize o) (codigo|pin|'
-    'senha)( [a-z]+)*( e)?( \d{4,8})?( (nao|ele|valido|expira|e valido|para|se|nunca)\M.*)?'),
+    'codigo|senha|pin', 'chegou|meu|minha|me|porta|funciona',
+    '(.+ )?(seu|teu) ([a-z]+ )?(codigo|pin|senha)( [a-z]+)* (g )?\d{4,}( (nao|ele|valido|'
+    'expira|e|para|se|nunca)\M.*)?|(g )?\d{4,} e (o )?(seu|teu) ([a-z]+ )?(codigo|pin|'
+    'senha)( .*)?|(use|utilize) (o codigo )?\d{4,} (para|como) .+'),
   ('message', 'pt', 9,
     'voz|correio|caixa', '',
     '(correio de voz|caixa postal|voce tem|nova mensagem de voz|novo recado|'
@@ -2912,7 +2936,7 @@ from (values
     ' service| plan| enabled| capability)?( at this time| at the moment| right now| currently|'
     ' to this number| from .+| or .+)?'),
   ('sentence', 'en', 9,
-    'subscriber|customer|recipient|party|person|user|mobile|number|carrier', '',
+    'subscriber|customer|recipient|party|person|user|mobile|number|carrier', 'me|my|i|we|email|gave',
     '(the|this) (wireless |mobile |cellular )?(subscriber|customer|recipient|party|person|user|'
     'mobile|number|contact)( number)? (you|youre|that you)( are| have|re)? ?(trying|texting|'
     'messaging|calling|dialing|dialed|called|texted|tried|messaged|attempting|contacting|'
@@ -3120,9 +3144,10 @@ from (values
   ('sentence', 'es', 2,
     'notificaciones', '',
     '(hola )?(tengo|he) (las |mis )?(silenciad[oa]s? )?(las )?(notificaciones)( silenciadas|'
-    ' desactivadas| en silencio)?( .*)?|(las |mis )?notificaciones (estan )?(silenciadas|'
-    'desactivadas|en silencio)|no (estoy recibiendo|recibo) notificaciones( ahora|'
-    ' en este momento)?|estoy con las notificaciones (silenciadas|desactivadas)'),
+    ' desactivadas| en silencio)?( ahora| en este momento)?|(las |'
+    'mis )?notificaciones (estan )?(silenciadas|desactivadas|en silencio)|no (estoy recibiendo|'
+    'recibo) notificaciones( ahora| en este momento)?|'
+    'estoy con las notificaciones (silenciadas|desactivadas)'),
   ('sentence', 'es', 2,
     'hablar|atender|contestar|responder|atenderle|atenderte|contestarle|contestarte', '',
     '(hola |lo siento |perdon |perdona |disculpa |'
@@ -3455,10 +3480,10 @@ insert into sms.patterns (kind, language, weight, keys, pattern)
 select 'reaction', g.language, 9, string_to_array(g.keys, '|'),
   '^(?:' || replace(replace(replace(g.pattern, '%Q', '(?:[“„].*[”“…]|«.*[»…]|"[^"]+ .*["…])'), '%O',
     case g.language
-      when 'en' then '(?:(?:an?|the|this|your|\d+) (?:[A-Za-z]+ )?(?:image|photo|picture|video|movie|message|note|memo|attachment|sticker|link|poll|location|animation|gif|file|contact|document|song|map|memoji|recording|emoji|payment|collage|album|page|website|call|invitation|event|card)s?)'
-      when 'es' then '(?:(?:una?|la|el|los|las|tu|su|\d+) (?:imagen|imágenes|foto|fotos|fotografía|vídeo|video|videos|película|mensaje|mensaje de (?:audio|voz|texto)|audio|nota de voz|nota|archivo|archivo adjunto|adjunto|sticker|pegatina|enlace|encuesta|ubicación|animación|gif|contacto|documento|canción|mapa|memoji|grabación))'
-      when 'fr' then '(?:(?:(?:une?|la|le|les|votre|ton|ta|\d+) |l[’''])(?:image|images|photo|photos|vidéo|vidéos|film|message|message (?:audio|vocal)|audio|pièce jointe|fichier|autocollant|sticker|lien|sondage|position|localisation|animation|gif|contact|document|chanson|carte|memoji|enregistrement|note vocale))'
-      else '(?:(?:uma?|a|o|as|os|\d+) (?:imagem|imagens|foto|fotos|fotografia|vídeo|vídeos|filme|mensagem|mensagem de (?:áudio|voz|texto)|áudio|nota de voz|anexo|arquivo|ficheiro|adesivo|figurinha|autocolante|sticker|link|ligação|enquete|sondagem|localização|animação|gif|contato|contacto|documento|música|mapa|memoji|gravação))' end),
+      when 'en' then '(?:(?:an?|\d+) (?:[A-Za-z]+ )?(?:image|photo|picture|video|movie|message|note|memo|attachment|sticker|link|poll|location|animation|gif|file|contact|document|song|map|memoji|recording|emoji|payment|collage|album|page|website|call|invitation|event|card)s?)'
+      when 'es' then '(?:(?:una?|\d+) (?:imagen|imágenes|foto|fotos|fotografía|vídeo|video|videos|película|mensaje|mensaje de (?:audio|voz|texto)|audio|nota de voz|nota|archivo|archivo adjunto|adjunto|sticker|pegatina|enlace|encuesta|ubicación|animación|gif|contacto|documento|canción|mapa|memoji|grabación))'
+      when 'fr' then '(?:(?:(?:une?|\d+) )(?:image|images|photo|photos|vidéo|vidéos|film|message|message (?:audio|vocal)|audio|pièce jointe|fichier|autocollant|sticker|lien|sondage|position|localisation|animation|gif|contact|document|chanson|carte|memoji|enregistrement|note vocale))'
+      else '(?:(?:uma?|\d+) (?:imagem|imagens|foto|fotos|fotografia|vídeo|vídeos|filme|mensagem|mensagem de (?:áudio|voz|texto)|áudio|nota de voz|anexo|arquivo|ficheiro|adesivo|figurinha|autocolante|sticker|link|ligação|enquete|sondagem|localização|animação|gif|contato|contacto|documento|música|mapa|memoji|gravação))' end),
     '%E', '[^[:space:]A-Za-zÀ-ÿ0-9"“”«»?!.,:;()]+') || ')$'
 from (values
   ('en', 'liked|loved|disliked|laughed|emphasized|emphasised|questioned', '(?:Liked|Loved|Disliked|Laughed at|Emphasi[sz]ed|Questioned) (?:%Q|%O)'),

@@ -289,18 +289,20 @@ returns text language plpgsql immutable set search_path = '' as $$
 declare
   v text := p_letters;
 begin
-  if v !~ '[SsZuU!KCDck]|N.*[VGMRrWtP]' then
+  if v !~ '[SsZuU!KCDck]|N.*[VGFMRrWtP]' then
     return v;
   end if;
-  v := regexp_replace(v, '[tm](?=M)|O(?=[MLlPVt])|_+(?=[MmtLlPOVGuIYbRrW+])', '', 'g');
+  v := regexp_replace(v, '[tm](?=M)|O(?=[MLlPVt])|_+(?=[MmtLlPOVGFuIYbRrW+])', '', 'g');
   v := regexp_replace(v, 'E(?!_*[BH])', '', 'g');
   -- a word that is noun and verb is a verb before "me", and after "not" at the end
-  v := regexp_replace(v, 't(?=[IP+])|(?<=N[+]?)t(?=[/?&Xig]|$)', 'V', 'g');
+  v := regexp_replace(v, 't(?=[IPO+])|(?<=N[+]?)t(?=[/?&Xig]|$)', 'V', 'g');
+  v := regexp_replace(v, 'I?GI|IG', 'F', 'g'); -- "send" and "send me" differ
   v := replace(replace(replace(translate(v, 't', 'm'), 'I+', '+I'), 'O+', '+O'), 'IJ', 'J');
   v := regexp_replace(v, 'k_*I(?=L)|k?_*IfI?|DI|ID|[Ikr]*_*ZI?', 'Z', 'g');
   v := regexp_replace(v, 'k[_.]{0,3}Pf', 'DP', 'g');
-  v := regexp_replace(translate(v, 'fk', '__'), '_+(?=[MmLlPOVuIY+])|I(?=[VGuU])|(?<=[VGuU])I', '', 'g');
-  v := regexp_replace(v, 'N([VGRW+]{1,3})N', 'N\1', 'g'); -- ne … pas, não … não
+  v := regexp_replace(translate(v, 'fk', '__'), '_+(?=[MmLlPOVGFuIY+])|I(?=[VuU])|(?<=[VuU])I', '', 'g');
+  v := replace(v, 'IG', 'F');
+  v := regexp_replace(v, 'N([VGFRW+]{1,3})N', 'N\1', 'g'); -- ne … pas, não … não
   return regexp_replace(regexp_replace(v, '([N+/g])\1+', '\1', 'g'), '[/g]+', '/', 'g');
 end;
 $$;
@@ -317,40 +319,42 @@ declare
   v_before constant text := '(?:^|[/?&XKC!A])(?:W_*|[YiEH])*(?:';
   v_behind constant text := ')[PYILlONM+_]*(?:$|[/?!CA]|i?[XK]|&[WY]*[SNDZuUc]|(?<=[V+Z])i)';
   v_sure constant text := v_before
-    || 'SY?[+]?J?V[VMm+O]*|S[O+]*G[O+]*M[M+O]*|S[Rr][O+]*M|[Sc][+]?M+|c[Rr]M|cb[LM]+' -- stop sending
-    || '|N[+]?[WY]*J?V[+]|N[+][WY]*J?V|NJ[VG]|NVP|N[+]?[WY]*[+]?G[O+]*M[M+]*' -- do not send
-    || '|N[+]?W[N+]*[Rr][O+]*M|N[+]W[+]?M|NW[+]?L|NW[+]M|N[+]R[O+]*M|NR[O+]*M' -- do not want
-    || '|N[+]M+|Z[+]|ZO?L|DP[+]L|DPL|u[MLPlOYI]*|U[PO]?[LMS]+|!' -- no more ads, remove me from
+    || 'SY?[+]?J?V[VMm+O]*|S[O+]*[GF][O+]*M[M+O]*|S[Rr][O+]*M|[Sc][+]?M+|c[Rr]M|c[mM]*b[LM]+|c[mM]+b' -- stop sending
+    || '|N[+]?[WY]*J?V[+]|N[+][WY]*J?V|N[WY]*J[VGF]|NVP|N[+]?[WY]*[+]?[GF][O+]*M[M+]*' -- do not send
+    || '|N[+]?W[N+]*[Rr][O+]*M|N[+]W[+]?M|WN[+]?[Rr]?[+]?M|NW[+]?L|NW[+]M|N[+]R[O+]*M|NR[O+]*M' -- do not want
+    || '|N[+]M+|Z[+]|ZO?[LM]|DP[+]L|DPL|u[MLPlOYIZ]*|U[PO]?[LMS]+|P?_*!_*[VGFMRrPO]*' -- no more ads, remove me from
     || v_behind;
   v_weak constant text := v_before
-    || 'S|Sm|SO|SG|S[Rr]O?|NVO?|N[+]?J?[WY]*G[O+]*m?|Z|DP+|D?Zl|DP+l|U|N[+]?W[+]?[Rr]?O'
-    || '|NW[+]?M|NM|cb|N[+]?W[+]?[Rr][O+]*|N[+]?R[O+]*' || v_behind;
+    || 'S(?!O)|Sm|SF|S[Rr]O?|NVO?|N[+]?J?[WY]*F[O+]*m?|Z|DP+|D?Zl|DP+l|U|N[+]?W[+]?[Rr][O+]*'
+    || '|NW[+]?M|NM(?!Y)|cb|N[+]?R[O+]*|WN[+]?[Rr][O+]+' || v_behind;
   v text := p_letters;
   v_is_sure boolean;
   v_is_weak boolean;
 begin
-  if v !~ '[SsZuU!KCDc]|N.*[VGMRrW]|M.*X|X.*M' then
+  if v !~ '[SsZuU!KCDc]|N.*[VGFMRrW]|[MX].*[KX]|[KX].*[MX]' then
     return null;
   end if;
   v := translate(regexp_replace(v, 's(?![+_]*[VGMRr])', case when p_thanks then '.' else 'S' end, 'g'), 's', 'S');
   v := regexp_replace(v, '(^|[^W])N([^/?]*[?])', '\1.\2', 'g'); -- "no more messages?" asks
+  v := regexp_replace(v, '(^|[/?X])Y+N', '\1.', 'g'); -- "you no longer write" states
   v_is_sure := v ~ v_sure
     -- a threat: if you text me again I will report you
     or v ~ 'K' and v !~ '[?]'
-      and v ~ 'J[VG](?:[MO/?XK&]|$)|[VS][+]|[+]V|[+]M|S[VGM]|[+]O*(?:$|[/?KX&i])'
+      and v ~ 'J[VGF](?:[MO/?XK&]|$)|[VS][+]|[+]V|[+]M|S[VGFM]|[+]O*(?:$|[/?KX&i])'
     -- the law: under GDPR I request the deletion of my data
-    or v ~ '[C!]' and v !~ '[?]' and v ~ 'S[_+]?[MVOGRr]|D[+_]?P|Z|[uU]|NR|N[+]?[VG]|M|C.*C|!';
-  v_is_weak := v ~ 'K' or v ~ v_weak;
+    or v ~ '[C!]' and v !~ '[?]' and v ~ 'S[_+]?[MVOGFRr]|D[+_]?P|Z|[uU]|NR|N[+]?[VGF]|M|C.*C';
+  v_is_weak := v ~ v_weak or v ~ '(?:^|[/?Xi])K_*[YK]|^_*M[_iOY]*X$'
+    or v ~ 'X' and v ~ (v_before || 'N[+]?G[O+]*' || v_behind);
   if not (v_is_sure or v_is_weak) then
     return case
-      when v ~ 'S[+]?[VM]|SGM|N[+]?[VG][+]?M|N[+]?V[+]|N[+]?WR?[+]?M|N[+]M|u|ZL|DPL|KM|M.*X|X.*M|SO$'
+      when v ~ 'S[+]?[VM]|S[GF]M|SO|N[+]?[VGF][+]?M|N[+]?V[+]|N[+]?WR?[+]?M|N[+]M|u|ZL|DPL|K.*[MX]|M.*[KX]|X.*[MK]'
         then 'maybe_stop'
     end;
-  elsif v ~ '[AT]|[Wr]_*H' then -- "call me instead", "let me talk to a person"
+  elsif v ~ '[AT]|[Wr]_*H|(?:^|[/?])F[+]?M' then -- "call me", "send me messages" instead
     return 'maybe_stop';
   elsif v_is_sure or v !~ '[.?]' or v !~ '[.N]'
     or v ~ '(?:^|[/?&!])[WYi]*[XKC](?:$|[/?!&XKC]|[WYi]*[SNDZ])'
-      and v ~ (v_before || 'S|SO|SG|NVO?|N[+]?J?G[O+]*m?|Z|DP+|Zl|DP+l|U|NW[+]?M|NM' || v_behind) then
+      and v ~ (v_before || 'S|SF|SO|NVO?|N[+]?J?[GF][O+]*m?|Z|DP+|Zl|DP+l|U|NW[+]?[MO]|NM' || v_behind) then
     return 'stop';
   end if;
   return 'maybe_stop';
