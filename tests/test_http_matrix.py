@@ -77,6 +77,7 @@ get_sms_setup                  -   -   -   yes
 get_sms_stats                  yes yes -   yes
 get_sms_team                   yes yes -   yes
 get_user_sms_stats             yes yes -   yes
+import_sms_document            -   -   -   yes
 ingest_sms                     -   -   -   yes
 invite_sms_member              yes yes -   yes
 leave_sms_account              yes yes -   -
@@ -366,6 +367,12 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "assign_sms_conversation": {"p_conversation_id": NOBODYS, "p_member_id": NOBODYS},
     "erase_sms_contact": {"p_contact_number": "+1", "p_user_id": NOBODYS},
     "upsert_sms_contacts": {"p_contacts": [], "p_user_id": NOBODYS},
+    "import_sms_document": {
+        "p_config_id": NOBODYS,
+        "p_source": "x",
+        "p_title": "x",
+        "p_content": "x",
+    },
     "get_sms_team": {"p_user_id": NOBODYS},
     "invite_sms_member": {"p_email": "x", "p_role": "agent", "p_user_id": NOBODYS},
     "leave_sms_account": {"p_user_id": NOBODYS},
@@ -399,7 +406,7 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "missing_sms": {"p_sids": []},
     "note_sms_refused": {"p_sid": "SM0", "p_reason": "x"},
     "note_sms_worker": {"p_name": "matrix", "p_version": "1"},
-    "remove_sms_worker": {"p_name": "matrix"},
+    "remove_sms_worker": {"p_name": "matrix 3"},
     "queue_sms_reply": {
         "p_lease_id": NOBODYS,
         "p_message_id": 0,

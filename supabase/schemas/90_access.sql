@@ -314,6 +314,7 @@ revoke create on schema sms from sms_contact;
 -- Functions of the Data API.
 
 revoke all on function
+  public.import_sms_document(uuid, text, text, text, text),
   public.restore_sms_config_version(uuid, integer),
   public.upsert_sms_contacts(jsonb, uuid),
   public.ask_sms_knowledge(uuid, text),
@@ -368,6 +369,7 @@ revoke all on function
 
 -- The gateway.
 grant execute on function
+  public.import_sms_document(uuid, text, text, text, text),
   public.restore_sms_config_version(uuid, integer),
   public.upsert_sms_contacts(jsonb, uuid),
   public.ask_sms_knowledge(uuid, text),

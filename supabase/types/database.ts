@@ -679,6 +679,9 @@ isOneToOne: false
               "active_conversations": number,"active_users_24h": number,"active_users_7d": number,"ai_replies": number,"avg_messages_per_conversation": number,"avg_response_time_seconds": number,"conversations_24h": number,"cost": number,"failed": number,"human_replies": number,"messages_24h": number,"messages_in": number,"messages_out": number,"opted_out": number,"segments": number,"tokens": number,"total_conversations": number,"total_messages": number,"total_users": number
             }[]
                            },
+"import_sms_document":
+{ Args: { "p_config_id": string,"p_content": string,"p_language"?: string,"p_source": string,"p_title": string }; Returns: string
+                           },
 "ingest_sms":
 { Args: { "p_occurred_at"?: string,"p_payload": Json }; Returns: Json
                            },
