@@ -1,13 +1,15 @@
 """One job from claim to end: answer, queue, send, finish; or reconcile.
 
-What a failure means is decided by one SQL call each. A job's lease lasts 60 s and a job 25 s, so
-that a slow slot gives up before another one takes over.
+What a failure means is decided by one SQL call each. A job's lease lasts 60 s and a job 25 s, with
+tools 35, so that a slow slot gives up before another one takes over.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from gateway import segments, telemetry
 from gateway.claims import ClaimedJob, Claims, Lease, retry_while_unavailable
@@ -16,17 +18,22 @@ from gateway.messages import (
     OutgoingSms,
     ReconcileJob,
     Reply,
+    ReplyEnded,
     ReplyFailed,
     ReplyJob,
     SendFailed,
     SendJob,
+    ToolResult,
 )
 from gateway.openai import Replies
 from gateway.segments import Segments
-from gateway.supabase import Database
+from gateway.supabase import Database, KeyRefused, Refused, Unavailable
 from gateway.telemetry import log_event
 from gateway.twilio import CALL_SECONDS, TwilioFailed, TwilioSms
 
+TOOL_SECONDS = 6.0  # for one call; the database ends it after 5, or 8 where it cannot
+TOOL_PAUSE = 0.3
+CANCELED = "57014"
 MIN_LEASE_LEFT = 5.0  # seconds, when nothing but the body of a message is missing
 
 log = logging.getLogger("gateway.jobs")
@@ -73,9 +80,12 @@ class Jobs:
 
     async def _answer(self, lease: Lease, job: ReplyJob) -> ClaimedJob | None:
         try:
-            reply = await self._generate(job)
+            reply = await self._generate(lease, job)
         except ReplyFailed as failure:
             await self._fail_reply(lease, job, failure)
+            return None
+        except ReplyEnded as ended:
+            log_event(log, "reply ended", message_id=job.message_id, reason=ended)
             return None
         if reply is None:
             await self._release(lease, job.message_id)
@@ -93,9 +103,13 @@ class Jobs:
         )
         return await self._queue(lease, job.message_id, fitted, reply)
 
-    async def _generate(self, job: ReplyJob) -> Reply | None:
+    async def _generate(self, lease: Lease, job: ReplyJob) -> Reply | None:
         """None: the worker stops, and the reply would come too late."""
-        generation = asyncio.ensure_future(self._replies.generate(job.prompt))
+
+        async def call_tool(name: str, arguments: Mapping[str, Any]) -> ToolResult:
+            return await self._call_tool(lease, job, name, arguments)
+
+        generation = asyncio.ensure_future(self._replies.generate(job.prompt, call_tool))
         too_late = asyncio.ensure_future(self.no_more_models.wait())
         await asyncio.wait({generation, too_late}, return_when=asyncio.FIRST_COMPLETED)
         too_late.cancel()
@@ -104,6 +118,41 @@ class Jobs:
             await asyncio.wait({generation})
             return None
         return generation.result()
+
+    async def _call_tool(
+        self, lease: Lease, job: ReplyJob, name: str, arguments: Mapping[str, Any]
+    ) -> ToolResult:
+        """Asked until the record answers: a call whose answer was lost is never told as failed.
+
+        A canceled statement was undone. It is told to the model and not repeated, unless it was a
+        question again: that one may have waited for the first.
+        """
+        asked_again = False
+        while True:
+            try:
+                async with asyncio.timeout(TOOL_SECONDS):
+                    result = await self._database.call_sms_tool(
+                        lease.id, job.message_id, name, arguments, asked_again
+                    )
+            except TimeoutError:
+                asked_again = True
+            except KeyRefused as error:
+                raise ReplyFailed(str(error)) from None
+            except Unavailable as error:
+                if error.code == CANCELED and not asked_again:
+                    return ToolResult({"error": f"{CANCELED}: it took too long and was undone"})
+                await asyncio.sleep(TOOL_PAUSE)
+            except Refused as error:
+                return ToolResult({"error": str(error)})
+            else:
+                log_event(
+                    log,
+                    "tool called",
+                    message_id=job.message_id,
+                    tool=name,
+                    sqlstate=result.error[:5] or None,
+                )
+                return result
 
     async def _fail_reply(self, lease: Lease, job: ReplyJob, failure: ReplyFailed) -> None:
         outcome = await retry_while_unavailable(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -98,6 +98,40 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Tool:
+    """What the model may call; `parameters` is a strict JSON Schema of an object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One that was made for this reply by an attempt before; `result` is what the model is told."""
+
+    id: int
+    name: str
+    arguments: Mapping[str, Any]
+    result: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What the model is told of a call: {"result": …} or {"error": "SQLSTATE: message"}."""
+
+    content: Mapping[str, Any]
+
+    @property
+    def error(self) -> str:
+        return str(self.content.get("error", ""))
+
+
+# Raises ReplyEnded when the call ended the reply, or the lease is lost.
+CallTool = Callable[[str, Mapping[str, Any]], Awaitable[ToolResult]]
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """All that a model call depends on."""
 
@@ -111,6 +145,9 @@ class Prompt:
     history: tuple[Turn, ...]  # oldest first; the last one is the message to answer
     contact: Mapping[str, str | int | float] = field(default_factory=dict)  # as the business noted
     knowledge: tuple[Passage, ...] = ()  # what the business wrote down, in a stable order
+    tools: tuple[Tool, ...] = ()  # the number's own
+    tool_calls: tuple[ToolCall, ...] = ()  # oldest first
+    stay_silent_for: tuple[str, ...] = ()  # kinds that no_reply_needed is offered for
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +287,10 @@ class SendFailed(Exception):
         self.outcome = outcome
         self.error_code = error_code
         self.retry_after = retry_after
+
+
+class ReplyEnded(Exception):
+    """No reply is to be made any more: a tool said so (its reason), or the lease is 'gone'."""
 
 
 class ReplyFailed(Exception):

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self
 
 import httpx2
 import openai
@@ -33,14 +33,19 @@ from tenacity import (
 )
 
 from gateway.markdown import plain_text
-from gateway.messages import Prompt, Reply, ReplyFailed
-from gateway.prompt import build_messages
+from gateway.messages import CallTool, Prompt, Reply, ReplyEnded, ReplyFailed, ToolResult
+from gateway.prompt import build_messages, offered_tools, tool_message, without_tool_messages
 from gateway.segments import fold, whole
 from gateway.settings import Settings
+from gateway.twilio_post import sanitize
 
 logger = logging.getLogger("gateway.openai")
 
 DEADLINE = 15.0  # seconds for one answer, retries included
+TOOLS_DEADLINE = 25.0  # when tools were called for it
+MAX_ROUNDS = 4  # in which the model may call tools; then it is asked without them
+MAX_CALLS = 8  # for one reply, those of earlier attempts included; the database counts as well
+MAX_MISTAKES = 1  # calls that cannot be made: the model is told, and the next one ends its tools
 ATTEMPTS = 4
 DAY = 86400.0  # seconds
 REFRESH_EVERY = 3600.0  # seconds between looks at the list of models
@@ -49,11 +54,14 @@ NOTICE_SECONDS = 3600.0
 LONGEST_NAME = 60  # characters of a model's name in a notice
 OPENAI_URL = "https://api.openai.com/v1"
 
+# SQLSTATE classes of calls that could not be made, or were undone for their time.
+MISTAKES = frozenset({"22", "42", "57"})
+
 # What the API may turn away without the answer suffering; everything else is needed.
-OPTIONAL = frozenset({"temperature", "reasoning_effort", "store", "safety_identifier"})
+OPTIONAL = frozenset({"temperature", "reasoning_effort", "store", "safety_identifier", "tools"})
 TURNED_AWAY = frozenset({"unsupported_value", "unsupported_parameter", "unknown_parameter"})
 WITHOUT_CODE = re.compile(
-    r"(?:Unsupported \w+: '|Unrecognized request arguments? supplied: )([\w.]+)"
+    r"(?:Unsupported \w+: '|Unrecognized request arguments? supplied: |does not support )([\w.]+)"
 )
 UNPAID = frozenset({"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"})
 
@@ -69,6 +77,7 @@ class ModelPolicy:
     reasoning_effort: str | None
     takes_temperature: bool
     least_tokens: int = 0
+    tools_with_effort: bool = True  # False: only where reasoning_effort none is sent
 
 
 # The first pattern that matches the start of the name counts.
@@ -78,7 +87,8 @@ POLICIES = (
     (r"(chat)?gpt-4|gpt-3\.5", ModelPolicy(None, True)),
     (r"gpt-5(-mini|-nano)?(-\d{4}-\d\d-\d\d)?$", ModelPolicy("minimal", False, ROOM_TO_REASON)),
     (r"o\d", ModelPolicy("low", False, ROOM_TO_REASON)),
-    (r"", ModelPolicy("none", True)),  # gpt-5.1 and later, gpt-6, and names this table cannot know
+    (r"gpt-", ModelPolicy("none", True, tools_with_effort=False)),  # gpt-5.1 and later, gpt-6
+    (r"", ModelPolicy("none", True)),  # names this table cannot know
 )
 
 
@@ -154,12 +164,16 @@ class Replies:
         await asyncio.wait([self._watch])
         await self._client.close()
 
-    async def generate(self, prompt: Prompt) -> Reply:
-        """Answer within the deadline, or raise ReplyFailed."""
+    async def generate(self, prompt: Prompt, call_tool: CallTool | None = None) -> Reply:
+        """Answer within the deadline, or raise ReplyFailed; ReplyEnded if a call ended it."""
         started = time.monotonic()
+        dialogue = Dialogue(prompt, call_tool)
         try:
-            async with asyncio.timeout(self._deadline):
-                model, answer = await self._answer(prompt)
+            async with asyncio.timeout(self._deadline) as limit:
+                dialogue.on_call = lambda: limit.reschedule(
+                    asyncio.get_running_loop().time() + started - time.monotonic() + TOOLS_DEADLINE
+                )
+                model, answer = await self._answer(dialogue)
         except TimeoutError:
             raise ReplyFailed(
                 f"no whole answer from OpenAI within {self._deadline:g} s: see status.openai.com"
@@ -170,41 +184,51 @@ class Replies:
         return Reply(
             text=answer.text,
             model=model,
-            prompt_tokens=answer.prompt_tokens,
-            completion_tokens=answer.completion_tokens,
+            prompt_tokens=dialogue.prompt_tokens,
+            completion_tokens=dialogue.completion_tokens,
             generation_ms=round(1000 * (time.monotonic() - started)),
         )
 
-    async def _answer(self, prompt: Prompt) -> tuple[str, Answer]:
+    async def _answer(self, dialogue: Dialogue) -> tuple[str, Answer]:
         """The model that answered, and its answer; the fallback steps in for one that is gone."""
-        model, fallback = prompt.openai_model, self._settings.openai_fallback_model
+        model, fallback = dialogue.prompt.openai_model, self._settings.openai_fallback_model
         ends = self._shutdowns.get(model)
         if ends and ends < datetime.now(UTC).date() and model != fallback:
-            return await self._fall_back(model, f"OpenAI shut it down on {ends}", prompt)
+            return await self._fall_back(model, f"OpenAI shut it down on {ends}", dialogue)
 
         try:
-            answer = await self._ask_with_retries(model, prompt)
+            answer = await self._converse(model, dialogue)
         except openai.APIStatusError as error:
             if error.code != "model_not_found" or model == fallback:
                 raise
         else:
-            self._notice_end(model, ends)
+            self._notice_end(model, ends, dialogue)
             return model, answer
 
-        return await self._fall_back(model, "OpenAI does not have it for this key", prompt)
+        return await self._fall_back(model, "OpenAI does not have it for this key", dialogue)
 
-    async def _fall_back(self, model: str, reason: str, prompt: Prompt) -> tuple[str, Answer]:
+    async def _fall_back(self, model: str, reason: str, dialogue: Dialogue) -> tuple[str, Answer]:
         """That the fallback answers is said when it has."""
         fallback = self._settings.openai_fallback_model
         try:
-            answer = await self._ask_with_retries(fallback, prompt)
+            answer = await self._converse(fallback, dialogue)
+        except ReplyEnded:
+            raise
         except Exception:
             self._notices.note(model, reason)
             raise
         self._notices.note(model, f"{reason}; {_short(fallback)} answers")
         return fallback, answer
 
-    async def _ask_with_retries(self, model: str, prompt: Prompt) -> Answer:
+    async def _converse(self, model: str, dialogue: Dialogue) -> Answer:
+        """Rounds of tool calls, until the model says something."""
+        while True:
+            answer = await self._ask_with_retries(model, dialogue)
+            await dialogue.go_on(answer)
+            if not answer.calls:
+                return answer
+
+    async def _ask_with_retries(self, model: str, dialogue: Dialogue) -> Answer:
         """Ask until there is an answer, as often as attempts and time allow."""
         retrying = AsyncRetrying(
             retry=retry_if_exception(may_pass),
@@ -213,12 +237,12 @@ class Replies:
             before_sleep=_log_retry,
             reraise=True,
         )
-        return await retrying(self._ask, model, prompt)
+        return await retrying(self._ask, model, dialogue)
 
-    async def _ask(self, model: str, prompt: Prompt) -> Answer:
+    async def _ask(self, model: str, dialogue: Dialogue) -> Answer:
         """One call, repeated at once without a parameter that the model turns away."""
         while True:
-            body = self._body(model, prompt)
+            body = self._body(model, dialogue)
             try:
                 # `messages` goes by extra_body, which replaces the empty list in the JSON: walking
                 # through the typed messages of a long history costs 3 ms of CPU, this nothing.
@@ -226,17 +250,21 @@ class Replies:
                     model=model, messages=[], extra_body=body
                 )
             except openai.BadRequestError as error:
-                self._drop_parameter(error, model, body)
+                self._drop_parameter(error, model, body, dialogue)
             else:
-                return read_answer(completion)
+                return read_answer(completion, "tools" in body)
 
-    def _body(self, model: str, prompt: Prompt) -> dict[str, object]:
-        policy = policy_of(model)
+    def _body(self, model: str, dialogue: Dialogue) -> dict[str, object]:
+        prompt, policy = dialogue.prompt, policy_of(model)
         turned_away = self._turned_away[model]
         thinks = "reasoning_effort" in turned_away  # as long as it likes, then
         least = ROOM_TO_REASON if thinks else policy.least_tokens
+        takes_tools = self._takes_tools(model)
         wanted = {
-            "messages": build_messages(prompt),
+            "messages": dialogue.messages
+            if takes_tools
+            else without_tool_messages(dialogue.messages),
+            "tools": (dialogue.definitions() or None) if takes_tools else None,
             "max_completion_tokens": max(prompt.max_tokens, least),
             "reasoning_effort": policy.reasoning_effort,
             "temperature": prompt.temperature if policy.takes_temperature else None,
@@ -249,16 +277,30 @@ class Replies:
             if value is not None and name not in turned_away
         }
 
+    def _takes_tools(self, model: str) -> bool:
+        turned_away = self._turned_away[model]
+        thinks = "reasoning_effort" in turned_away
+        return "tools" not in turned_away and (policy_of(model).tools_with_effort or not thinks)
+
     def _identifier(self, contact_number: str) -> str:
         """Keyed by a secret that OpenAI does not hold: numbers are few enough to try them all."""
         key = self._settings.supabase_secret_key.encode()
         return hmac.new(key, contact_number.encode(), hashlib.sha256).hexdigest()
 
     def _drop_parameter(
-        self, error: openai.BadRequestError, model: str, body: dict[str, object]
+        self,
+        error: openai.BadRequestError,
+        model: str,
+        body: dict[str, object],
+        dialogue: Dialogue,
     ) -> None:
         """Remember what the model does not take; raises `error` if it is about anything else."""
         parameter = _parameter_turned_away(error)
+        if "tools" in body and str(error.param).startswith("tools["):
+            # One of this number's, as it is written: the others' tools are none the worse for it.
+            self._notices.note(model, f"OpenAI turned a tool away ({_name_of(error)})")
+            dialogue.drop_tools()
+            return
         if parameter not in OPTIONAL.intersection(body):
             raise error
         self._turned_away[model].add(parameter)
@@ -271,8 +313,10 @@ class Replies:
         """{"model": "what an operator should know of it"}: at most 20, of the last hour."""
         return self._notices.recent()
 
-    def _notice_end(self, model: str, ends: date | None) -> None:
-        if ends:
+    def _notice_end(self, model: str, ends: date | None, dialogue: Dialogue) -> None:
+        if dialogue.prompt.tools and not self._takes_tools(model):
+            self._notices.note(model, "it takes no tools here and answers without them")
+        elif ends:
             reason = f"OpenAI shuts it down on {ends}; choose another openai_model"
             self._notices.note(model, reason)
         else:
@@ -323,13 +367,132 @@ class Answer:
     text: str
     prompt_tokens: int | None
     completion_tokens: int | None
+    calls: tuple[AskedCall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AskedCall:
+    """A call as the model asks for it: any name, and arguments that may be no JSON."""
+
+    id: str
+    name: str
+    arguments: str
+
+    def as_said(self) -> dict[str, Any]:
+        function = {"name": self.name, "arguments": self.arguments}
+        return {"id": self.id, "type": "function", "function": function}
+
+
+class Dialogue:
+    """One reply in the making: what was said to the model, its calls, and what came of them.
+
+    `on_call` is called before each call of a tool.
+    """
+
+    def __init__(self, prompt: Prompt, call_tool: CallTool | None) -> None:
+        self.prompt = prompt
+        self.messages = build_messages(prompt)
+        self.on_call: Callable[[], None] = lambda: None
+        self.prompt_tokens: int | None = None
+        self.completion_tokens: int | None = None
+        self._call_tool = call_tool
+        self._tools = {tool.name: tool for tool in offered_tools(prompt)} if call_tool else {}
+        self._rounds = 0
+        self._calls = len(prompt.tool_calls)
+        self._mistakes = 0
+
+    def definitions(self) -> list[dict[str, Any]]:
+        """The tools as the API wants them; none once the bounds of a reply are reached."""
+        if self._rounds >= MAX_ROUNDS or self._calls >= MAX_CALLS or self._mistakes > MAX_MISTAKES:
+            return []
+        return [
+            {
+                "type": "function",
+                "function": {
+                    "name": tool.name,
+                    "description": tool.description,
+                    "parameters": tool.parameters,
+                    "strict": True,
+                },
+            }
+            for tool in self._tools.values()
+        ]
+
+    def drop_tools(self) -> None:
+        self._tools.clear()
+
+    async def go_on(self, answer: Answer) -> None:
+        """Count what an answer cost, and make its calls, one after the other."""
+        self.prompt_tokens = _sum(self.prompt_tokens, answer.prompt_tokens)
+        self.completion_tokens = _sum(self.completion_tokens, answer.completion_tokens)
+        if not answer.calls:
+            return
+        self._rounds += 1
+        self.messages.append(
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [c.as_said() for c in answer.calls],
+            }
+        )
+        for call in answer.calls:
+            result = await self._make(call)
+            if result.error[:2] in MISTAKES:
+                self._mistakes += 1
+            self.messages.append(tool_message(call.id, result.content))
+
+    async def _make(self, call: AskedCall) -> ToolResult:
+        if self._call_tool is None or call.name not in self._tools:
+            return ToolResult({"error": f'42883: there is no tool "{call.name[:64]}"'})
+        if self._calls >= MAX_CALLS:
+            return ToolResult({"error": f"54000: {MAX_CALLS} calls were made for this reply"})
+        arguments = read_arguments(call.arguments)
+        if arguments is None:
+            return ToolResult({"error": "22P02: the arguments are no JSON object"})
+        self._calls += 1
+        self.on_call()
+        result = await self._call_tool(call.name, arguments)
+        if result.error.startswith("PT409"):  # not now: the model goes on without it
+            self._tools.pop(call.name, None)
+        return result
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one + (other or 0)
+
+
+def read_arguments(text: str) -> dict[str, Any] | None:
+    """None: they are no JSON object. Numbers stay as written: 400 digits, or 1e999, are the
+    database's to judge."""
+    try:
+        found = json.loads(text or "{}", parse_float=str, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return None
+    return (
+        {sanitize(k): _storable(v) for k, v in found.items()} if isinstance(found, dict) else None
+    )
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN, Infinity: no JSON
+
+
+def _storable(value: Any) -> Any:
+    match value:
+        case str():
+            return sanitize(value)
+        case list():
+            return [_storable(part) for part in value]
+        case dict():
+            return {sanitize(name): _storable(part) for name, part in value.items()}
+    return value
 
 
 class Malformed(Exception):
     """A success without a chat completion in it."""
 
 
-def read_answer(completion: ChatCompletion) -> Answer:
+def read_answer(completion: ChatCompletion, may_call: bool = False) -> Answer:
     """Raises Malformed, which may pass, or ReplyFailed for an answer nobody can be sent.
 
     The client checks nothing: a page of HTML arrives as a str, {} as a completion of nothing.
@@ -346,12 +509,29 @@ def read_answer(completion: ChatCompletion) -> Answer:
         raise ReplyFailed(
             "the model refused to answer this message: see the number's system_prompt"
         )
+    if may_call and (calls := _read_calls(message)):
+        return Answer("", *_tokens(completion), calls)
     text = plain_text(content or "")
     if finish_reason == "length":
         text = whole(text)
     if not fold(text, fold_accents=False).strip():
         _fail_without_text(finish_reason)
     return Answer(text, *_tokens(completion))
+
+
+def _read_calls(message: object) -> tuple[AskedCall, ...]:
+    """Raises Malformed for calls without a name, or whose arguments are no text."""
+    asked = getattr(message, "tool_calls", None) or ()
+    try:
+        calls = tuple(
+            AskedCall(call.id or f"call_{i}", call.function.name, call.function.arguments or "{}")
+            for i, call in enumerate(asked)
+        )
+    except (AttributeError, TypeError):
+        raise Malformed from None
+    if not all(isinstance(part, str) for c in calls for part in (c.id, c.name, c.arguments)):
+        raise Malformed
+    return calls
 
 
 def _fail_without_text(finish_reason: object) -> NoReturn:

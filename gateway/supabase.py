@@ -42,11 +42,15 @@ from gateway.messages import (
     Prompt,
     ReconcileJob,
     Reply,
+    ReplyEnded,
     ReplyFailed,
     ReplyJob,
     SendFailed,
     SendJob,
     SentSms,
+    Tool,
+    ToolCall,
+    ToolResult,
     Turn,
     Wait,
 )
@@ -351,6 +355,33 @@ class Database:
             },
         )
 
+    async def call_sms_tool(
+        self,
+        lease_id: str,
+        message_id: int,
+        name: str,
+        arguments: Mapping[str, Any],
+        asked_again: bool,
+    ) -> ToolResult:
+        """Run a function of schema sms_tools as the contact, once. Raises ReplyEnded.
+
+        `asked_again`: the answer of an equal call was lost; nothing is run that was not.
+        """
+        found = await self._object(
+            "call_sms_tool",
+            {
+                "p_lease_id": lease_id,
+                "p_message_id": message_id,
+                "p_name": name,
+                "p_arguments": dict(arguments),
+                "p_asked_again": asked_again,
+            },
+        )
+        if found["outcome"] in ("gone", "ended"):
+            raise ReplyEnded(found.get("reason", "gone"))
+        told = {key: found[key] for key in ("result", "error") if key in found}
+        return ToolResult(told)
+
     async def fail_sms_reply(self, lease_id: str, failure: ReplyFailed) -> str:
         """'retry', 'fallback', 'suspended', 'gone' or 'refused'."""
         return await self._outcome(
@@ -653,6 +684,12 @@ def _reply_job(found: dict[str, Any]) -> ReplyJob:
         knowledge=tuple(
             Passage(part["title"], part["content"]) for part in found["knowledge"] or ()
         ),
+        tools=tuple(
+            Tool(tool["name"], tool["description"], tool["parameters"])
+            for tool in found["tools"] or ()
+        ),
+        tool_calls=tuple(_recorded_call(call) for call in found["tool_calls"] or ()),
+        stay_silent_for=tuple(found["stay_silent_for"]),
     )
     return ReplyJob(
         conversation_id=found["conversation_id"],
@@ -662,6 +699,11 @@ def _reply_job(found: dict[str, Any]) -> ReplyJob:
         opt_out_hint=found["opt_out_hint"],
         attempt=found["attempt"],
     )
+
+
+def _recorded_call(found: dict[str, Any]) -> ToolCall:
+    told = {"error": found["error"]} if found["error"] else {"result": found["result"]}
+    return ToolCall(found["id"], found["name"], found["arguments"], told)
 
 
 def _outgoing(found: dict[str, Any]) -> OutgoingSms:

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from gateway.prompt import NO_REPLY_NEEDED, REQUEST_HUMAN, STOP_MESSAGES
 from tests.scenario import Scenario
 from tests.sql import Job, Session, new_contact
 
@@ -619,6 +620,15 @@ async def test_the_schema_is_what_strict_mode_wants(tools: Scenario) -> None:
 
 
 # The built-in tools.
+
+
+async def test_the_built_in_tools_that_travel_with_the_process_are_those_of_the_database(
+    scenario: Scenario,
+) -> None:
+    listed = await scenario.one.call("list_sms_tools")
+    built_in = {t["name"]: t["parameters"] for t in listed["tools"] if t["is_built_in"]}
+    travelling = (REQUEST_HUMAN, STOP_MESSAGES, NO_REPLY_NEEDED)
+    assert {tool.name: tool.parameters for tool in travelling} == built_in
 
 
 async def test_a_human_is_asked_for(scenario: Scenario) -> None:

@@ -16,6 +16,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from starlette.applications import Starlette
@@ -28,6 +29,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.local.testserver import Events, Fault, Faults, LoopbackOnly, drop, hang, read_json
 
 Answer = Callable[[list[dict[str, Any]]], str]  # from the messages of a request
+Calls = Callable[[dict[str, Any]], list[tuple[str, str]]]  # from its body: names and arguments
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,15 @@ class Family:
     efforts: tuple[str, ...] = ()
     default_effort: str = "none"
     verbosities: tuple[str, ...] = ("low", "medium", "high")
+    takes_tools: bool = True
+    tools_with_effort: bool = True
 
 
 CLASSIC = Family(verbosities=("medium",))
 GPT_5 = Family(("minimal", "low", "medium", "high"), "medium")
 O_SERIES = Family(("low", "medium", "high"), "medium", ("medium",))
-GPT_6 = Family(("none", "low", "medium", "high", "xhigh"), "medium")
+GPT_6 = Family(("none", "low", "medium", "high", "xhigh"), "medium", tools_with_effort=False)
+WITHOUT_TOOLS = Family(verbosities=("medium",), takes_tools=False)
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,10 @@ REASONING_TOKENS = {"none": 0, "minimal": 0, "low": 120, "medium": 400, "high": 
 # Those of a client that wants one plain text, not streamed.
 PARAMETERS = frozenset({
     "frequency_penalty", "logit_bias", "max_completion_tokens", "max_tokens", "messages",
-    "metadata", "model", "moderation", "n", "presence_penalty", "prompt_cache_key",
-    "prompt_cache_options", "prompt_cache_retention", "reasoning_effort", "response_format",
-    "safety_identifier", "seed", "service_tier", "stop", "store", "temperature", "top_p", "user",
-    "verbosity",
+    "metadata", "model", "moderation", "n", "parallel_tool_calls", "presence_penalty",
+    "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning_effort",
+    "response_format", "safety_identifier", "seed", "service_tier", "stop", "store",
+    "temperature", "tool_choice", "tools", "top_p", "user", "verbosity",
 })  # fmt: skip
 ROLES = ("system", "assistant", "user", "function", "tool", "developer")
 
@@ -119,6 +124,7 @@ FAULTS = frozenset(ERRORS) | {
     *("hang", "drop", "drip", "slow"),
     *("html", "truncated", "empty_object", "no_choices"),
     *("empty_content", "refusal", "content_filter", "length"),
+    *("broken_arguments", "ignores_tools"),
 }
 
 
@@ -141,7 +147,9 @@ class ApiError(Exception):
 
 
 def quote(messages: list[dict[str, Any]]) -> str:
-    """Says back the texts that no answer covers yet."""
+    """Says back the texts that no answer covers yet, or what its calls came to."""
+    if messages and messages[-1]["role"] == "tool":
+        return f"Hecho: {messages[-1]['content'][:200]}"
     return 'Recibido: "{}"'.format(" / ".join(unanswered(messages)))
 
 
@@ -154,11 +162,44 @@ def unanswered(messages: list[dict[str, Any]]) -> list[str]:
     """The user's texts since the last answer, oldest first."""
     texts: list[str] = []
     for message in messages:
-        if message["role"] == "assistant":
+        if message["role"] == "assistant" and not message.get("tool_calls"):
             texts.clear()
         elif message["role"] == "user":
             texts.append(message["content"])
     return texts
+
+
+# Calling tools
+
+
+def commands(body: dict[str, Any]) -> list[tuple[str, str]]:
+    """Those that the texts ask for, each as `/tool name {json}`, all of them at once; or the
+    booking that a text wants, if a tool that takes a day and a number is offered.
+    """
+    if any(message["role"] == "tool" for message in body["messages"]):
+        return []
+    texts = unanswered(body["messages"])
+    asked = [found for text in texts for found in re.findall(r"/tool (\S+) (\{[^\n]*\})", text)]
+    return asked or [call for tool in body.get("tools") or () for call in booking(tool, texts)]
+
+
+DAYS = ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo")
+
+
+def booking(tool: dict[str, Any], texts: list[str]) -> list[tuple[str, str]]:
+    """ "Mesa para 4 el viernes a las 21", with the parameters of this tool; none if it is none."""
+    wanted = re.search(r"\b(?:mesa|table)\b\D*(\d+)(.*)", " ".join(texts), re.IGNORECASE)
+    day = wanted and next((i for i, name in enumerate(DAYS) if name in wanted[2].lower()), None)
+    parameters = tool["function"]["parameters"]["properties"]
+    if not wanted or day is None or {"p_day", "p_people"} - parameters.keys():
+        return []
+    today = date.today()
+    arguments: dict[str, Any] = dict.fromkeys(parameters)
+    arguments["p_day"] = str(today + timedelta(days=(day - today.weekday() - 1) % 7 + 1))
+    arguments["p_people"] = int(wanted[1])
+    if "p_time" in parameters and (hour := re.search(r"a las (\d+)", wanted[2])):
+        arguments["p_time"] = f"{int(hour[1]):02}:00"
+    return [(tool["function"]["name"], json.dumps(arguments))]
 
 
 ANSWERS: dict[str, Answer] = {"quote": quote, "serials": serials}
@@ -186,6 +227,7 @@ class OpenAI:
         self.answer = answer
         self.models = models
         self.latency = latency
+        self.calls: Calls = commands
         self.requests: list[dict[str, Any]] = []  # every body, also of what was refused
         self.faults = Faults(FAULTS, seed)
         self.events = Events()
@@ -269,8 +311,12 @@ class OpenAI:
         )
 
     def _respond(self, body: dict[str, Any], model: Model, fault: str) -> Response:
-        completion = self._completion(body, model)
+        calls = self.calls(body) if body.get("tools") and fault != "ignores_tools" else []
+        completion = self._completion(body, model, calls)
         (choice,) = completion["choices"]
+        if fault == "broken_arguments":
+            for call in choice["message"].get("tool_calls", ()):
+                call["function"]["arguments"] = call["function"]["arguments"][:-1]
         if fault == "truncated":
             return Response(json.dumps(completion)[:-40], media_type="application/json")
         if fault == "no_choices":
@@ -286,11 +332,13 @@ class OpenAI:
             choice["finish_reason"] = fault
         return JSONResponse(completion)
 
-    def _completion(self, body: dict[str, Any], model: Model) -> dict[str, Any]:
+    def _completion(
+        self, body: dict[str, Any], model: Model, calls: list[tuple[str, str]]
+    ) -> dict[str, Any]:
         effort = body.get("reasoning_effort") or model.family.default_effort
         limit = body.get("max_completion_tokens") or body.get("max_tokens") or 100_000
         reasoning = min(REASONING_TOKENS[effort], limit)
-        text = self.answer(body["messages"])
+        text = "" if calls else self.answer(body["messages"])
         room = limit - reasoning
         finished = _tokens(text) <= room
         text = text if finished else text[: room * 4]
@@ -300,6 +348,9 @@ class OpenAI:
             "logprobs": None,
             "message": {"role": "assistant", "content": text, "refusal": None, "annotations": []},
         }
+        if calls:
+            choice["finish_reason"] = "tool_calls"
+            choice["message"] |= {"content": None, "tool_calls": [_call(*call) for call in calls]}
         return {
             "id": "chatcmpl-" + secrets.token_hex(14),
             "object": "chat.completion",
@@ -365,6 +416,7 @@ def check_parameters(body: dict[str, Any], family: Family) -> None:
         if name not in PARAMETERS or (name == "reasoning_effort" and not family.efforts):
             raise ApiError(400, f"Unrecognized request argument supplied: {name}")
     _check_messages(body.get("messages"))
+    _check_tools(body, family)
     _check_lengths(body)
     _check_value("reasoning_effort", body, family.efforts)
     _check_value("verbosity", body, family.verbosities)
@@ -403,9 +455,83 @@ def _check_messages(messages: object) -> None:
                 "invalid_value",
                 f"messages[{i}].role",
             )
-        if not isinstance(message.get("content"), str):
+        if not isinstance(message.get("content"), str) and not message.get("tool_calls"):
             text = "Invalid value for 'content': expected a string, got null."
             raise ApiError(400, text, None, f"messages.[{i}].content")
+
+
+def _check_tools(body: dict[str, Any], family: Family) -> None:
+    """https://developers.openai.com/api/docs/guides/function-calling, strict mode."""
+    _check_calls_are_answered(body["messages"])
+    if body.get("tools") is None:
+        return
+    if not family.takes_tools:
+        text = "Unsupported parameter: 'tools' is not supported with this model."
+        raise ApiError(400, text, "unsupported_parameter", "tools")
+    effort = body.get("reasoning_effort") or family.default_effort
+    if effort != "none" and family.efforts and not family.tools_with_effort:
+        text = (
+            f"Function tools with reasoning_effort are not supported for {body['model']} in "
+            "/v1/chat/completions. Please use /v1/responses instead."
+        )
+        raise ApiError(400, text, None, "reasoning_effort")
+    if not body["tools"]:
+        text = "Invalid 'tools': empty array. Expected an array with minimum length 1."
+        raise ApiError(400, text, "empty_array", "tools")
+    for i, tool in enumerate(body["tools"]):
+        _check_function(i, tool["function"])
+
+
+def _check_function(i: int, function: dict[str, Any]) -> None:
+    name, schema = function["name"], function["parameters"]
+    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name):
+        text = f"Invalid 'tools[{i}].function.name': string does not match pattern."
+        raise ApiError(400, text, "invalid_value", f"tools[{i}].function.name")
+    if not function.get("strict"):
+        return
+    wrong = ""
+    if schema.get("additionalProperties") is not False:
+        wrong = "'additionalProperties' is required to be supplied and to be false."
+    elif set(schema.get("required", ())) != set(schema["properties"]):
+        wrong = "'required' is required to be supplied and to be an array including every key."
+    elif odd := [n for n, part in schema["properties"].items() if part.keys() - STRICT_KEYS]:
+        wrong = f"'{odd[0]}' has keywords that are not permitted."
+    if wrong:
+        text = f"Invalid schema for function '{name}': In context=(), {wrong}"
+        param = f"tools[{i}].function.parameters"
+        raise ApiError(400, text, "invalid_function_parameters", param)
+
+
+STRICT_KEYS = frozenset({"type", "enum", "items", "description"})
+
+
+def _check_calls_are_answered(messages: list[dict[str, Any]]) -> None:
+    """Each call of an assistant message by a tool message right after it, and none without one."""
+    waiting: set[str] = set()
+    for i, message in enumerate(messages):
+        if message["role"] == "tool":
+            if message.get("tool_call_id") not in waiting:
+                text = (
+                    "Invalid parameter: messages with role 'tool' must be a response to a "
+                    "preceeding message with 'tool_calls'."
+                )
+                raise ApiError(400, text, None, f"messages.[{i}].role")
+            waiting.discard(message["tool_call_id"])
+            continue
+        if waiting:
+            break
+        waiting = {call["id"] for call in message.get("tool_calls") or ()}
+    if waiting:
+        text = (
+            "An assistant message with 'tool_calls' must be followed by tool messages responding "
+            "to each 'tool_call_id'."
+        )
+        raise ApiError(400, text, None, "messages")
+
+
+def _call(name: str, arguments: str) -> dict[str, Any]:
+    function = {"name": name, "arguments": arguments}
+    return {"id": "call_" + secrets.token_hex(12), "type": "function", "function": function}
 
 
 def _check_lengths(body: dict[str, Any]) -> None:
@@ -481,7 +607,7 @@ def _tokens(text: str) -> int:
 
 
 def _usage(messages: list[dict[str, Any]], text: str, reasoning: int) -> dict[str, Any]:
-    prompt = sum(_tokens(message["content"]) + 4 for message in messages)
+    prompt = sum(_tokens(message["content"] or "") + 4 for message in messages)
     completion = _tokens(text) + reasoning
     return {
         "prompt_tokens": prompt,
