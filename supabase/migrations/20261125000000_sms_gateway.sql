@@ -1791,7 +1791,7 @@ create index sms_synonyms_first_sound_idx on public.sms_synonyms (first_sound);
 comment on table public.sms_synonyms is
   'What the words of a wish stand for. One to five words; the longest that fits counts.';
 comment on column public.sms_synonyms.stands_for is
-  'S stop, s enough, V to text someone, G to send, R to receive, r to get, D to remove, Z remove me, '
+  'S stop, s enough, V to text someone, G to send, F to send me, R to receive, r to get, D to remove, Z remove me, '
   'U to sign off, u to unsubscribe, c to cancel, b a subscription, k take, f off; '
   'M messages, m a message, t to text or a text, O it, L your list, l a list, P my number, I me; '
   'N not, + more or again, J to keep on, W to want, Y you, i I (a new clause begins); '
