@@ -32,6 +32,9 @@ sms_error_codes       1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_canned_replies       1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_hourly_stats      1 0 - 1  - - - 1        - - - 1                   - - - 0
 sms_export            1 0 - 1  55000 all       55000 all                  55000 all
+sms_event_targets     1 0 - 1  - - - 1        1 0 - 1                   0 0 - 0
+sms_events            1 0 - 1  - - - 1        - - - 1                   - - - 0
+sms_event_deliveries  1 0 - 1  - - - 1        - - - 1                   - - - 0
 sms_inbox             1 0 - 1  55000 all       55000 all                  55000 all
 sms_keyword_replies   1 0 - 1  1 PT404 - 1   1 0 - 1                   0 0 - 0
 sms_config_versions   1 0 - 1  - - - 1        - - - 1                   - - - 0
@@ -59,6 +62,13 @@ assign_sms_conversation        yes yes -   yes
 call_sms_tool                  -   -   -   yes
 claim_sms_backfill             -   -   -   yes
 claim_sms_work                 -   -   -   yes
+claim_sms_event_deliveries     -   -   -   yes
+finish_sms_event_delivery      -   -   -   yes
+list_sms_event_deliveries      -   -   -   yes
+list_sms_event_targets         -   -   -   yes
+create_sms_event_target        yes yes -   yes
+test_sms_event_target          yes yes -   yes
+replay_sms_event_delivery      yes yes -   yes
 cleanup_old_sms_conversations  -   -   -   yes
 close_sms_conversation         yes yes -   yes
 drop_sms_backlog               -   -   -   yes
@@ -77,7 +87,6 @@ get_sms_setup                  -   -   -   yes
 get_sms_stats                  yes yes -   yes
 get_sms_team                   yes yes -   yes
 get_user_sms_stats             yes yes -   yes
-import_sms_document            -   -   -   yes
 ingest_sms                     -   -   -   yes
 invite_sms_member              yes yes -   yes
 leave_sms_account              yes yes -   -
@@ -185,8 +194,7 @@ async def furnish(
 ) -> dict[str, tuple[dict[str, object], dict[str, object], dict[str, object]]]:
     """Give Ada one row of each table; what names it, another one, and a change."""
     phone, contact, sid = new_contact(), new_contact(), new_sid()
-    config, conversation = str(uuid.uuid4()), str(uuid.uuid4())
-    document = str(uuid.uuid4())
+    config, conversation, target, document = (str(uuid.uuid4()) for _ in range(4))
     async with stack.postgres.connect() as database:
         for query, values in (
             ("sms_configs (id, user_id, phone_number)", (config, ada, phone)),
@@ -222,6 +230,18 @@ async def furnish(
                 "sms_tool_calls (user_id, conversation_id, waiting_since, message_id, name,"
                 " arguments, acts)",
                 (ada, conversation, "2026-01-01", 1, "matrix", "{}", False),
+            ),
+            (
+                "sms_event_targets (id, user_id, kind, address, event_types)",
+                (target, ada, "webhook", "https://example.com/", ["tool.failed"]),
+            ),
+            (
+                "sms_events (id, user_id, config_id, type, occurred_at)",
+                (target, ada, config, "tool.failed", datetime.now(UTC)),
+            ),
+            (
+                "sms_event_deliveries (user_id, event_id, target_id, status, due_at, retry_until)",
+                (ada, target, target, "dead", None, "2026-01-01"),
             ),
             ("sms_webhook_logs (message_sid, payload, outcome)", (sid, "{}", "stored")),
             ("sms_delivery_events (message_sid, status)", (sid, "sent")),
@@ -275,6 +295,23 @@ async def furnish(
             {"config_id": config, "version": 1},
             {"config_id": config, "user_id": ada, "version": 9, "settings": {}},
             {"version": 1},
+        ),
+        "sms_event_targets": (
+            {"id": target},
+            {"user_id": ada, "kind": "webhook", "address": f"https://{other[1:]}.example/"}
+            | {"event_types": ["tool.failed"]},
+            {"with_content": True},
+        ),
+        "sms_events": (
+            {"id": target},
+            {"user_id": ada, "config_id": config, "type": "tool.failed", "occurred_at": today},
+            {"status": "x"},
+        ),
+        "sms_event_deliveries": (
+            {"target_id": target},
+            {"user_id": ada, "event_id": target, "target_id": target, "status": "dead"}
+            | {"due_at": None, "retry_until": today},
+            {"attempts": 1},
         ),
         "sms_contacts": (
             {"name": "Matrix"},
@@ -367,12 +404,6 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "assign_sms_conversation": {"p_conversation_id": NOBODYS, "p_member_id": NOBODYS},
     "erase_sms_contact": {"p_contact_number": "+1", "p_user_id": NOBODYS},
     "upsert_sms_contacts": {"p_contacts": [], "p_user_id": NOBODYS},
-    "import_sms_document": {
-        "p_config_id": NOBODYS,
-        "p_source": "x",
-        "p_title": "x",
-        "p_content": "x",
-    },
     "get_sms_team": {"p_user_id": NOBODYS},
     "invite_sms_member": {"p_email": "x", "p_role": "agent", "p_user_id": NOBODYS},
     "leave_sms_account": {"p_user_id": NOBODYS},
@@ -383,6 +414,20 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "try_sms_tool": {"p_contact_number": "+15550000000", "p_name": "x", "p_arguments": {}},
     "claim_sms_backfill": {"p_lease": "1 second"},
     "claim_sms_work": {"p_worker": "matrix", "p_lease_id": NOBODYS, "p_lease": "1 second"},
+    "create_sms_event_target": {
+        "p_kind": "webhook",
+        "p_address": "x",
+        "p_event_types": [],
+        "p_user_id": NOBODYS,
+    },
+    "test_sms_event_target": {"p_target_id": NOBODYS},
+    "replay_sms_event_delivery": {"p_delivery_id": 0},
+    "claim_sms_event_deliveries": {"p_lease_id": NOBODYS, "p_limit": 0},
+    "finish_sms_event_delivery": {
+        "p_delivery_id": 0,
+        "p_lease_id": NOBODYS,
+        "p_response_status": 200,
+    },
     "close_sms_conversation": {"p_conversation_id": NOBODYS},
     "fail_sms_reply": {"p_lease_id": NOBODYS, "p_error": "x"},
     "fail_sms_send": {
@@ -406,7 +451,7 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "missing_sms": {"p_sids": []},
     "note_sms_refused": {"p_sid": "SM0", "p_reason": "x"},
     "note_sms_worker": {"p_name": "matrix", "p_version": "1"},
-    "remove_sms_worker": {"p_name": "matrix 3"},
+    "remove_sms_worker": {"p_name": "matrix of nobody"},
     "queue_sms_reply": {
         "p_lease_id": NOBODYS,
         "p_message_id": 0,

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "gateway"
 
 # Each column may use those left of it; modules of one column never know each other.
 COLUMNS = [
-    {"settings", "messages", "segments", "telemetry", "schema", "knowledge", "openapi"},
+    {"settings", "messages", "segments", "telemetry", "schema", "openapi"},
     {"markdown", "prompt", "twilio_post"},
     {"supabase", "realtime", "twilio", "openai"},
     {"claims", "backfill", "events", "webhooks", "api", "inbox_files"},

@@ -200,9 +200,7 @@ async def test_who_asks_for_a_person_is_told_once_and_flagged(play: Play) -> Non
     stored = await play.texts("Quiero hablar con una persona, por favor")
     assert stored["no_reply_reason"] == "human"
     assert (await play.conversation())["wants_human"]
-    assert await play.work() == [
-        "Una persona le respondera por aqui. Mientras tanto puede seguir preguntando."
-    ]
+    assert await play.work() == ["He tomado nota. Puede seguir preguntando."]
     await play.texts("agent")
     await play.texts("¿y el horario?")
     assert await play.work() == ["model"], "acknowledged once; until a person writes the AI goes on"

@@ -45,6 +45,14 @@ create table sms.policy (
   keyword_replies_ceiling integer not null default 1000,
   contacts_ceiling integer not null default 200000,
   documents_ceiling integer not null default 1000,
+  event_targets_ceiling integer not null default 20,
+  event_lease interval not null default '30 seconds',
+  event_slots_per_target integer not null default 4,
+  event_retry_after interval not null default '5 seconds',
+  event_retry_max interval not null default '1 hour',
+  event_retry_for interval not null default '24 hours',
+  event_rest_max interval not null default '5 minutes',
+  staff_messages_per_day integer not null default 20,
   history_across_for interval not null default '21 days',
   reopened_within interval not null default '7 days',
   max_tokens_ceiling integer not null default 4096,
@@ -124,6 +132,20 @@ comment on column sms.policy.tool_result_bytes is
 comment on column sms.policy.keyword_replies_ceiling is 'Keyword replies a number may have.';
 comment on column sms.policy.documents_ceiling is 'Documents an account may have.';
 comment on column sms.policy.contacts_ceiling is 'Contacts an account may import.';
+comment on column sms.policy.event_targets_ceiling is 'Event targets an account may have.';
+comment on column sms.policy.event_lease is
+  'How long a worker holds a delivery; an attempt takes 10 s.';
+comment on column sms.policy.event_slots_per_target is
+  'Deliveries of one target in hand at once.';
+comment on column sms.policy.event_retry_after is
+  'First pause after a delivery failed; doubles each time up to event_retry_max.';
+comment on column sms.policy.event_retry_max is 'The longest such pause.';
+comment on column sms.policy.event_retry_for is
+  'A delivery is tried for this long, then it is dead.';
+comment on column sms.policy.event_rest_max is
+  'The longest time that a target which fails and fails is left alone.';
+comment on column sms.policy.staff_messages_per_day is
+  'Text messages that one number of the staff gets in a UTC day.';
 comment on column sms.policy.history_across_for is
   'A prompt may hold messages of the contact''s earlier conversation that was closed this long ago.';
 comment on column sms.policy.reopened_within is

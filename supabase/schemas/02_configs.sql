@@ -6,7 +6,7 @@ create table public.sms_configs (
   phone_number text not null,
   messaging_service_sid text,
   addresses text[] not null default '{}',
-  system_prompt text not null default 'You answer text messages for a small business. Be friendly and helpful. If you do not know something, say so and offer that a person will get back.',
+  system_prompt text not null default 'You answer text messages for a small business. Be friendly and helpful. If you do not know something, say so.',
   openai_model text not null default 'gpt-4o-mini',
   max_tokens integer not null default 150,
   temperature numeric(3, 2) default 0.7,
@@ -27,7 +27,7 @@ create table public.sms_configs (
   replies_per_day integer not null default 30,
   number_replies_per_day integer not null default 1000,
   first_reply_notice text,
-  fallback_reply text not null default 'Thanks for your message. We cannot answer automatically right now; a person will get back to you. / Gracias por tu mensaje. Ahora no podemos responder; una persona te contestara.',
+  fallback_reply text,
   own_opt_out boolean not null default false,
   opt_out_reply text,
   help_reply text,
@@ -39,6 +39,9 @@ create table public.sms_configs (
   time_zone text not null default 'UTC',
   tools text[],
   stay_silent_for text[] not null default '{automatic_message,reaction}',
+  promise_human boolean,
+  event_types text[] not null default '{}',
+  staff_numbers text[] not null default '{}',
   suspended_until timestamptz,
   suspended_reason text,
   backfilled_until timestamptz not null default now(),
@@ -121,7 +124,7 @@ comment on constraint sms_configs_knowledge_tokens_check on public.sms_configs i
 comment on constraint sms_configs_rate_limits_check on public.sms_configs is
   'replies_per_hour, replies_per_day and number_replies_per_day are 0 or more.';
 comment on constraint sms_configs_fallback_reply_check on public.sms_configs is
-  'fallback_reply has 1 to 640 characters.';
+  'fallback_reply has 1 to 640 characters; null takes the words of sms_canned_replies.';
 comment on constraint sms_configs_first_reply_notice_check on public.sms_configs is
   'first_reply_notice has at most 320 characters.';
 comment on constraint sms_configs_canned_replies_check on public.sms_configs is
@@ -146,6 +149,15 @@ comment on column public.sms_configs.addresses is
   'Other addresses that mean this number, such as the sender id of an RCS agent (rcs:my_agent).';
 comment on column public.sms_configs.answer_groups is
   'Also answer group messages (MMS with further recipients); the reply goes to the sender alone.';
+comment on column public.sms_configs.promise_human is
+  'Whether contacts are told that a person will get back to them; null: where somebody is told, '
+  'that is a target of human.requested or a member beside the owner.';
+comment on column public.sms_configs.event_types is
+  'What the account''s targets want to know (sms_event_targets): kept here because every message '
+  'reads it.';
+comment on column public.sms_configs.staff_numbers is
+  'Numbers of the account''s targets of kind sms: nothing from them is answered or becomes a '
+  'conversation.';
 comment on column public.sms_configs.version is
   'Counts the changes of behaviour; sms_config_versions holds each.';
 comment on column public.sms_configs.temperature is 'Null: not sent to the model.';
@@ -340,7 +352,8 @@ begin
   return to_jsonb(p_config) - array[
     'id', 'user_id', 'phone_number', 'messaging_service_sid', 'addresses', 'version',
     'knowledge_size',
-    'suspended_until', 'suspended_reason', 'backfilled_until', 'backfill_due_at', 'created_at'
+    'suspended_until', 'suspended_reason', 'backfilled_until', 'backfill_due_at', 'created_at',
+    'event_types', 'staff_numbers'
   ];
 end;
 $$;

@@ -38,6 +38,7 @@ create table public.sms_messages (
   channel text not null default 'sms',
   recipients text[],
   no_reply_reason text,
+  emits_events boolean,
   occurred_at timestamptz not null default now(),
   created_at timestamptz not null default now(),
   is_open boolean not null generated always as (status in ('queued', 'sending', 'unknown')) stored,
@@ -169,6 +170,8 @@ comment on column public.sms_messages.recipients is
   'The other recipients of a group message; null: there are none.';
 comment on column public.sms_messages.no_reply_reason is
   'Incoming: why no reply was given, when none is due or the one that was due was withheld.';
+comment on column public.sms_messages.emits_events is
+  'Outgoing, since it was handed to Twilio: some target of the account wants events; null: none.';
 comment on column public.sms_messages.price is 'As Twilio reports it, negative, in price_unit.';
 comment on column public.sms_messages.occurred_at is
   'When it happened at Twilio; for posted texts the time of arrival.';

@@ -17,8 +17,8 @@ comment on table public.sms_webhook_logs is
   'Incoming posts with everything Twilio sent. No policy on purpose: the service role alone reads '
   'it. Badly signed posts are never written: strangers must not fill a table.';
 comment on column public.sms_webhook_logs.outcome is
-  'stored, duplicate, unconfigured (no sms_configs row has that number) or refused (the database '
-  'refused the text itself).';
+  'stored, duplicate, unconfigured (no sms_configs row has that number), staff (from a number of '
+  'a target of kind sms) or refused (the database refused the text itself).';
 
 create table public.sms_delivery_events (
   id bigint generated always as identity,

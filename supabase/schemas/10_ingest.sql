@@ -17,6 +17,8 @@ begin
     select from public.sms_messages as m where m.message_sid = p_payload ->> 'sid'
   ) then
     return sms.note_duplicate(p_payload);
+  elsif p_payload ->> 'from' = any(v_config.staff_numbers) and sms.take_staff_message(v_config, p_payload) then
+    return sms.log_post(p_payload, jsonb_build_object('outcome', 'staff'));
   end if;
 
   v_conversation := sms.open_conversation(v_config, p_payload ->> 'from', v_occurred_at);
@@ -29,6 +31,9 @@ begin
     where c.id = v_conversation.id and c.last_incoming_id is null
       and not exists (select from public.sms_messages as m where m.conversation_id = c.id);
     return sms.note_duplicate(p_payload);
+  end if;
+  if v_config.event_types <> '{}' then
+    perform sms.emit_incoming(v_config, v_conversation, v_message_id);
   end if;
 
   v_reason := sms.decide(
@@ -44,7 +49,7 @@ comment on function public.ingest_sms(jsonb, timestamptz) is
   'Stores one incoming text and owes its conversation an answer, once, however often it is posted. '
   'p_payload: {sid, from, to, service_sid, channel, recipients, body, media, opt_out_type, form}; '
   'p_occurred_at: when it happened at Twilio, null from the webhook. Returns {outcome: stored | duplicate | '
-  'unconfigured, message_id, conversation_id, no_reply_reason: null when the model answers}.';
+  'unconfigured | staff, message_id, conversation_id, no_reply_reason: null when the model answers}.';
 
 -- The number that was written to: by its phone number, by another address of it (an RCS agent), or
 -- by the messaging service when one number alone has it. All null: nobody has it.

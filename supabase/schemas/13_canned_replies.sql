@@ -41,7 +41,34 @@ insert into public.sms_canned_replies (name, language, content) values
   ('opt_out_hint', 'fr', 'Pour ne plus recevoir nos messages, répondez STOP.'),
   ('opt_out_hint', 'pt', 'Para não receber mais mensagens nossas, responda STOP.'),
   ('rate_limit', 'en', 'That is all we can answer automatically for now; a person will read your messages. / Por ahora no podemos responder más automáticamente; una persona leerá sus mensajes.'),
-  ('recorded', 'en', 'Your request was recorded ({done}); a person will confirm the details here. / Su solicitud quedó registrada; una persona le confirmará los detalles.');
+  ('recorded', 'en', 'Your request was recorded ({done}); a person will confirm the details here. / Su solicitud quedó registrada; una persona le confirmará los detalles.'),
+  ('recorded', 'es', 'Su solicitud quedó registrada ({done}); una persona le confirmará los detalles.'),
+  ('recorded', 'fr', 'Votre demande est enregistrée ({done}); une personne vous confirmera les détails.'),
+  ('recorded', 'pt', 'O seu pedido foi registrado ({done}); uma pessoa vai confirmar os detalhes.'),
+  ('rate_limit', 'es', 'Por ahora no podemos responder más automáticamente; una persona leerá sus mensajes.'),
+  ('rate_limit', 'fr', 'Nous ne pouvons plus répondre automatiquement pour le moment; une personne lira vos messages.'),
+  ('rate_limit', 'pt', 'Por agora não podemos responder mais automaticamente; uma pessoa vai ler suas mensagens.'),
+  ('fallback', 'en', 'Thanks for your message. We cannot answer automatically right now; a person will get back to you. / Gracias por su mensaje. Ahora no podemos responder; una persona le responderá.'),
+  ('fallback', 'es', 'Gracias por su mensaje. Ahora no podemos responder automáticamente; una persona le responderá.'),
+  ('fallback', 'fr', 'Merci de votre message. Nous ne pouvons pas répondre automatiquement; une personne vous répondra.'),
+  ('fallback', 'pt', 'Obrigado pela mensagem. Agora não podemos responder automaticamente; uma pessoa vai responder.'),
+  -- Where no human is told (sms.human_is_told) none is promised.
+  ('human_noted', 'en', 'I have noted it. You can go on asking.'),
+  ('human_noted', 'es', 'He tomado nota. Puede seguir preguntando.'),
+  ('human_noted', 'fr', 'C''est noté. Vous pouvez continuer à poser des questions.'),
+  ('human_noted', 'pt', 'Está anotado. Pode continuar perguntando.'),
+  ('recorded_noted', 'en', 'Your request was recorded ({done}). / Su solicitud quedó registrada.'),
+  ('recorded_noted', 'es', 'Su solicitud quedó registrada ({done}).'),
+  ('recorded_noted', 'fr', 'Votre demande est enregistrée ({done}).'),
+  ('recorded_noted', 'pt', 'O seu pedido foi registrado ({done}).'),
+  ('rate_limit_noted', 'en', 'That is all we can answer automatically for now; your messages are noted. / Por ahora no podemos responder más automáticamente; sus mensajes quedan anotados.'),
+  ('rate_limit_noted', 'es', 'Por ahora no podemos responder más automáticamente; sus mensajes quedan anotados.'),
+  ('rate_limit_noted', 'fr', 'Nous ne pouvons plus répondre automatiquement pour le moment; vos messages sont notés.'),
+  ('rate_limit_noted', 'pt', 'Por agora não podemos responder mais automaticamente; suas mensagens ficam anotadas.'),
+  ('fallback_noted', 'en', 'Thanks for your message. We cannot answer automatically right now; it is noted. / Gracias por su mensaje. Ahora no podemos responder; queda anotado.'),
+  ('fallback_noted', 'es', 'Gracias por su mensaje. Ahora no podemos responder automáticamente; queda anotado.'),
+  ('fallback_noted', 'fr', 'Merci de votre message. Nous ne pouvons pas répondre automatiquement; il est noté.'),
+  ('fallback_noted', 'pt', 'Obrigado pela mensagem. Agora não podemos responder automaticamente; fica anotada.');
 
 create table public.sms_keyword_replies (
   id uuid not null default gen_random_uuid(),
@@ -134,6 +161,18 @@ begin
 end;
 $$;
 
+-- Is a human told when a contact wants one? Only then is the contact promised that one will write.
+create function sms.human_is_told(p_config public.sms_configs)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return coalesce(
+    p_config.promise_human,
+    'human.requested' = any(p_config.event_types)
+      or exists (select from public.sms_members as m where m.user_id = p_config.user_id)
+  );
+end;
+$$;
+
 -- The number's own words, else those in that language, else English; folded if the number folds.
 create function sms.canned_content(p_config public.sms_configs, p_name text, p_language text)
 returns text language plpgsql stable set search_path = '' as $$
@@ -145,10 +184,13 @@ declare
       when 'human' then p_config.handoff_reply
       when 'bot' then p_config.bot_reply
       when 'rate_limit' then p_config.rate_limit_reply
+      when 'fallback' then p_config.fallback_reply
     end,
     (
       select t.content from public.sms_canned_replies as t
-      where t.name = p_name
+      where t.name = p_name || case
+        when p_name in ('human', 'recorded', 'rate_limit', 'fallback') and not sms.human_is_told(p_config)
+        then '_noted' else '' end
       order by t.language = p_language desc nulls last, t.language = 'en' desc
       limit 1
     )
@@ -210,6 +252,17 @@ begin
       and r.id > coalesce((select max(a.answered) from recent as a), 0)
     order by r.id desc
     limit 1
+  );
+end;
+$$;
+
+-- The language that the contact's card names; null: none, and a canned reply says it in two.
+create function sms.contact_language(p_conversation public.sms_conversations)
+returns text language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select k.language from public.sms_contacts as k
+    where k.user_id = p_conversation.user_id and k.contact_number = p_conversation.contact_number
   );
 end;
 $$;
@@ -277,7 +330,7 @@ begin
   select f.* into v_config from public.sms_configs as f where f.id = v_conversation.config_id;
   if not sms.had_notice(v_conversation, 'rate_limit', clock_timestamp()) then
     perform sms.queue_notice(
-      v_conversation, 'rate_limit', sms.canned_content(v_config, 'rate_limit', null)
+      v_conversation, 'rate_limit', sms.canned_content(v_config, 'rate_limit', sms.contact_language(v_conversation))
     );
   end if;
 end;

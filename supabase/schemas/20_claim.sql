@@ -276,7 +276,10 @@ begin
       'lease_id', p_conversation.lease_id,
       'conversation_id', p_conversation.id,
       'message_id', p_conversation.last_pending_id,
-      'content', coalesce(sms.recorded_reply(p_conversation), f.fallback_reply),
+      'content', coalesce(
+        sms.recorded_reply(p_conversation, f),
+        sms.canned_content(f, 'fallback', sms.contact_language(p_conversation))
+      ),
       'fold_accents', f.fold_accents,
       'max_segments', f.max_segments
     )
@@ -560,6 +563,7 @@ begin
   end loop;
   update public.sms_messages as m
   set status = 'sending', sending_at = p_now, send_at = p_until, attempts = m.attempts + 1,
+    emits_events = case when v_config.event_types <> '{}' then true end,
     error_message = null
   where m.id = v_message.id;
   return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'send');

@@ -43,7 +43,7 @@ begin
   insert into public.sms_messages as m (
     conversation_id, direction, author, status, message_content, in_reply_to, encoding, segments,
     model, config_version, used, prompt_tokens, completion_tokens, generation_ms, attempts, sending_at,
-    send_at, occurred_at
+    send_at, occurred_at, emits_events
   ) values (
     v_conversation.id, 'outgoing',
     case v_conversation.leased_for when 'fallback' then 'system' else 'ai' end,
@@ -51,13 +51,16 @@ begin
     p_model, (v_conversation.leased_context ->> 'version')::integer,
     sms.ids_of(v_conversation.leased_context -> 'used'), p_prompt_tokens,
     p_completion_tokens, p_generation_ms, 1, v_now,
-    v_conversation.leased_until, v_now
+    v_conversation.leased_until, v_now, case when v_config.event_types <> '{}' then true end
   )
   returning m.* into v_message;
   if v_conversation.tool_calls_since = v_conversation.waiting_since then
     perform sms.end_tool_calls(v_conversation, v_message.id);
   end if;
   perform sms.mark_answered(v_conversation, p_message_id, v_now);
+  if v_message.author = 'system' and 'reply.failed' = any(v_config.event_types) then
+    perform sms.emit_event(v_config, 'reply.failed', v_conversation.id, p_message_id, null, v_conversation.reply_error);
+  end if;
   return sms.message_job('send', v_conversation, v_config, v_message)
     || jsonb_build_object('outcome', 'send');
 end;

@@ -552,7 +552,9 @@ $$;
 
 -- What a contact is told when tools acted and no reply could be made after all: the fallback's "we
 -- cannot answer" would be wrong. Null: none acted.
-create function sms.recorded_reply(p_conversation public.sms_conversations)
+create function sms.recorded_reply(
+  p_conversation public.sms_conversations, p_config public.sms_configs
+)
 returns text language plpgsql stable set search_path = '' as $$
 declare
   v_done text;
@@ -564,9 +566,9 @@ begin
   from public.sms_tool_calls as k
   where k.conversation_id = p_conversation.id and k.waiting_since = p_conversation.waiting_since
     and k.acts and k.error is null;
-  return replace((
-    select t.content from public.sms_canned_replies as t where t.name = 'recorded' limit 1
-  ), '{done}', v_done);
+  return replace(
+    sms.canned_content(p_config, 'recorded', sms.contact_language(p_conversation)), '{done}', v_done
+  );
 end;
 $$;
 

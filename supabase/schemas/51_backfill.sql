@@ -53,11 +53,11 @@ returns text[] language sql stable set search_path = '' as $$
   from unnest(p_sids) as s (sid)
   where not exists (select from public.sms_messages as m where m.message_sid = s.sid)
     and not exists (
-      select from public.sms_webhook_logs as l where l.message_sid = s.sid and l.outcome = 'refused'
+      select from public.sms_webhook_logs as l where l.message_sid = s.sid and l.outcome in ('refused', 'staff')
     );
 $$;
 comment on function public.missing_sms(text[]) is
-  'Those of the MessageSids that are neither stored nor recorded as refused.';
+  'Those of the MessageSids that are neither stored nor recorded as refused or as the staff''s.';
 
 create function public.note_sms_refused(p_sid text, p_reason text)
 returns void language plpgsql set search_path = '' as $$

@@ -235,6 +235,7 @@ returns jsonb language sql stable set search_path = '' as $$
       select round(extract(epoch from now() - min(a.xact_start)), 1)
       from pg_catalog.pg_stat_activity as a where a.datname = current_database()
     ),
+    'events', sms.event_health(),
     'numbers', sms.config_health(),
     'workers', sms.worker_health()
   );
@@ -304,7 +305,7 @@ begin
   get diagnostics v_events = row_count;
   delete from public.sms_workers as w where w.seen_at < now() - interval '7 days';
   delete from sms.human_messages as h where h.day < (now() at time zone 'UTC')::date - 1;
-  return v_posts + v_events;
+  return v_posts + v_events + sms.expire_events(p_limit);
 end;
 $$;
 
@@ -425,6 +426,9 @@ begin
   where e.message_id in (
     select m.id from public.sms_messages as m where m.conversation_id = any(p_conversation_ids)
   );
+  update public.sms_events as e set contact_number = null, reason = null
+  where e.user_id = p_user_id
+    and (e.conversation_id = any(p_conversation_ids) or e.contact_number = p_contact_number);
   -- Also what was posted for a number that nobody had configured, or twice. What the contact
   -- texted to somebody else's number is not this owner's to erase.
   update public.sms_webhook_logs as l set payload = '{}'

@@ -40,6 +40,10 @@ alter table public.sms_questions enable row level security;
 alter table sms.known_words enable row level security;
 alter table sms.knowledge_synonyms enable row level security;
 alter table public.sms_tool_calls enable row level security;
+alter table public.sms_event_targets enable row level security;
+alter table public.sms_events enable row level security;
+alter table public.sms_event_deliveries enable row level security;
+alter table sms.event_secrets enable row level security;
 
 revoke all on table
   sms.policy,
@@ -73,10 +77,16 @@ revoke all on table
   public.sms_questions,
   sms.known_words,
   sms.knowledge_synonyms,
-  public.sms_tool_calls
+  public.sms_tool_calls,
+  public.sms_event_targets,
+  public.sms_events,
+  public.sms_event_deliveries,
+  sms.event_secrets
   from public, anon, authenticated, service_role;
 revoke all on sequence
+  sms.patterns_id_seq,
   public.sms_messages_id_seq,
+  public.sms_event_deliveries_id_seq,
   public.sms_webhook_logs_id_seq,
   public.sms_delivery_events_id_seq,
   public.sms_passages_id_seq,
@@ -92,7 +102,7 @@ grant update (
   history_across, context_attributes, knowledge_tokens, replies_per_hour, replies_per_day,
   number_replies_per_day, first_reply_notice, fallback_reply, own_opt_out, opt_out_reply,
   help_reply, handoff_reply,
-  bot_reply, rate_limit_reply, quiet_from, quiet_until, time_zone, tools, stay_silent_for
+  bot_reply, rate_limit_reply, promise_human, quiet_from, quiet_until, time_zone, tools, stay_silent_for
 ) on table public.sms_configs to authenticated;
 grant select, insert, update, delete on table public.sms_configs to service_role;
 grant select on table public.sms_conversations to authenticated;
@@ -137,6 +147,13 @@ grant insert (user_id, config_id, title, content, language, enabled, source),
   update (title, content, language, enabled) on table public.sms_documents to authenticated;
 grant select on table public.sms_passages, public.sms_questions to authenticated;
 grant update (status) on table public.sms_questions to authenticated;
+grant select, delete on table public.sms_event_targets to authenticated;
+grant update (event_types, with_content, is_enabled) on table public.sms_event_targets
+  to authenticated;
+grant select on table public.sms_events, public.sms_event_deliveries to authenticated;
+grant select, insert, update, delete on table public.sms_event_targets, public.sms_events,
+  public.sms_event_deliveries to service_role;
+grant select, insert on table sms.event_secrets to service_role;
 grant select, update on table sms.maintenance to service_role;
 grant select on table public.sms_tool_calls to authenticated;
 grant select, insert, update, delete on table public.sms_tool_calls to service_role;
@@ -235,6 +252,20 @@ create policy "Admins see their invitations" on public.sms_invitations
   for select to authenticated using (user_id = any (array(select sms.account_ids('admin'))));
 create policy "Admins withdraw their invitations" on public.sms_invitations
   for delete to authenticated using (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Admins see their accounts' targets" on public.sms_event_targets
+  for select to authenticated using (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Admins change their accounts' targets" on public.sms_event_targets
+  for update to authenticated
+  using (user_id = any (array(select sms.account_ids('admin'))))
+  with check (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Admins delete their accounts' targets" on public.sms_event_targets
+  for delete to authenticated using (user_id = any (array(select sms.account_ids('admin'))));
+create policy "Members read their accounts' events" on public.sms_events
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members read their accounts' deliveries" on public.sms_event_deliveries
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "The gateway uses it" on sms.event_secrets
+  for all to service_role using (true) with check (true);
 create policy "The gateway clears it" on sms.human_messages
   for all to service_role using (true);
 create policy "The gateway uses it" on sms.automatic_messages
@@ -289,7 +320,17 @@ revoke execute on function
   sms.search_contacts(uuid, text, integer, bigint),
   sms.announce_work(),
   sms.announce_message(),
-  sms.announce_conversation()
+  sms.announce_conversation(),
+  sms.emit_outgoing(),
+  sms.emit_conversation(),
+  sms.emit_suspended(),
+  sms.emit_question(),
+  sms.emit_tool_failed(),
+  sms.emit_opt_out(),
+  sms.announce_event(),
+  sms.before_target_change(),
+  sms.after_target_change(),
+  sms.before_number()
   from service_role;
 -- A check, a generated column, an index expression and a view are computed as whoever inserts or reads.
 grant execute on function
@@ -314,7 +355,13 @@ revoke create on schema sms from sms_contact;
 -- Functions of the Data API.
 
 revoke all on function
-  public.import_sms_document(uuid, text, text, text, text),
+  public.create_sms_event_target(text, text, text[], uuid, boolean, uuid),
+  public.test_sms_event_target(uuid),
+  public.replay_sms_event_delivery(bigint),
+  public.claim_sms_event_deliveries(uuid, integer),
+  public.finish_sms_event_delivery(bigint, uuid, integer, text, numeric),
+  public.list_sms_event_deliveries(text, integer),
+  public.list_sms_event_targets(),
   public.restore_sms_config_version(uuid, integer),
   public.upsert_sms_contacts(jsonb, uuid),
   public.ask_sms_knowledge(uuid, text),
@@ -369,7 +416,13 @@ revoke all on function
 
 -- The gateway.
 grant execute on function
-  public.import_sms_document(uuid, text, text, text, text),
+  public.create_sms_event_target(text, text, text[], uuid, boolean, uuid),
+  public.test_sms_event_target(uuid),
+  public.replay_sms_event_delivery(bigint),
+  public.claim_sms_event_deliveries(uuid, integer),
+  public.finish_sms_event_delivery(bigint, uuid, integer, text, numeric),
+  public.list_sms_event_deliveries(text, integer),
+  public.list_sms_event_targets(),
   public.restore_sms_config_version(uuid, integer),
   public.upsert_sms_contacts(jsonb, uuid),
   public.ask_sms_knowledge(uuid, text),
@@ -422,6 +475,9 @@ grant execute on function
 
 -- Signed-in users: under row level security, or asking for the caller's role themselves.
 grant execute on function
+  public.create_sms_event_target(text, text, text[], uuid, boolean, uuid),
+  public.test_sms_event_target(uuid),
+  public.replay_sms_event_delivery(bigint),
   public.restore_sms_config_version(uuid, integer),
   public.upsert_sms_contacts(jsonb, uuid),
   public.ask_sms_knowledge(uuid, text),

@@ -3,7 +3,7 @@
 -- them gets: how many rows, or the error (42501: not allowed at all).
 
 begin;
-select plan(4 * 81 + 1);
+select plan(4 * 95 + 1);
 
 insert into auth.users (id, email) values
   ('aaaaaaaa-0000-4000-8000-00000000000a', 'ada@example.com'),
@@ -28,6 +28,14 @@ values ('aaaaaaaa-0000-4000-8000-00000000000a', '+15557770099');
 insert into public.sms_tool_calls
   (user_id, conversation_id, waiting_since, message_id, name, arguments, acts)
 values ('aaaaaaaa-0000-4000-8000-00000000000a', 'dddddddd-0000-4000-8000-00000000000a', now(), 1, 'x', '{}', false);
+insert into public.sms_event_targets (id, user_id, kind, address, event_types) values
+  ('eeeeeeee-0000-4000-8000-00000000000a', 'aaaaaaaa-0000-4000-8000-00000000000a', 'webhook', 'https://example.com/', '{reply.sent}');
+insert into public.sms_events (id, user_id, config_id, type, occurred_at) values
+  ('eeeeeeee-0000-4000-8000-00000000000a', 'aaaaaaaa-0000-4000-8000-00000000000a',
+   'cccccccc-0000-4000-8000-00000000000a', 'reply.sent', now());
+insert into public.sms_event_deliveries (user_id, event_id, target_id, status, due_at, retry_until) values
+  ('aaaaaaaa-0000-4000-8000-00000000000a', 'eeeeeeee-0000-4000-8000-00000000000a',
+   'eeeeeeee-0000-4000-8000-00000000000a', 'dead', null, now());
 insert into public.sms_webhook_logs (message_sid, payload, outcome) values ('SM1', '{}', 'stored');
 insert into public.sms_delivery_events (message_sid, status) values ('SM1', 'sent');
 insert into public.sms_workers (name, version, seen_at) values ('w', '1', now());
@@ -97,6 +105,21 @@ insert into play values
   ('select from public.sms_invitations', '0', '0', '42501', '0'),
   ('select from public.sms_config_versions where config_id = ''cccccccc-0000-4000-8000-00000000000a''', '1', '0', '42501', '1'),
   ('update public.sms_config_versions set version = 9 where config_id = ''cccccccc-0000-4000-8000-00000000000a''', '42501', '42501', '42501', '1'),
+
+  ('select from public.sms_event_targets', '1', '0', '42501', '1'),
+  ('update public.sms_event_targets set is_enabled = false where true', '1', '0', '42501', '1'),
+  ('update public.sms_event_targets set address = ''https://example.net/'' where true', '42501', '42501', '42501', '1'),
+  ('insert into public.sms_event_targets (user_id, kind, address, event_types) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''webhook'', ''https://example.net/'', ''{reply.sent}'')', '42501', '42501', '42501', '1'),
+  ('select create_sms_event_target(''webhook'', ''https://example.net/'', ''{reply.sent}'', p_user_id => ''aaaaaaaa-0000-4000-8000-00000000000a'')', '1', 'PT404', '42501', '1'),
+  ('select test_sms_event_target(''eeeeeeee-0000-4000-8000-00000000000a'')', '1', 'PT404', '42501', '1'),
+  ('select replay_sms_event_delivery(d.id) from public.sms_event_deliveries as d', '1', '0', '42501', '1'),
+  ('delete from public.sms_event_targets where true', '1', '0', '42501', '1'),
+  ('select from sms.event_secrets', '42501', '42501', '42501', '0'),
+  ('select from public.sms_events', '1', '0', '42501', '1'),
+  ('update public.sms_events set reason = ''x'' where true', '42501', '42501', '42501', '1'),
+  ('select from public.sms_event_deliveries', '1', '0', '42501', '1'),
+  ('update public.sms_event_deliveries set due_at = now() where true', '42501', '42501', '42501', '23514'),
+  ('delete from public.sms_event_deliveries where true', '42501', '42501', '42501', '1'),
 
   ('select from public.sms_conversations', '1', '0', '42501', '1'),
   ('select from public.sms_inbox', '1', '0', '42501', '1'),

@@ -41,14 +41,14 @@ isOneToOne: false
                   ]
                 },"sms_configs": {
                   Row: {
-                    "addresses": (string)[],"answer_groups": boolean,"answer_within": string,"auto_reply": boolean,"backfill_due_at": string,"backfilled_until": string,"bot_reply": string | null,"close_after": string | null,"context_attributes": (string)[],"created_at": string,"fallback_reply": string,"first_reply_notice": string | null,"fold_accents": boolean,"handoff_reply": string | null,"help_reply": string | null,"history_across": boolean,"history_limit": number,"id": string,"knowledge_size": number,"knowledge_tokens": number,"max_segments": number,"max_tokens": number,"messaging_service_sid": string | null,"number_replies_per_day": number,"openai_model": string,"opt_out_reply": string | null,"own_opt_out": boolean,"phone_number": string,"quiet_from": string | null,"quiet_until": string | null,"rate_limit_reply": string | null,"replies_per_day": number,"replies_per_hour": number,"reply_delay": string,"stay_silent_for": (string)[],"suspended_reason": string | null,"suspended_until": string | null,"system_prompt": string,"takeover_pause": string,"temperature": number | null,"time_zone": string,"tools": (string)[] | null,"user_id": string,"version": number
+                    "addresses": (string)[],"answer_groups": boolean,"answer_within": string,"auto_reply": boolean,"backfill_due_at": string,"backfilled_until": string,"bot_reply": string | null,"close_after": string | null,"context_attributes": (string)[],"created_at": string,"event_types": (string)[],"fallback_reply": string | null,"first_reply_notice": string | null,"fold_accents": boolean,"handoff_reply": string | null,"help_reply": string | null,"history_across": boolean,"history_limit": number,"id": string,"knowledge_size": number,"knowledge_tokens": number,"max_segments": number,"max_tokens": number,"messaging_service_sid": string | null,"number_replies_per_day": number,"openai_model": string,"opt_out_reply": string | null,"own_opt_out": boolean,"phone_number": string,"promise_human": boolean | null,"quiet_from": string | null,"quiet_until": string | null,"rate_limit_reply": string | null,"replies_per_day": number,"replies_per_hour": number,"reply_delay": string,"staff_numbers": (string)[],"stay_silent_for": (string)[],"suspended_reason": string | null,"suspended_until": string | null,"system_prompt": string,"takeover_pause": string,"temperature": number | null,"time_zone": string,"tools": (string)[] | null,"user_id": string,"version": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"close_after"?: string | null,"context_attributes"?: (string)[],"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"help_reply"?: string | null,"history_across"?: boolean,"history_limit"?: number,"id"?: string,"knowledge_size"?: number,"knowledge_tokens"?: number,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"own_opt_out"?: boolean,"phone_number": string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"stay_silent_for"?: (string)[],"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"tools"?: (string)[] | null,"user_id": string,"version"?: number
+                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"close_after"?: string | null,"context_attributes"?: (string)[],"created_at"?: string,"event_types"?: (string)[],"fallback_reply"?: string | null,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"help_reply"?: string | null,"history_across"?: boolean,"history_limit"?: number,"id"?: string,"knowledge_size"?: number,"knowledge_tokens"?: number,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"own_opt_out"?: boolean,"phone_number": string,"promise_human"?: boolean | null,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"staff_numbers"?: (string)[],"stay_silent_for"?: (string)[],"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"tools"?: (string)[] | null,"user_id": string,"version"?: number
                   }
                   Update: {
-                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"close_after"?: string | null,"context_attributes"?: (string)[],"created_at"?: string,"fallback_reply"?: string,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"help_reply"?: string | null,"history_across"?: boolean,"history_limit"?: number,"id"?: string,"knowledge_size"?: number,"knowledge_tokens"?: number,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"own_opt_out"?: boolean,"phone_number"?: string,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"stay_silent_for"?: (string)[],"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"tools"?: (string)[] | null,"user_id"?: string,"version"?: number
+                    "addresses"?: (string)[],"answer_groups"?: boolean,"answer_within"?: string,"auto_reply"?: boolean,"backfill_due_at"?: string,"backfilled_until"?: string,"bot_reply"?: string | null,"close_after"?: string | null,"context_attributes"?: (string)[],"created_at"?: string,"event_types"?: (string)[],"fallback_reply"?: string | null,"first_reply_notice"?: string | null,"fold_accents"?: boolean,"handoff_reply"?: string | null,"help_reply"?: string | null,"history_across"?: boolean,"history_limit"?: number,"id"?: string,"knowledge_size"?: number,"knowledge_tokens"?: number,"max_segments"?: number,"max_tokens"?: number,"messaging_service_sid"?: string | null,"number_replies_per_day"?: number,"openai_model"?: string,"opt_out_reply"?: string | null,"own_opt_out"?: boolean,"phone_number"?: string,"promise_human"?: boolean | null,"quiet_from"?: string | null,"quiet_until"?: string | null,"rate_limit_reply"?: string | null,"replies_per_day"?: number,"replies_per_hour"?: number,"reply_delay"?: string,"staff_numbers"?: (string)[],"stay_silent_for"?: (string)[],"suspended_reason"?: string | null,"suspended_until"?: string | null,"system_prompt"?: string,"takeover_pause"?: string,"temperature"?: number | null,"time_zone"?: string,"tools"?: (string)[] | null,"user_id"?: string,"version"?: number
                   }
                   Relationships: [
                     
@@ -173,6 +173,84 @@ isOneToOne: false
                   Relationships: [
                     
                   ]
+                },"sms_event_deliveries": {
+                  Row: {
+                    "attempts": number,"conversation_id": string | null,"created_at": string,"due_at": string | null,"ended_at": string | null,"error": string | null,"event_id": string,"id": number,"lease_id": string | null,"response_status": number | null,"retry_until": string,"status": string,"target_id": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "attempts"?: number,"conversation_id"?: string | null,"created_at"?: string,"due_at"?: string | null,"ended_at"?: string | null,"error"?: string | null,"event_id": string,"id"?: never,"lease_id"?: string | null,"response_status"?: number | null,"retry_until": string,"status"?: string,"target_id": string,"user_id": string
+                  }
+                  Update: {
+                    "attempts"?: number,"conversation_id"?: string | null,"created_at"?: string,"due_at"?: string | null,"ended_at"?: string | null,"error"?: string | null,"event_id"?: string,"id"?: never,"lease_id"?: string | null,"response_status"?: number | null,"retry_until"?: string,"status"?: string,"target_id"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_event_deliveries_event_id_fkey"
+      columns: ["event_id"]
+isOneToOne: false
+      referencedRelation: "sms_events"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "sms_event_deliveries_target_id_fkey"
+      columns: ["target_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_event_targets"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
+                },"sms_event_targets": {
+                  Row: {
+                    "address": string,"config_id": string | null,"confirmed_at": string | null,"created_at": string,"disabled_reason": string | null,"event_types": (string)[],"failures": number,"id": string,"is_enabled": boolean,"kind": string,"last_error": string | null,"messages": number,"messages_on": string | null,"rests_until": string | null,"user_id": string,"with_content": boolean
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "address": string,"config_id"?: string | null,"confirmed_at"?: string | null,"created_at"?: string,"disabled_reason"?: string | null,"event_types": (string)[],"failures"?: number,"id"?: string,"is_enabled"?: boolean,"kind": string,"last_error"?: string | null,"messages"?: number,"messages_on"?: string | null,"rests_until"?: string | null,"user_id": string,"with_content"?: boolean
+                  }
+                  Update: {
+                    "address"?: string,"config_id"?: string | null,"confirmed_at"?: string | null,"created_at"?: string,"disabled_reason"?: string | null,"event_types"?: (string)[],"failures"?: number,"id"?: string,"is_enabled"?: boolean,"kind"?: string,"last_error"?: string | null,"messages"?: number,"messages_on"?: string | null,"rests_until"?: string | null,"user_id"?: string,"with_content"?: boolean
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_event_targets_config_id_fkey"
+      columns: ["config_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_configs"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
+                },"sms_events": {
+                  Row: {
+                    "author": string | null,"config_id": string,"contact_number": string | null,"conversation_id": string | null,"direction": string | null,"id": string,"message_id": number | null,"occurred_at": string,"reason": string | null,"status": string | null,"type": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "author"?: string | null,"config_id": string,"contact_number"?: string | null,"conversation_id"?: string | null,"direction"?: string | null,"id"?: string,"message_id"?: number | null,"occurred_at": string,"reason"?: string | null,"status"?: string | null,"type": string,"user_id": string
+                  }
+                  Update: {
+                    "author"?: string | null,"config_id"?: string,"contact_number"?: string | null,"conversation_id"?: string | null,"direction"?: string | null,"id"?: string,"message_id"?: number | null,"occurred_at"?: string,"reason"?: string | null,"status"?: string | null,"type"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_events_config_id_fkey"
+      columns: ["config_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_configs"
+      referencedColumns: ["id","user_id"]
+    },{
+      foreignKeyName: "sms_events_conversation_id_fkey"
+      columns: ["conversation_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_conversations"
+      referencedColumns: ["id","user_id"]
+    },{
+      foreignKeyName: "sms_events_conversation_id_fkey"
+      columns: ["conversation_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_inbox"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
                 },"sms_hourly_stats": {
                   Row: {
                     "config_id": string,"conversations": number,"hour": string,"last_seen": number,"messages": number,"shard": number,"user_id": string
@@ -243,14 +321,14 @@ isOneToOne: false
                   ]
                 },"sms_messages": {
                   Row: {
-                    "attempts": number,"author": string,"canned_reply": string | null,"channel": string,"client_ref": string | null,"completion_tokens": number | null,"config_version": number | null,"conversation_id": string,"created_at": string,"delivered_at": string | null,"direction": string,"encoding": string | null,"error_code": number | null,"error_message": string | null,"generation_ms": number | null,"id": number,"in_reply_to": number | null,"intent": string | null,"is_open": boolean,"listed_empty_at": string | null,"media": NonNullable<Json>,"message_content": string,"message_sid": string | null,"model": string | null,"no_reply_reason": string | null,"occurred_at": string,"price": number | null,"price_unit": string | null,"prompt_tokens": number | null,"recipients": (string)[] | null,"resent_at": string | null,"response_seconds": number | null,"segments": number | null,"send_at": string | null,"sending_at": string | null,"sent_by": string | null,"status": string,"used": (number)[] | null,"user_id": string
+                    "attempts": number,"author": string,"canned_reply": string | null,"channel": string,"client_ref": string | null,"completion_tokens": number | null,"config_version": number | null,"conversation_id": string,"created_at": string,"delivered_at": string | null,"direction": string,"emits_events": boolean | null,"encoding": string | null,"error_code": number | null,"error_message": string | null,"generation_ms": number | null,"id": number,"in_reply_to": number | null,"intent": string | null,"is_open": boolean,"listed_empty_at": string | null,"media": NonNullable<Json>,"message_content": string,"message_sid": string | null,"model": string | null,"no_reply_reason": string | null,"occurred_at": string,"price": number | null,"price_unit": string | null,"prompt_tokens": number | null,"recipients": (string)[] | null,"resent_at": string | null,"response_seconds": number | null,"segments": number | null,"send_at": string | null,"sending_at": string | null,"sent_by": string | null,"status": string,"used": (number)[] | null,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id": string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"intent"?: string | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content": string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"used"?: (number)[] | null,"user_id"?: string
+                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id": string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"emits_events"?: boolean | null,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"intent"?: string | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content": string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"used"?: (number)[] | null,"user_id"?: string
                   }
                   Update: {
-                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id"?: string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"intent"?: string | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content"?: string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"used"?: (number)[] | null,"user_id"?: string
+                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id"?: string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"emits_events"?: boolean | null,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"intent"?: string | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content"?: string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"used"?: (number)[] | null,"user_id"?: string
                   }
                   Relationships: [
                     {
@@ -530,6 +608,9 @@ isOneToOne: false
 "claim_sms_backfill":
 { Args: { "p_every"?: string,"p_lease"?: string }; Returns: Json
                            },
+"claim_sms_event_deliveries":
+{ Args: { "p_lease_id": string,"p_limit"?: number }; Returns: Json
+                           },
 "claim_sms_work":
 { Args: { "p_lease"?: string,"p_lease_id": string,"p_worker": string }; Returns: Json
                            },
@@ -576,6 +657,9 @@ isOneToOne: false
         isOneToOne: false
         isSetofReturn: true
       } },
+"create_sms_event_target":
+{ Args: { "p_address": string,"p_config_id"?: string,"p_event_types": (string)[],"p_kind": string,"p_user_id"?: string,"p_with_content"?: boolean }; Returns: Json
+                           },
 "drop_sms_backlog":
 { Args: Record<PropertyKey, never>; Returns: number
                            },
@@ -590,6 +674,9 @@ isOneToOne: false
                            },
 "finish_sms_backfill":
 { Args: { "p_config_id": string,"p_every"?: string,"p_until"?: string }; Returns: undefined
+                           },
+"finish_sms_event_delivery":
+{ Args: { "p_delivery_id": number,"p_error"?: string,"p_lease_id": string,"p_response_status": number,"p_retry_after"?: number }; Returns: Json
                            },
 "finish_sms_send":
 { Args: { "p_encoding"?: string,"p_lease_id": string,"p_message_id": number,"p_message_sid": string,"p_next_lease_id"?: string,"p_segments"?: number,"p_status": string,"p_worker"?: string }; Returns: Json
@@ -615,6 +702,7 @@ isOneToOne: false
 "created_at": string,
 "delivered_at": string | null,
 "direction": string,
+"emits_events": boolean | null,
 "encoding": string | null,
 "error_code": number | null,
 "error_message": string | null,
@@ -679,9 +767,6 @@ isOneToOne: false
               "active_conversations": number,"active_users_24h": number,"active_users_7d": number,"ai_replies": number,"avg_messages_per_conversation": number,"avg_response_time_seconds": number,"conversations_24h": number,"cost": number,"failed": number,"human_replies": number,"messages_24h": number,"messages_in": number,"messages_out": number,"opted_out": number,"segments": number,"tokens": number,"total_conversations": number,"total_messages": number,"total_users": number
             }[]
                            },
-"import_sms_document":
-{ Args: { "p_config_id": string,"p_content": string,"p_language"?: string,"p_source": string,"p_title": string }; Returns: string
-                           },
 "ingest_sms":
 { Args: { "p_occurred_at"?: string,"p_payload": Json }; Returns: Json
                            },
@@ -704,6 +789,12 @@ isOneToOne: false
       } },
 "leave_sms_account":
 { Args: { "p_user_id": string }; Returns: undefined
+                           },
+"list_sms_event_deliveries":
+{ Args: { "p_limit"?: number,"p_status"?: string }; Returns: Json
+                           },
+"list_sms_event_targets":
+{ Args: Record<PropertyKey, never>; Returns: Json
                            },
 "list_sms_numbers":
 { Args: Record<PropertyKey, never>; Returns: Json
@@ -747,6 +838,29 @@ isOneToOne: false
 "remove_sms_worker":
 { Args: { "p_name": string }; Returns: undefined
                            },
+"replay_sms_event_delivery":
+{ Args: { "p_delivery_id": number }; Returns: {
+              "attempts": number,
+"conversation_id": string | null,
+"created_at": string,
+"due_at": string | null,
+"ended_at": string | null,
+"error": string | null,
+"event_id": string,
+"id": number,
+"lease_id": string | null,
+"response_status": number | null,
+"retry_until": string,
+"status": string,
+"target_id": string,
+"user_id": string
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "sms_event_deliveries"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
 "resend_sms":
 { Args: { "p_message_id": number }; Returns: number
                            },
@@ -762,7 +876,8 @@ isOneToOne: false
 "close_after": string | null,
 "context_attributes": (string)[],
 "created_at": string,
-"fallback_reply": string,
+"event_types": (string)[],
+"fallback_reply": string | null,
 "first_reply_notice": string | null,
 "fold_accents": boolean,
 "handoff_reply": string | null,
@@ -780,12 +895,14 @@ isOneToOne: false
 "opt_out_reply": string | null,
 "own_opt_out": boolean,
 "phone_number": string,
+"promise_human": boolean | null,
 "quiet_from": string | null,
 "quiet_until": string | null,
 "rate_limit_reply": string | null,
 "replies_per_day": number,
 "replies_per_hour": number,
 "reply_delay": string,
+"staff_numbers": (string)[],
 "stay_silent_for": (string)[],
 "suspended_reason": string | null,
 "suspended_until": string | null,
@@ -816,6 +933,7 @@ isOneToOne: false
 "created_at": string,
 "delivered_at": string | null,
 "direction": string,
+"emits_events": boolean | null,
 "encoding": string | null,
 "error_code": number | null,
 "error_message": string | null,
@@ -864,6 +982,7 @@ isOneToOne: false
 "created_at": string,
 "delivered_at": string | null,
 "direction": string,
+"emits_events": boolean | null,
 "encoding": string | null,
 "error_code": number | null,
 "error_message": string | null,
@@ -901,6 +1020,9 @@ isOneToOne: false
       } },
 "set_sms_opt_out":
 { Args: { "p_contact_number": string,"p_opted_out"?: boolean,"p_phone_number"?: string,"p_user_id": string }; Returns: undefined
+                           },
+"test_sms_event_target":
+{ Args: { "p_target_id": string }; Returns: number
                            },
 "try_sms_tool":
 { Args: { "p_arguments": Json,"p_contact_number": string,"p_name": string,"p_phone_number"?: string,"p_undo"?: boolean }; Returns: Json

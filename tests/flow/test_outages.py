@@ -181,7 +181,7 @@ async def test_without_a_model_the_fallback_is_sent_once(
     await world.texts_from(contact, "sin modelo")
     answer = await world.answered(contact, seconds=60)
     assert answer["author"] == "system"
-    assert "una persona" in answer["message_content"]
+    assert "queda anotado" in answer["message_content"]
     # Once an hour: the next text is not answered by the same sentence again.
     await world.texts_from(contact, "sigue sin modelo")
 

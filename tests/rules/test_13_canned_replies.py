@@ -222,7 +222,7 @@ async def test_canned_replies_are_written_with_their_accents_and_fold_to_gsm_7(d
 async def test_a_canned_reply_has_its_accents_where_the_number_keeps_them(
     scenario: Scenario, folds: bool, sent: str
 ) -> None:
-    await scenario.configure(fold_accents=folds)
+    await scenario.configure(fold_accents=folds, promise_human=True)
     await scenario.texts("quiero hablar con una persona")
     assert (await scenario.work())[0] == sent
 
