@@ -145,11 +145,16 @@ async def _read_body(request: Request) -> bytes:
 
 
 async def answer_refused(request: Request, error: Exception) -> Response:
-    """Logged alone, since strangers must not fill a table."""
+    """Logged alone, since strangers must not fill a table.
+
+    After a 408 the connection is closed, or uvicorn would wait for the rest of the body for ever:
+    https://www.rfc-editor.org/rfc/rfc9110#section-15.5.9
+    """
     assert isinstance(error, PostRefused)  # noqa: S101  # the only one it is registered for
     reason = str(error)
     log_event(logger, "post refused", level=logging.WARNING, status=error.status, reason=reason)
-    return PlainTextResponse(reason, error.status)
+    headers = {"connection": "close"} if error.status == 408 else None
+    return PlainTextResponse(reason, error.status, headers)
 
 
 async def answer_not_stored(request: Request, error: Exception) -> Response:
