@@ -97,18 +97,76 @@ INVARIANTS = {
         select c.id, c.last_pending_id, c.last_incoming_id from public.sms_conversations as c
         where c.last_pending_id > c.last_incoming_id
           or c.last_pending_id is null and c.reply_due_at is not null""",
+    # By number and not by day: time that passes here moves messages and not what was counted.
     "counters are what a recount finds": """
-        select user_id, sum(messages_in), sum(messages_out), sum(ai_replies), sum(human_replies),
-          sum(failed), sum(segments)
-        from public.sms_daily_stats
-        group by user_id having sum(messages_in + messages_out) <> 0
+        with seen as (
+          select user_id, config_id, sum(messages_in), sum(messages_out), sum(ai_replies),
+            sum(human_replies), sum(failed), sum(segments), sum(responses), sum(response_seconds)
+          from sms.counts(null, null, '-infinity')
+          group by user_id, config_id having sum(messages_in + messages_out) <> 0
+        ), recounted as (
+          select m.user_id, c.config_id,
+            count(*) filter (where direction = 'incoming'),
+            count(*) filter (where direction = 'outgoing'),
+            count(*) filter (where author = 'ai'), count(*) filter (where author = 'human'),
+            count(*) filter (where m.status in ('failed', 'undelivered')),
+            coalesce(sum(segments) filter (
+              where direction = 'outgoing' and m.status not in ('failed', 'canceled', 'blocked')
+            ), 0),
+            count(response_seconds) filter (where arrives),
+            coalesce(sum(response_seconds) filter (where arrives), 0)
+          from public.sms_messages as m
+          join public.sms_conversations as c on c.id = m.conversation_id,
+            lateral (
+              select m.status not in ('failed', 'undelivered', 'canceled', 'blocked') as arrives
+            ) as a
+          group by 1, 2
+        )
+        (table seen except table recounted) union all (table recounted except table seen)""",
+    "conversations are counted as they are": """
+        select user_id, config_id, sum(conversations), sum(ended + erased), sum(reopened),
+          sum(answered_by_ai), sum(answered_by_human), sum(unanswered)
+        from sms.counts(null, null, '-infinity') group by user_id, config_id
+        having sum(conversations) > 0
         except
-        select user_id, count(*) filter (where direction = 'incoming'),
-          count(*) filter (where direction = 'outgoing'),
-          count(*) filter (where author = 'ai'), count(*) filter (where author = 'human'),
-          count(*) filter (where status in ('failed', 'undelivered')),
-          coalesce(sum(segments) filter (where direction = 'outgoing'), 0)
-        from public.sms_messages group by user_id""",
+        select user_id, config_id, count(*), count(*) filter (where status = 'closed'),
+          count(*) filter (where is_reopened), count(*) filter (where outcome = 'answered_by_ai'),
+          count(*) filter (where outcome = 'answered_by_human'),
+          count(*) filter (where outcome = 'unanswered')
+        from public.sms_conversations group by user_id, config_id""",
+    "who wrote counts once": """
+        with seen as (
+          select user_id, contact_number from sms.active_contacts
+          union
+          select user_id, contact_number collate "C" from unnest(sms.unfolded(null, null))
+          where contact_number is not null
+        ), recounted as (
+          select distinct c.user_id, c.contact_number collate "C"
+          from public.sms_conversations as c
+          where c.last_incoming_id is not null and c.contact_number not like 'forgotten:%'
+        )
+        (table seen except table recounted) union all (table recounted except table seen)""",
+    "a first reply is counted where it is": """
+        with seen as (
+          select config_id, bucket, sum(replies) as replies from (
+            select config_id, bucket, replies from sms.first_replies
+            union all
+            select config_id, first_reply_bucket, first_replies
+            from unnest(sms.unfolded(null, null)) where first_replies is not null
+          ) as r group by config_id, bucket having sum(replies) <> 0
+        ), recounted as (
+          select config_id, ceil(log(1.25, greatest(response_seconds, 1)))::smallint, count(*)
+          from (
+            select distinct on (m.conversation_id) c.config_id, m.response_seconds, m.status
+            from public.sms_messages as m
+            join public.sms_conversations as c on c.id = m.conversation_id
+            where m.response_seconds is not null
+            order by m.conversation_id, m.id
+          ) as f
+          where status not in ('failed', 'undelivered', 'canceled', 'blocked')
+          group by 1, 2
+        )
+        (table seen except table recounted) union all (table recounted except table seen)""",
     "nothing is sent to who opted out": """
         select m.id from public.sms_messages as m
         join public.sms_conversations as c on c.id = m.conversation_id

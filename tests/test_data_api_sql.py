@@ -27,6 +27,7 @@ QUERIES = {
     "a user's statistics": "select * from public.get_user_sms_stats()",
     "metrics": "select * from public.get_sms_engagement_metrics(30)",
     "days": "select * from public.sms_daily_stats where day > now() - interval '30 days'",
+    "days, not yet folded": "select * from public.get_sms_daily()",
     "inbox": "select * from public.sms_inbox order by last_message_at desc limit 50",
     "inbox, later": "select * from public.sms_inbox where last_message_at"
     " < now() - interval '60 days' order by last_message_at desc limit 50",
@@ -123,7 +124,14 @@ async def test_five_million_messages_are_as_quick_as_fifty_thousand(
         assert many[name] < max(3 * few[name], 0.5), name
 
 
-SLOWER = ("statistics", "a user's statistics", "metrics", "sending", "closing")
+SLOWER = (
+    "statistics",
+    "a user's statistics",
+    "metrics",
+    "days, not yet folded",
+    "sending",
+    "closing",
+)
 
 
 async def times_of(db: Db) -> dict[str, float]:
@@ -188,31 +196,29 @@ async def test_nobody_finds_the_texts_of_others(db: Db) -> None:
     assert {str(row["user_id"]) for row in rows} == {data.SOMEBODY}
 
 
-async def counters(db: Db) -> dict[str, list[dict[str, Any]]]:
-    """Stored and recounted, summed over slots, without rows of nothing."""
-    summed = {}
-    for table, recount in (
-        ("sms_daily_stats", data.DAILY_RECOUNT),
-        ("sms_hourly_stats", data.HOURLY_RECOUNT),
-    ):
-        for name, source in (("stored", f"table public.{table}"), ("recounted", recount)):
-            rows = await db.admin.rows(f"select * from ({source}) as s".replace("%%", "%"))
-            summed[f"{table} {name}"] = _sum_over_slots(rows)
-    return summed
+async def counted(db: Db) -> dict[str, list[str]]:
+    """What is folded, as text, by table."""
+    return {table: await _lines(db, f"table {table}") for table in data.COUNTERS}
 
 
-def _sum_over_slots(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    sums: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in rows:
-        key = tuple(row.pop(name, None) for name in ("user_id", "day", "hour", "config_id"))
-        row.pop("shard")
-        total = sums.setdefault(key, dict.fromkeys(row, 0))
-        for name, value in row.items():
-            total[name] += value
-    return sorted(
-        ({"key": key} | total for key, total in sums.items() if any(total.values())),
-        key=lambda row: str(row["key"]),
-    )
+async def recounted(db: Db) -> dict[str, list[str]]:
+    return {table: await _lines(db, recount) for table, recount in data.COUNTERS.items()}
+
+
+async def _lines(db: Db, query: str) -> list[str]:
+    """Sorted, without rows of nothing."""
+    rows = await db.admin.rows(f"select to_jsonb(s) as row from ({query}) as s")
+    plain = [{name: it for name, it in row["row"].items() if it not in (0, None)} for row in rows]
+    return sorted(json.dumps(row, sort_keys=True) for row in plain)
+
+
+async def numbers_of(session: Session) -> list[dict[str, Any]]:
+    """All that the statistics say to whoever asks."""
+    return [
+        *await session.rows("select * from public.get_sms_stats()"),
+        *await session.rows("select * from public.get_sms_engagement_metrics(30)"),
+        *await session.rows("select * from public.get_sms_daily()"),
+    ]
 
 
 async def test_counters_are_what_a_recount_finds(stack: Stack) -> None:
@@ -233,18 +239,64 @@ async def test_counters_are_what_a_recount_finds(stack: Stack) -> None:
         await owner.write(stored["conversation_id"])
         await owner.close(stored["conversation_id"])
         await gateway.ingest(number, contacts[1], "¿Sigue ahí?")
-        seen = await counters(db)
-        assert seen["sms_daily_stats stored"] == seen["sms_daily_stats recounted"]
-        assert seen["sms_hourly_stats stored"] == seen["sms_hourly_stats recounted"]
-        assert seen["sms_daily_stats stored"][0]["last_seen"] == 5
-        assert seen["sms_daily_stats stored"][0]["closed"] == 1
+        before = await numbers_of(owner)
+        assert (before[0]["total_contacts"], before[0]["active_users_24h"]) == (5, 5)
+        assert (before[1]["conversations_ended"], before[1]["conversations_reopened"]) == (1, 1)
+        # Nothing is late, and folding changes no number.
+        await gateway.rows("select sms.fold_counters(7)")
+        assert await numbers_of(owner) == before
+        await gateway.rows("select sms.fold_counters()")
+        assert await numbers_of(owner) == before
+        seen = await counted(db)
+        assert seen == await recounted(db)
         # What happened stays counted when its conversation is erased.
         await db.admin.rows(
             "update public.sms_conversations"
             " set last_message_at = last_message_at - interval '2 days'"
         )
         assert await gateway.call("cleanup_old_sms_conversations", days=1) == 1
-        after = await counters(db)
-        for table in ("sms_daily_stats", "sms_hourly_stats"):
-            assert after[f"{table} stored"] == seen[f"{table} recounted"]
-            assert after[f"{table} recounted"] != seen[f"{table} recounted"]
+        await gateway.rows("select sms.fold_counters()")
+        assert await counted(db) == seen != await recounted(db)
+
+
+async def test_twenty_thousand_contacts_of_a_week_are_counted_at_once(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each wrote in the last seven days, half of them to two numbers, a hundred a moment ago."""
+    async with (
+        scratch_database(stack.postgres_url) as url,
+        Db.connect(url) as db,
+    ):
+        one = await db.number()
+        other = await db.number(one)
+        await db.admin.rows(
+            "insert into public.sms_contacts (user_id, contact_number)"
+            " select %s, '+1555' || lpad(n::text, 7, '0') from generate_series(1, 20000) as n",
+            one.user_id,
+        )
+        await db.admin.rows(
+            "insert into sms.counted (at, user_id, config_id, contact_number, messages_in)"
+            " select now() - n %% 160 * interval '1 hour', f.user_id, f.id,"
+            " '+1555' || lpad(n::text, 7, '0'), 1"
+            " from generate_series(1, 20000) as n, public.sms_configs as f"
+            " where f.id = %s or n %% 2 = 0",
+            one.id,
+        )
+        await db.admin.rows("select sms.fold_counters(100000)")
+        await db.admin.rows(
+            "insert into sms.counted (at, user_id, config_id, contact_number, messages_in)"
+            " select now(), user_id, id, '+1555' || lpad(n::text, 7, '0'), 1"
+            " from public.sms_configs, generate_series(1, 100) as n where id = %s",
+            other.id,
+        )
+        await db.admin.rows("analyze")
+        owner = await db.person(one)
+        row = (await owner.rows("select * from public.get_sms_stats()"))[0]
+        assert row["active_users_7d"] == 20000
+        taken = []
+        for _ in range(9):
+            plan = await owner.value("explain (analyze, format json) select * from get_sms_stats()")
+            taken.append(plan[0]["Execution Time"])
+        with capsys.disabled():
+            print(f"\nget_sms_stats, 20,000 contacts in seven days: {min(taken):.1f} ms")
+        assert min(taken) < 20

@@ -186,11 +186,10 @@ async def pages_of_one_text(session: Session, number: Number) -> dict[str, int]:
 
 
 async def explained(session: Session, function: str, **params: Any) -> int:
-    """Call it; the pages it touched, its deferred triggers' included."""
+    """Call it; the pages it touched, its triggers' included."""
     given = {name: Jsonb(it) if isinstance(it, dict) else it for name, it in params.items()}
     named = ", ".join(f"{name} => %s" for name in given)
     async with session.transaction():
-        await session.rows("set constraints all immediate")
         told = await session.value(
             f"explain (analyze, buffers, format json) select public.{function}({named})",
             *given.values(),
@@ -211,6 +210,7 @@ CLIENT_CALLS = [
     "select * from get_sms_stats()",
     "select * from get_user_sms_stats()",
     "select * from get_sms_engagement_metrics(30)",
+    "select * from get_sms_daily()",
     # A page names its account: only then is it read in the order of the index.
     f"select * from sms_conversations where user_id = '{data.OWNER}'"  # noqa: S608
     " order by last_message_at desc, id desc limit 50",

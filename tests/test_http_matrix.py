@@ -30,7 +30,6 @@ sms_delivery_events   - - - 1  - - - 1        - - - 1                   - - - 0
 sms_documents         1 0 - 1  1 PT404 - 1    1 0 - 1                   0 0 - 0
 sms_error_codes       1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_canned_replies       1 1 - 1  - - - 1        - - - 1                   - - - 0
-sms_hourly_stats      1 0 - 1  - - - 1        - - - 1                   - - - 0
 sms_export            1 0 - 1  55000 all       55000 all                  55000 all
 sms_event_targets     1 0 - 1  - - - 1        1 0 - 1                   0 0 - 0
 sms_events            1 0 - 1  - - - 1        - - - 1                   - - - 0
@@ -80,6 +79,7 @@ finish_sms_backfill            -   -   -   yes
 forget_sms_contact             -   -   -   yes
 get_sms_accounts               yes yes -   yes
 get_sms_conversation_history   yes yes -   yes
+get_sms_daily                  yes yes -   yes
 get_sms_engagement_metrics     yes yes -   yes
 get_sms_health                 -   -   -   yes
 get_sms_message                -   -   -   yes
@@ -250,8 +250,8 @@ async def furnish(
             places = ", ".join(["%s"] * len(values))
             statement = f"insert into {query} values ({places})"  # noqa: S608  # names are ours
             await database.execute(statement.encode(), values)
+        await database.execute(b"select sms.fold_counters()")
     other, today = new_contact(), "2026-01-01"
-    shard = {"user_id": ada, "config_id": config, "shard": 15}
     return {
         "sms_configs": (
             {"id": config},
@@ -263,7 +263,11 @@ async def furnish(
             {"user_id": ada, "config_id": config, "contact_number": other},
             {"auto_reply": True},
         ),
-        "sms_daily_stats": ({"user_id": ada}, {**shard, "day": today}, {"last_seen": 1}),
+        "sms_daily_stats": (
+            {"user_id": ada},
+            {"user_id": ada, "config_id": config, "day": today},
+            {"messages_in": 1},
+        ),
         "sms_delivery_events": (
             {"message_sid": sid, "status": "sent"},
             {"message_sid": sid, "status": "delivered"},
@@ -278,11 +282,6 @@ async def furnish(
             {"name": "stop", "language": "en"},
             {"name": "matrix", "language": "en", "content": "x"},
             {"language": "en"},
-        ),
-        "sms_hourly_stats": (
-            {"user_id": ada},
-            {**shard, "hour": "2026-01-01T00:00:00Z"},
-            {"last_seen": 1},
         ),
         "sms_export": ({"conversation_id": conversation}, {"id": 1}, {"status": "sent"}),
         "sms_inbox": ({"id": conversation}, {"id": conversation}, {"auto_reply": True}),

@@ -56,6 +56,7 @@ EVENTS = {
     "person_acts": 6,
     "time_passes": 12,
     "callback_comes": 4,
+    "counters_are_folded": 5,
 }
 
 
@@ -125,6 +126,9 @@ class Walk:
         seconds = seconds or self.chance.choice([1, 7, 31, 61, 61, 121, 121, 700, 3700])
         self.clock += seconds
         await self.db.later(seconds=seconds)
+
+    async def counters_are_folded(self) -> None:
+        await self.session.rows("select sms.fold_counters(%s)", self.chance.choice([1, 3, 10000]))
 
     # Workers
 

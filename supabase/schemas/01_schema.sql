@@ -38,6 +38,7 @@ create table sms.policy (
   loop_length_min smallint not null default 4,
   doubled_within interval not null default '1 day',
   logs_kept interval not null default '30 days',
+  fold_every interval not null default '1 minute',
   human_messages_per_day integer not null default 1000,
   tool_calls_max smallint not null default 8,
   tool_repeats_max smallint not null default 3,
@@ -120,6 +121,8 @@ comment on column sms.policy.doubled_within is
   'ids out again.';
 comment on column sms.policy.logs_kept is
   'sms_webhook_logs and sms_delivery_events are kept this long.';
+comment on column sms.policy.fold_every is
+  'How often what was counted is added to sms_daily_stats.';
 comment on column sms.policy.conversations_kept is
   'maintain_sms erases closed conversations older than this; null: never.';
 

@@ -4,13 +4,15 @@ create table sms.maintenance (
   only_row boolean not null default true,
   ran_at timestamptz not null default '-infinity',
   idle_checked_at timestamptz not null default '-infinity',
+  folded_at timestamptz not null default '-infinity',
   repaired bigint not null default 0,
   constraint maintenance_pkey primary key (only_row),
   constraint maintenance_only_row_check check (only_row)
 );
 
 comment on table sms.maintenance is
-  'One row: when maintain_sms last ran, and how many rows it ever had to repair.';
+  'One row: when maintain_sms last ran and last folded counters, and how many rows it ever had to '
+  'repair.';
 
 insert into sms.maintenance default values;
 
@@ -204,8 +206,8 @@ returns jsonb language sql stable set search_path = '' as $$
       select count(*) from public.sms_messages as m where m.is_open and m.status = 'unknown'
     ),
     'failed_24h', (
-      select coalesce(sum(s.failed), 0) from public.sms_daily_stats as s
-      where s.day >= (now() at time zone 'UTC')::date - 1
+      select coalesce(sum(s.failed), 0)
+      from sms.counts(null, null, (now() at time zone 'UTC')::date - 1) as s
     ),
     'doubled', (
       select count(*) from public.sms_delivery_events as e where e.status = 'doubled'
@@ -257,13 +259,22 @@ declare
   v_erased integer := 0;
   v_again boolean;
 begin
+  update sms.maintenance as u set folded_at = now()
+  where u.folded_at < now() - (sms.policy()).fold_every;
+  if found then
+    v_folded := sms.fold_counters(v_batch);
+    update sms.maintenance as u set folded_at = '-infinity' where v_folded >= v_batch;
+  end if;
   update sms.maintenance as u set ran_at = now() where u.ran_at < now() - p_every;
   if not found then
-    return jsonb_build_object('outcome', 'not due');
+    return jsonb_build_object(
+      'outcome', case when v_folded is null then 'not due' else 'folded' end
+    ) || jsonb_strip_nulls(jsonb_build_object(
+      'counters_folded', v_folded, 'again', v_folded >= v_batch
+    ));
   end if;
   v_logs := sms.expire_logs(v_batch);
   v_repaired := sms.repair();
-  v_folded := sms.fold_counters(v_batch);
   v_closed := sms.close_idle_conversations();
   if v_kept is not null then
     v_erased := sms.erase_conversations(now() - v_kept);
@@ -272,13 +283,13 @@ begin
   update sms.maintenance as u set ran_at = '-infinity' where v_again;
   return jsonb_build_object(
     'outcome', 'done', 'again', v_again, 'logs_expired', v_logs, 'repaired', v_repaired,
-    'counters_folded', v_folded, 'conversations_closed', v_closed, 'conversations_erased', v_erased
+    'counters_folded', coalesce(v_folded, 0), 'conversations_closed', v_closed, 'conversations_erased', v_erased
   );
 end;
 $$;
 comment on function public.maintain_sms(interval) is
-  'Retention and repair, once per p_every whoever calls. {outcome: done | not due, …}; again: a '
-  'part did a full batch, so that more is left and the next call is due at once. Any worker calls '
+  'Retention and repair, once per p_every whoever calls, and counters once a minute. {outcome: '
+  'done | folded (counters alone) | not due, …}; again: a part did a full batch, so that more is left and the next call is due at once. Any worker calls '
   'it; nothing depends on pg_cron.';
 
 -- Deletes posts and events that are past their time, at most p_limit of each.
@@ -402,6 +413,8 @@ begin
   get diagnostics v_forgotten = row_count;
   delete from public.sms_tool_calls as k where k.conversation_id = any(v_conversation_ids);
   perform sms.forget_payloads(p_user_id, p_contact_number, v_conversation_ids);
+  update sms.counted as c set contact_number = null
+  where c.user_id = p_user_id and c.contact_number = p_contact_number;
   delete from public.sms_contacts as k
   where k.user_id = p_user_id and k.contact_number = p_contact_number;
   update public.sms_conversations as c

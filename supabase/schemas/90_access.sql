@@ -25,7 +25,11 @@ alter table public.sms_synonyms enable row level security;
 alter table public.sms_canned_replies enable row level security;
 alter table public.sms_keyword_replies enable row level security;
 alter table public.sms_daily_stats enable row level security;
-alter table public.sms_hourly_stats enable row level security;
+alter table sms.counted enable row level security;
+alter table sms.hourly_counts enable row level security;
+alter table sms.first_replies enable row level security;
+alter table sms.active_contacts enable row level security;
+alter table sms.hourly_contacts enable row level security;
 alter table sms.contact_digits enable row level security;
 alter table sms.maintenance enable row level security;
 alter table sms.human_messages enable row level security;
@@ -61,7 +65,11 @@ revoke all on table
   public.sms_canned_replies,
   public.sms_keyword_replies,
   public.sms_daily_stats,
-  public.sms_hourly_stats,
+  sms.counted,
+  sms.hourly_counts,
+  sms.first_replies,
+  sms.active_contacts,
+  sms.hourly_contacts,
   public.sms_inbox,
   sms.contact_digits,
   sms.maintenance,
@@ -126,8 +134,9 @@ grant select, delete on table public.sms_keyword_replies to authenticated;
 grant insert (config_id, keyword, answer) on table public.sms_keyword_replies to authenticated;
 grant update (keyword, answer) on table public.sms_keyword_replies to authenticated;
 grant select, insert, update, delete on table public.sms_keyword_replies to service_role;
-grant select on table public.sms_daily_stats, public.sms_hourly_stats to authenticated;
-grant select, insert, update, delete on table public.sms_daily_stats, public.sms_hourly_stats
+grant select on table public.sms_daily_stats to authenticated;
+grant select, insert, update, delete on table public.sms_daily_stats, sms.counted,
+  sms.hourly_counts, sms.first_replies, sms.active_contacts, sms.hourly_contacts
   to service_role;
 grant select on table public.sms_inbox, public.sms_export to authenticated, service_role;
 grant select, delete on table sms.human_messages to service_role;
@@ -202,8 +211,6 @@ create policy "Admins delete their accounts' keyword replies" on public.sms_keyw
   for delete to authenticated using (user_id = any (array(select sms.account_ids('admin'))));
 create policy "Members read their accounts' statistics" on public.sms_daily_stats
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
-create policy "Members read their accounts' statistics" on public.sms_hourly_stats
-  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Members join the topics of their accounts" on realtime.messages
   for select to authenticated
   using (
@@ -270,6 +277,16 @@ create policy "The gateway clears it" on sms.human_messages
   for all to service_role using (true);
 create policy "The gateway uses it" on sms.automatic_messages
   for all to service_role using (true) with check (true);
+create policy "The gateway uses it" on sms.counted
+  for all to service_role using (true) with check (true);
+create policy "The gateway uses it" on sms.hourly_counts
+  for all to service_role using (true) with check (true);
+create policy "The gateway uses it" on sms.first_replies
+  for all to service_role using (true) with check (true);
+create policy "The gateway uses it" on sms.active_contacts
+  for all to service_role using (true) with check (true);
+create policy "The gateway uses it" on sms.hourly_contacts
+  for all to service_role using (true) with check (true);
 create policy "The gateway uses it" on sms.maintenance
   for all to service_role using (true) with check (true);
 
@@ -296,12 +313,13 @@ revoke execute on function
   sms.after_member_left(),
   sms.require_role(uuid, text),
   sms.count_human_message(uuid, timestamptz),
-  sms.no_counts(uuid, uuid, timestamptz),
-  sms.add_hour(uuid, uuid, timestamptz, integer, integer, integer),
-  sms.counts(public.sms_messages, uuid),
-  sms.seen_before(public.sms_conversations, bigint),
-  sms.move_contact(public.sms_daily_stats, timestamptz, timestamptz),
-  sms.count_human(public.sms_messages, public.sms_conversations),
+  sms.require_statistics(uuid),
+  sms.first_day(integer),
+  sms.counts_since_hour(uuid, timestamptz),
+  sms.contacts_since(uuid, timestamptz),
+  sms.first_reply_seconds(uuid, uuid, date, numeric[]),
+  sms.count_message(public.sms_messages, integer),
+  sms.is_new_contact(public.sms_conversations),
   sms.count_new_message(),
   sms.count_changed_message(),
   sms.count_conversation(),
@@ -395,7 +413,8 @@ revoke all on function
   public.search_sms(text, integer, bigint, uuid),
   public.get_user_sms_stats(uuid),
   public.get_sms_stats(),
-  public.get_sms_engagement_metrics(integer),
+  public.get_sms_daily(uuid, uuid, integer),
+  public.get_sms_engagement_metrics(integer, uuid, uuid),
   public.claim_sms_backfill(interval, interval),
   public.missing_sms(text[]),
   public.note_sms_refused(text, text),
@@ -454,7 +473,8 @@ grant execute on function
   public.search_sms(text, integer, bigint, uuid),
   public.get_user_sms_stats(uuid),
   public.get_sms_stats(),
-  public.get_sms_engagement_metrics(integer),
+  public.get_sms_daily(uuid, uuid, integer),
+  public.get_sms_engagement_metrics(integer, uuid, uuid),
   public.claim_sms_backfill(interval, interval),
   public.missing_sms(text[]),
   public.note_sms_refused(text, text),
@@ -497,5 +517,6 @@ grant execute on function
   public.search_sms(text, integer, bigint, uuid),
   public.get_user_sms_stats(uuid),
   public.get_sms_stats(),
-  public.get_sms_engagement_metrics(integer)
+  public.get_sms_daily(uuid, uuid, integer),
+  public.get_sms_engagement_metrics(integer, uuid, uuid)
   to authenticated;

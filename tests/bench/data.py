@@ -147,80 +147,129 @@ insert into public.sms_opt_outs (user_id, contact_number, source, changed_at)
 select distinct user_id, contact_number, 'text', now() from public.sms_conversations
 where hashtext(contact_number) % 50 = 0;
 
+insert into public.sms_contacts (user_id, contact_number)
+select distinct user_id, contact_number from public.sms_conversations
+on conflict do nothing;
+
 insert into sms.contact_digits
 select id, user_id, sms.endings(user_id, contact_number) from public.sms_conversations;
 
 drop table plan;
 """
 
-# The counters as one count over all rows, to fill them and to compare them with.
-DAILY_RECOUNT = """
-select user_id, day, config_id, shard, sum(conversations) as conversations, sum(closed) as closed,
-  sum(with_human) as with_human, sum(last_seen) as last_seen, sum(messages_in) as messages_in,
-  sum(messages_out) as messages_out, sum(ai_replies) as ai_replies,
-  sum(human_replies) as human_replies, sum(failed) as failed, sum(segments) as segments,
-  sum(prompt_tokens) as prompt_tokens, sum(completion_tokens) as completion_tokens,
-  sum(cost) as cost, sum(responses) as responses, sum(response_seconds) as response_seconds
+# The counters as one count over all rows, to fill them and to compare them with. Columns that are
+# not named are 0.
+_DAYS = {
+    "conversations": "integer",
+    "reopened": "integer",
+    "ended": "integer",
+    "answered_by_ai": "integer",
+    "answered_by_human": "integer",
+    "unanswered": "integer",
+    "erased": "integer",
+    "new_contacts": "integer",
+    "messages_in": "integer",
+    "messages_out": "integer",
+    "ai_replies": "integer",
+    "human_replies": "integer",
+    "failed": "integer",
+    "segments": "integer",
+    "prompt_tokens": "bigint",
+    "completion_tokens": "bigint",
+    "responses": "integer",
+    "response_seconds": "numeric",
+    "cost": "numeric",
+}
+DAILY_RECOUNT = f"""
+select user_id, day, config_id,
+  {", ".join(f"coalesce(sum({name}), 0)::{kind} as {name}" for name, kind in _DAYS.items())},
+  max(currency) as currency
 from (
   select m.user_id, (m.created_at at time zone 'UTC')::date as day, c.config_id,
-    case when m.created_at > now() - interval '3 days' then m.id % 16 else 0 end as shard,
-    0 as conversations, 0 as closed, 0 as with_human, 0 as last_seen,
+    null::int as conversations, null::int as reopened, null::int as ended,
+    null::int as answered_by_ai, null::int as answered_by_human, null::int as unanswered,
+    null::int as erased, null::int as new_contacts,
     (m.direction = 'incoming')::int as messages_in, (m.direction = 'outgoing')::int as messages_out,
     (m.author = 'ai')::int as ai_replies, (m.author = 'human')::int as human_replies,
     (m.status in ('failed', 'undelivered'))::int as failed,
-    case when m.direction = 'outgoing' then coalesce(m.segments, 0) else 0 end as segments,
-    coalesce(m.prompt_tokens, 0) as prompt_tokens,
-    coalesce(m.completion_tokens, 0) as completion_tokens,
-    case when m.direction = 'outgoing' then coalesce(-m.price, 0) else 0 end as cost,
-    (m.response_seconds is not null)::int as responses,
-    coalesce(m.response_seconds, 0) as response_seconds
+    case when m.direction = 'outgoing' and m.status not in ('failed', 'canceled', 'blocked')
+      then m.segments end as segments,
+    m.prompt_tokens, m.completion_tokens,
+    (m.response_seconds is not null and a.arrives)::int as responses,
+    case when a.arrives then m.response_seconds end as response_seconds,
+    -m.price as cost, m.price_unit as currency
   from public.sms_messages as m
   join public.sms_conversations as c on c.id = m.conversation_id
+  cross join lateral (
+    select m.status not in ('failed', 'undelivered', 'canceled', 'blocked') as arrives
+  ) as a
   union all
-  select user_id, (created_at at time zone 'UTC')::date, config_id, 0,
-    1, 0, (exists (
-      select from public.sms_messages as m where m.conversation_id = c.id and m.author = 'human'
-    ))::int, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-  from public.sms_conversations as c
+  select user_id, (created_at at time zone 'UTC')::date, config_id,
+    1, is_reopened::int, 0, 0, 0, 0, 0,
+    (row_number() over (partition by user_id, contact_number order by created_at, id) = 1)::int,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null
+  from public.sms_conversations
   union all
-  select user_id, (closed_at at time zone 'UTC')::date, config_id, 0,
-    0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+  select user_id, (closed_at at time zone 'UTC')::date, config_id,
+    0, 0, 1, (outcome = 'answered_by_ai')::int, (outcome = 'answered_by_human')::int,
+    (outcome = 'unanswered')::int, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null
   from public.sms_conversations where status = 'closed'
-  union all
-  select c.user_id, (max(m.created_at) at time zone 'UTC')::date, c.config_id, 0,
-    0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-  from public.sms_conversations as c
-  join public.sms_messages as m on m.id = c.last_incoming_id
-  group by c.user_id, c.config_id, c.contact_number
 ) as rows
-group by user_id, day, config_id, shard
+group by user_id, day, config_id
 """
 
 HOURLY_RECOUNT = """
-select user_id, hour, config_id, shard, sum(conversations) as conversations,
-  sum(messages) as messages, sum(last_seen) as last_seen
+select user_id, hour, config_id, sum(conversations)::int as conversations,
+  sum(messages)::int as messages
 from (
   select m.user_id, date_trunc('hour', m.created_at, 'UTC') as hour, c.config_id,
-    case when m.created_at > now() - interval '3 hours' then m.id % 16 else 0 end as shard,
-    0 as conversations, 1 as messages, 0 as last_seen
+    0 as conversations, 1 as messages
   from public.sms_messages as m
   join public.sms_conversations as c on c.id = m.conversation_id
   union all
-  select user_id, date_trunc('hour', created_at, 'UTC'), config_id, 0, 1, 0, 0
+  select user_id, date_trunc('hour', created_at, 'UTC'), config_id, 1, 0
   from public.sms_conversations
-  union all
-  select c.user_id, date_trunc('hour', max(m.created_at), 'UTC'), c.config_id, 0, 0, 0, 1
-  from public.sms_conversations as c
-  join public.sms_messages as m on m.id = c.last_incoming_id
-  group by c.user_id, c.config_id, c.contact_number
 ) as rows
-where hour >= now() - interval '8 days'
-group by user_id, hour, config_id, shard
+where hour >= now() - interval '2 days'
+group by user_id, hour, config_id
 """
 
-COUNTERS = (
-    "analyze; insert into public.sms_daily_stats " + DAILY_RECOUNT + "; "
-    "insert into public.sms_hourly_stats " + HOURLY_RECOUNT
+FIRST_REPLIES_RECOUNT = """
+select user_id, day, config_id, bucket, count(*)::int as replies
+from (
+  select distinct on (m.conversation_id) m.user_id, (m.created_at at time zone 'UTC')::date as day,
+    c.config_id, ceil(log(1.25, greatest(m.response_seconds, 1)))::smallint as bucket, m.status
+  from public.sms_messages as m
+  join public.sms_conversations as c on c.id = m.conversation_id
+  where m.response_seconds is not null
+  order by m.conversation_id, m.id
+) as f
+where status not in ('failed', 'undelivered', 'canceled', 'blocked')
+group by user_id, day, config_id, bucket
+"""
+
+CONTACTS_RECOUNT = """
+select c.user_id, c.contact_number, date_trunc('hour', max(m.created_at), 'UTC') as wrote_at
+from public.sms_conversations as c
+join public.sms_messages as m on m.id = c.last_incoming_id
+group by c.user_id, c.contact_number
+"""
+
+HOURLY_CONTACTS_RECOUNT = f"""
+select user_id, wrote_at as hour, count(*)::int as contacts
+from ({CONTACTS_RECOUNT}) as k group by user_id, wrote_at
+"""
+
+# What is folded, and its recount.
+COUNTERS = {
+    "public.sms_daily_stats": DAILY_RECOUNT,
+    "sms.hourly_counts": HOURLY_RECOUNT,
+    "sms.first_replies": FIRST_REPLIES_RECOUNT,
+    "sms.active_contacts": CONTACTS_RECOUNT,
+    "sms.hourly_contacts": HOURLY_CONTACTS_RECOUNT,
+}
+COUNT = "analyze; " + "; ".join(
+    f"insert into {table} {recount}" for table, recount in COUNTERS.items()
 )
 
 # Every index that is no constraint's: rows are written faster without, and an index is smaller
@@ -249,7 +298,7 @@ def fill(connection: psycopg.Connection, messages: int) -> None:
     for _, definition in indexes:
         connection.execute(definition)
     connection.execute("set session_replication_role = origin")
-    _run(connection, COUNTERS, messages)
+    _run(connection, COUNT, messages)
     connection.commit()
     connection.autocommit = True
     connection.execute("vacuum analyze")

@@ -398,12 +398,14 @@ from sms_messages as m join sms_conversations as c on c.id = m.conversation_id
 where c.contact_number = %s order by m.id"""
 MISCOUNTED = """
 select config_id, sum(messages_in), sum(messages_out), sum(ai_replies), sum(failed), sum(segments)
-from sms_daily_stats where config_id = any(%s) group by config_id
+from sms.counts(null, null, '-infinity') where config_id = any(%s) group by config_id
 except
 select c.config_id, count(*) filter (where m.direction = 'incoming'),
   count(*) filter (where m.direction = 'outgoing'), count(*) filter (where m.author = 'ai'),
   count(*) filter (where m.status in ('failed', 'undelivered')),
-  coalesce(sum(m.segments) filter (where m.direction = 'outgoing'), 0)
+  coalesce(sum(m.segments) filter (
+    where m.direction = 'outgoing' and m.status not in ('failed', 'canceled', 'blocked')
+  ), 0)
 from sms_messages as m join sms_conversations as c on c.id = m.conversation_id
 group by c.config_id"""
 

@@ -1,21 +1,13 @@
 import { supabase } from './client'
 
-/** Counters since a UTC day, oldest first; a day has one row or several per number. */
-export async function listDailyStats(account: string, since: string, number: string) {
-  let query = supabase.from('sms_daily_stats').select().eq('user_id', account).gte('day', since)
-  if (number) query = query.eq('config_id', number)
-  const { data } = await query.order('day').throwOnError()
-  return data
-}
-export type DailyStats = Awaited<ReturnType<typeof listDailyStats>>[number]
-
-export async function getMetrics(days: number) {
+/** Counters of the last days (UTC, today included) that have any, oldest first. */
+export async function listDailyStats(account: string, days: number, number: string) {
   const { data } = await supabase
-    .rpc('get_sms_engagement_metrics', { p_days: days })
-    .single()
+    .rpc('get_sms_daily', { p_user_id: account, p_config_id: number || undefined, p_days: days })
     .throwOnError()
   return data
 }
+export type DailyStats = Awaited<ReturnType<typeof listDailyStats>>[number]
 
 /** The newest outgoing messages that failed, for the table of reasons. */
 export async function listFailures(account: string, since: string) {

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useAccount } from '../account'
-import { getMetrics, listDailyStats, listFailures } from '../data/statistics'
+import { listDailyStats, listFailures } from '../data/statistics'
 import { useNumbers } from '../data/queries'
 import { sentence } from '../errors'
 import { usePhone } from '../format/phone'
@@ -24,16 +24,15 @@ export default function Statistics() {
   const [number, setNumber] = useState('')
   const since = new Date(Date.now() - (days - 1) * DAY_MS).toISOString().slice(0, 10)
   const daily = useQuery({
-    queryKey: ['daily', account, since, number],
-    queryFn: () => listDailyStats(account, since, number),
+    queryKey: ['daily', account, days, number],
+    queryFn: () => listDailyStats(account, days, number),
   })
-  const metrics = useQuery({ queryKey: ['metrics', account, days], queryFn: () => getMetrics(days) })
   const failures = useQuery({
     queryKey: ['failures', account, since],
     queryFn: () => listFailures(account, since),
   })
   const shown = perDay(daily.data ?? [])
-  const problem = daily.error ?? metrics.error ?? failures.error
+  const problem = daily.error ?? failures.error
 
   return (
     <main className="page">
@@ -113,10 +112,10 @@ function sum(days: Day[], name: Exclude<keyof Day, 'day'>): number {
   return days.reduce((all, day) => all + day[name], 0)
 }
 
-/** Of the conversations opened in these days; undefined when none was. */
+/** Of the conversations that ended answered in these days; undefined when none did. */
 function share(days: Day[]): number | undefined {
-  const opened = sum(days, 'conversations')
-  return opened ? 1 - sum(days, 'withHuman') / opened : undefined
+  const answered = sum(days, 'byAi') + sum(days, 'byHuman')
+  return answered ? sum(days, 'byAi') / answered : undefined
 }
 
 function replyTime(days: Day[]): number | undefined {
