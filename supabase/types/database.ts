@@ -89,14 +89,14 @@ isOneToOne: false
                   ]
                 },"sms_daily_stats": {
                   Row: {
-                    "ai_replies": number,"closed": number,"completion_tokens": number,"config_id": string,"conversations": number,"cost": number,"day": string,"failed": number,"human_replies": number,"last_seen": number,"messages_in": number,"messages_out": number,"prompt_tokens": number,"response_seconds": number,"responses": number,"segments": number,"shard": number,"user_id": string,"with_human": number
+                    "ai_replies": number,"answered_by_ai": number,"answered_by_human": number,"completion_tokens": number,"config_id": string,"conversations": number,"cost": number,"currency": string | null,"day": string,"ended": number,"erased": number,"failed": number,"human_replies": number,"messages_in": number,"messages_out": number,"new_contacts": number,"prompt_tokens": number,"reopened": number,"response_seconds": number,"responses": number,"segments": number,"unanswered": number,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "ai_replies"?: number,"closed"?: number,"completion_tokens"?: number,"config_id": string,"conversations"?: number,"cost"?: number,"day": string,"failed"?: number,"human_replies"?: number,"last_seen"?: number,"messages_in"?: number,"messages_out"?: number,"prompt_tokens"?: number,"response_seconds"?: number,"responses"?: number,"segments"?: number,"shard": number,"user_id": string,"with_human"?: number
+                    "ai_replies"?: number,"answered_by_ai"?: number,"answered_by_human"?: number,"completion_tokens"?: number,"config_id": string,"conversations"?: number,"cost"?: number,"currency"?: string | null,"day": string,"ended"?: number,"erased"?: number,"failed"?: number,"human_replies"?: number,"messages_in"?: number,"messages_out"?: number,"new_contacts"?: number,"prompt_tokens"?: number,"reopened"?: number,"response_seconds"?: number,"responses"?: number,"segments"?: number,"unanswered"?: number,"user_id": string
                   }
                   Update: {
-                    "ai_replies"?: number,"closed"?: number,"completion_tokens"?: number,"config_id"?: string,"conversations"?: number,"cost"?: number,"day"?: string,"failed"?: number,"human_replies"?: number,"last_seen"?: number,"messages_in"?: number,"messages_out"?: number,"prompt_tokens"?: number,"response_seconds"?: number,"responses"?: number,"segments"?: number,"shard"?: number,"user_id"?: string,"with_human"?: number
+                    "ai_replies"?: number,"answered_by_ai"?: number,"answered_by_human"?: number,"completion_tokens"?: number,"config_id"?: string,"conversations"?: number,"cost"?: number,"currency"?: string | null,"day"?: string,"ended"?: number,"erased"?: number,"failed"?: number,"human_replies"?: number,"messages_in"?: number,"messages_out"?: number,"new_contacts"?: number,"prompt_tokens"?: number,"reopened"?: number,"response_seconds"?: number,"responses"?: number,"segments"?: number,"unanswered"?: number,"user_id"?: string
                   }
                   Relationships: [
                     {
@@ -248,26 +248,6 @@ isOneToOne: false
       columns: ["conversation_id","user_id"]
 isOneToOne: false
       referencedRelation: "sms_inbox"
-      referencedColumns: ["id","user_id"]
-    }
-                  ]
-                },"sms_hourly_stats": {
-                  Row: {
-                    "config_id": string,"conversations": number,"hour": string,"last_seen": number,"messages": number,"shard": number,"user_id": string
-                  }
-                  ComputedFields: never
-                  Insert: {
-                    "config_id": string,"conversations"?: number,"hour": string,"last_seen"?: number,"messages"?: number,"shard": number,"user_id": string
-                  }
-                  Update: {
-                    "config_id"?: string,"conversations"?: number,"hour"?: string,"last_seen"?: number,"messages"?: number,"shard"?: number,"user_id"?: string
-                  }
-                  Relationships: [
-                    {
-      foreignKeyName: "sms_hourly_stats_config_id_fkey"
-      columns: ["config_id","user_id"]
-isOneToOne: false
-      referencedRelation: "sms_configs"
       referencedColumns: ["id","user_id"]
     }
                   ]
@@ -738,9 +718,14 @@ isOneToOne: false
         isOneToOne: false
         isSetofReturn: true
       } },
+"get_sms_daily":
+{ Args: { "p_config_id"?: string,"p_days"?: number,"p_user_id"?: string }; Returns: {
+              "ai_replies": number,"answered_by_ai": number,"answered_by_human": number,"conversations": number,"cost": number,"currency": string,"day": string,"ended": number,"failed": number,"human_replies": number,"messages_in": number,"messages_out": number,"new_contacts": number,"reopened": number,"response_seconds": number,"responses": number,"segments": number,"tokens": number,"unanswered": number
+            }[]
+                           },
 "get_sms_engagement_metrics":
-{ Args: { "p_days"?: number }; Returns: {
-              "active_users": number,"active_users_24h": number,"active_users_7d": number,"avg_messages_per_user": number,"avg_response_time_minutes": number,"share_resolved_without_human": number,"total_ai_responses": number,"total_conversations": number,"total_human_responses": number,"total_messages": number,"total_users": number
+{ Args: { "p_config_id"?: string,"p_days"?: number,"p_user_id"?: string }; Returns: {
+              "active_contacts": number,"active_users_24h": number,"active_users_7d": number,"ai_replies": number,"avg_messages_per_contact": number,"avg_response_time_seconds": number,"conversations_answered_by_ai": number,"conversations_answered_by_human": number,"conversations_ended": number,"conversations_reopened": number,"conversations_unanswered": number,"first_reply_seconds_p50": number,"first_reply_seconds_p95": number,"human_replies": number,"share_answered_without_human": number,"total_contacts": number,"total_conversations": number,"total_messages": number
             }[]
                            },
 "get_sms_health":
@@ -754,7 +739,7 @@ isOneToOne: false
                            },
 "get_sms_stats":
 { Args: Record<PropertyKey, never>; Returns: {
-              "active_conversations": number,"active_users_24h": number,"active_users_7d": number,"ai_replies": number,"avg_messages_per_conversation": number,"avg_response_time_seconds": number,"conversations_24h": number,"cost": number,"failed": number,"human_replies": number,"messages_24h": number,"messages_in": number,"messages_out": number,"opted_out": number,"segments": number,"tokens": number,"total_conversations": number,"total_messages": number,"total_users": number
+              "active_conversations": number,"active_users_24h": number,"active_users_7d": number,"ai_replies": number,"avg_messages_per_conversation": number,"avg_response_time_seconds": number,"conversations_24h": number,"cost": number,"currency": string,"failed": number,"human_replies": number,"messages_24h": number,"messages_in": number,"messages_out": number,"opted_out": number,"segments": number,"tokens": number,"total_contacts": number,"total_conversations": number,"total_messages": number
             }[]
                            },
 "get_sms_team":
@@ -764,7 +749,7 @@ isOneToOne: false
                            },
 "get_user_sms_stats":
 { Args: { "p_user_id"?: string }; Returns: {
-              "active_conversations": number,"active_users_24h": number,"active_users_7d": number,"ai_replies": number,"avg_messages_per_conversation": number,"avg_response_time_seconds": number,"conversations_24h": number,"cost": number,"failed": number,"human_replies": number,"messages_24h": number,"messages_in": number,"messages_out": number,"opted_out": number,"segments": number,"tokens": number,"total_conversations": number,"total_messages": number,"total_users": number
+              "active_conversations": number,"active_users_24h": number,"active_users_7d": number,"ai_replies": number,"avg_messages_per_conversation": number,"avg_response_time_seconds": number,"conversations_24h": number,"cost": number,"currency": string,"failed": number,"human_replies": number,"messages_24h": number,"messages_in": number,"messages_out": number,"opted_out": number,"segments": number,"tokens": number,"total_contacts": number,"total_conversations": number,"total_messages": number
             }[]
                            },
 "ingest_sms":
