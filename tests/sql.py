@@ -452,7 +452,7 @@ class Db:
 async def scratch_database(server: str, folder: str = "migrations") -> AsyncIterator[str]:
     """A database of one's own with the SQL of supabase/`folder`; `server` is a superuser's URL.
 
-    Yields its URL.
+    Yields its URL. Without any SQL in that folder it is a new project's.
     """
     template, name = await _template(server, folder), f"scratch_{uuid.uuid4().hex[:8]}"
     async with AsyncExitStack() as opened:
@@ -486,7 +486,8 @@ async def _template(server: str, folder: str) -> str:
             for path in migrations:
                 await db.admin.rows(path.read_text())
             await db.admin.rows("reset role")
-            await db.admin.rows(WATCH)
+            if migrations:
+                await db.admin.rows(WATCH)
         await admin.rows(f"alter database {unfinished} rename to {name}")
     return name
 
