@@ -11,21 +11,26 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from gateway import segments, telemetry
+from gateway import replays, segments, telemetry
 from gateway.claims import ClaimedJob, Claims, Lease, retry_while_unavailable
 from gateway.messages import (
+    CallTool,
     FallbackJob,
     OutgoingSms,
+    Prompt,
     ReconcileJob,
+    ReplayJob,
     Reply,
     ReplyEnded,
     ReplyFailed,
     ReplyJob,
     SendFailed,
     SendJob,
+    Shown,
     ToolResult,
 )
 from gateway.openai import Replies
+from gateway.prompt import prompt_hash
 from gateway.segments import Segments
 from gateway.supabase import Database, KeyRefused, Refused, Unavailable
 from gateway.telemetry import log_event
@@ -77,10 +82,16 @@ class Jobs:
             case ReconcileJob():
                 await self._reconcile(lease, job)
                 return None
+            case ReplayJob():
+                await self._replay(lease, job)
+                return None
 
     async def _answer(self, lease: Lease, job: ReplyJob) -> ClaimedJob | None:
+        async def call_tool(name: str, arguments: Mapping[str, Any]) -> ToolResult:
+            return await self._call_tool(lease, job, name, arguments)
+
         try:
-            reply = await self._generate(lease, job)
+            reply = await self._generate(job.prompt, call_tool)
         except ReplyFailed as failure:
             await self._fail_reply(lease, job, failure)
             return None
@@ -101,15 +112,12 @@ class Jobs:
         fitted = segments.fit(
             content, job.prompt.max_segments, job.prompt.fold_accents, job.opt_out_hint or ""
         )
-        return await self._queue(lease, job.message_id, fitted, reply)
+        shown = Shown(job.first_id, job.last_id, prompt_hash(job.prompt))
+        return await self._queue(lease, job.message_id, fitted, reply, shown)
 
-    async def _generate(self, lease: Lease, job: ReplyJob) -> Reply | None:
+    async def _generate(self, prompt: Prompt, call_tool: CallTool) -> Reply | None:
         """None: the worker stops, and the reply would come too late."""
-
-        async def call_tool(name: str, arguments: Mapping[str, Any]) -> ToolResult:
-            return await self._call_tool(lease, job, name, arguments)
-
-        generation = asyncio.ensure_future(self._replies.generate(job.prompt, call_tool))
+        generation = asyncio.ensure_future(self._replies.generate(prompt, call_tool))
         too_late = asyncio.ensure_future(self.no_more_models.wait())
         await asyncio.wait({generation, too_late}, return_when=asyncio.FIRST_COMPLETED)
         too_late.cancel()
@@ -169,12 +177,17 @@ class Jobs:
         )
 
     async def _queue(
-        self, lease: Lease, message_id: int, content: str, reply: Reply | None
+        self,
+        lease: Lease,
+        message_id: int,
+        content: str,
+        reply: Reply | None,
+        shown: Shown | None = None,
     ) -> ClaimedJob | None:
         counted = segments.count(content)
         queued = await retry_while_unavailable(
             lambda: self._database.queue_sms_reply(
-                lease.id, message_id, content, counted.encoding, counted.count, reply
+                lease.id, message_id, content, counted.encoding, counted.count, reply, shown
             )
         )
         if queued.sms is None:
@@ -253,6 +266,25 @@ class Jobs:
             lambda: self._database.reconcile_sms(sms.message_id, found, lease.id)
         )
         log_event(log, "message reconciled", message_id=sms.message_id, outcome=outcome)
+
+    async def _replay(self, lease: Lease, job: ReplayJob) -> None:
+        """Ask as for a reply; what comes is stored beside the old one and never sent."""
+        try:
+            reply = await self._generate(job.prompt, replays.tool_of_record(job))
+        except ReplyFailed as failure:
+            answer = replays.failure_of(job, failure)
+        except ReplyEnded as ended:
+            answer = replays.divergence_of(job, ended)
+        else:
+            if reply is None:
+                await retry_while_unavailable(lambda: self._database.release_sms_work(lease.id))
+                return
+            answer = replays.answer_of(job, reply)
+        outcome = await retry_while_unavailable(
+            lambda: self._database.record_sms_replay_answer(lease.id, answer)
+        )
+        log_event(log, "reply replayed", replay_id=job.replay_id, place=job.place, outcome=outcome)
+        self._claims.wake_after(0)  # there may be another one
 
     async def _release(self, lease: Lease, message_id: int) -> None:
         await retry_while_unavailable(lambda: self._database.release_sms_work(lease.id))

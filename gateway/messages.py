@@ -211,6 +211,38 @@ class ReplyJob:
     notice: str | None  # put before the first answer of a conversation
     opt_out_hint: str | None  # the last line of an answer to what may be an opt-out
     attempt: int
+    first_id: int  # of the oldest message in the prompt's history
+    last_id: int  # of the newest
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the model was shown for a reply: the ids of the oldest and the newest message, and
+    the hash of its whole prompt."""
+
+    first_id: int
+    last_id: int
+    prompt_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayJob:
+    """Generate again, with other settings, the reply whose row is `message_id`; None: a preview.
+
+    `original` is the prompt of then, as far as it is known, and `prompt_hash` what it was.
+    """
+
+    replay_id: str
+    place: int
+    conversation_id: str | None
+    message_id: int | None
+    prompt: Prompt
+    original: Prompt | None
+    prompt_hash: str | None
+    recorded_calls: tuple[ToolCall, ...]  # of the old reply: what a tool is answered with
+    old_content: str | None
+    notice: str | None
+    opt_out_hint: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +288,7 @@ class Wait:
     seconds: float | None
 
 
-Job = ReplyJob | FallbackJob | SendJob | ReconcileJob
+Job = ReplyJob | FallbackJob | SendJob | ReconcileJob | ReplayJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,12 +328,18 @@ class ReplyEnded(Exception):
 class ReplyFailed(Exception):
     """The model gave no usable text.
 
-    `suspends`: the account or key is at fault; `retry_after`: seconds that OpenAI asks for.
+    `suspends`: the account or key is at fault; `retry_after`: seconds that OpenAI asks for;
+    `kind`: whether that is its rate limit, or the answer has no text.
     """
 
     def __init__(
-        self, message: str, suspends: bool = False, retry_after: float | None = None
+        self,
+        message: str,
+        suspends: bool = False,
+        retry_after: float | None = None,
+        kind: Literal["rate_limit", "empty", "other"] = "other",
     ) -> None:
         super().__init__(message)
+        self.kind = kind
         self.suspends = suspends
         self.retry_after = retry_after

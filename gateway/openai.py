@@ -536,8 +536,10 @@ def _read_calls(message: object) -> tuple[AskedCall, ...]:
 
 def _fail_without_text(finish_reason: object) -> NoReturn:
     if finish_reason == "length":
-        raise ReplyFailed("max_tokens ended before the answer began: raise the number's max_tokens")
-    raise ReplyFailed("the model answered without text: see the number's system_prompt")
+        what = "max_tokens ended before the answer began: raise the number's max_tokens"
+    else:
+        what = "the model answered without text: see the number's system_prompt"
+    raise ReplyFailed(what, kind="empty")
 
 
 def _tokens(completion: ChatCompletion) -> tuple[int | None, int | None]:
@@ -635,4 +637,8 @@ def failure_of(error: BaseException, model: str) -> ReplyFailed:
             what = "OpenAI turned the request away: see the number's model, max_tokens, temperature"
         case _:
             what = "OpenAI answered with no chat completion: see OPENAI_BASE_URL"
-    return ReplyFailed(f"{what} ({name})", retry_after=_retry_after(error))
+    return ReplyFailed(
+        f"{what} ({name})",
+        retry_after=_retry_after(error),
+        kind="rate_limit" if isinstance(error, openai.RateLimitError) else "other",
+    )

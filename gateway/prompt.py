@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gateway.messages import Prompt, Tool
@@ -144,6 +146,14 @@ def without_tool_messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]
     ]
     said = [m for m in messages if m["role"] != "tool" and not m.get("tool_calls")]
     return [*said, _system("\n".join((DONE_ALREADY, *done)))] if done else said
+
+
+def prompt_hash(prompt: Prompt) -> str:
+    """SHA-256 in hexadecimal of its messages without the calls of an attempt before: says later
+    whether the same could be built again."""
+    messages = build_messages(replace(prompt, tool_calls=()))
+    canonical = json.dumps(messages, ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _system(content: str) -> dict[str, str]:

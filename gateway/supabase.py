@@ -41,6 +41,7 @@ from gateway.messages import (
     Passage,
     Prompt,
     ReconcileJob,
+    ReplayJob,
     Reply,
     ReplyEnded,
     ReplyFailed,
@@ -48,6 +49,7 @@ from gateway.messages import (
     SendFailed,
     SendJob,
     SentSms,
+    Shown,
     Tool,
     ToolCall,
     ToolResult,
@@ -296,6 +298,7 @@ class Database:
         encoding: str,
         segments: int,
         reply: Reply | None = None,
+        shown: Shown | None = None,
     ) -> QueuedReply:
         """Store the reply to `message_id` and move it to 'sending'; no `reply`: the fallback."""
         found = await self._object(
@@ -310,6 +313,9 @@ class Database:
                 "p_prompt_tokens": reply and reply.prompt_tokens,
                 "p_completion_tokens": reply and reply.completion_tokens,
                 "p_generation_ms": reply and reply.generation_ms,
+                "p_shown_first_id": shown and shown.first_id,
+                "p_shown_last_id": shown and shown.last_id,
+                "p_prompt_hash": shown and shown.prompt_hash,
             },
         )
         sms = _outgoing(found) if found["outcome"] == "send" else None
@@ -408,6 +414,12 @@ class Database:
                 "p_found": None if found is None else [sms.as_payload() for sms in found],
                 "p_lease_id": lease_id,
             },
+        )
+
+    async def record_sms_replay_answer(self, lease_id: str, answer: Mapping[str, Any]) -> str:
+        """'recorded', 'suspended' or 'gone'; `answer`: see gateway.replays."""
+        return await self._outcome(
+            "record_sms_replay_answer", {"p_lease_id": lease_id, "p_answer": dict(answer)}
         )
 
     # What the webhook missed
@@ -653,11 +665,44 @@ def _job(found: dict[str, Any]) -> Job:
                 sms=_outgoing(found),
                 sent_after=found["sent_after"],
             )
+        case "replay":
+            return _replay_job(found)
     raise ValueError(f"a job of the unknown kind {found['kind']!r}: the database is newer")
 
 
 def _reply_job(found: dict[str, Any]) -> ReplyJob:
-    prompt = Prompt(
+    ids = [turn["id"] for turn in found["history"]]
+    return ReplyJob(
+        conversation_id=found["conversation_id"],
+        message_id=found["message_id"],
+        prompt=_prompt(found, found["history"]),
+        notice=found["notice"],
+        opt_out_hint=found["opt_out_hint"],
+        attempt=found["attempt"],
+        first_id=min(ids),
+        last_id=max(ids),
+    )
+
+
+def _replay_job(found: dict[str, Any]) -> ReplayJob:
+    original = found["original"]
+    return ReplayJob(
+        replay_id=found["replay_id"],
+        place=found["place"],
+        conversation_id=found["conversation_id"],
+        message_id=found["message_id"],
+        prompt=_prompt(found["prompt"], found["history"]),
+        original=_prompt(original, found["history"]) if original else None,
+        prompt_hash=found["prompt_hash"],
+        recorded_calls=tuple(_recorded_call(call) for call in found["recorded_calls"] or ()),
+        old_content=found["old_content"],
+        notice=found["notice"],
+        opt_out_hint=found["opt_out_hint"],
+    )
+
+
+def _prompt(found: dict[str, Any], history: list[dict[str, Any]]) -> Prompt:
+    return Prompt(
         contact_number=found["contact_number"],
         system_prompt=found["system_prompt"],
         openai_model=found["openai_model"],
@@ -665,7 +710,7 @@ def _reply_job(found: dict[str, Any]) -> ReplyJob:
         temperature=found["temperature"],
         max_segments=found["max_segments"],
         fold_accents=found["fold_accents"],
-        history=tuple(Turn(turn["role"], turn["content"]) for turn in found["history"]),
+        history=tuple(Turn(turn["role"], turn["content"]) for turn in history),
         contact=found["contact"] or {},
         knowledge=tuple(
             Passage(part["title"], part["content"]) for part in found["knowledge"] or ()
@@ -676,14 +721,6 @@ def _reply_job(found: dict[str, Any]) -> ReplyJob:
         ),
         tool_calls=tuple(_recorded_call(call) for call in found["tool_calls"] or ()),
         stay_silent_for=tuple(found["stay_silent_for"]),
-    )
-    return ReplyJob(
-        conversation_id=found["conversation_id"],
-        message_id=found["message_id"],
-        prompt=prompt,
-        notice=found["notice"],
-        opt_out_hint=found["opt_out_hint"],
-        attempt=found["attempt"],
     )
 
 

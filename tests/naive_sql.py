@@ -24,7 +24,9 @@ QUEUE_REPLY_AS_ONE_STATEMENT = """
 create or replace function public.queue_sms_reply(
   p_lease_id uuid, p_message_id bigint, p_content text, p_encoding text, p_segments integer,
   p_model text default null, p_prompt_tokens integer default null,
-  p_completion_tokens integer default null, p_generation_ms integer default null
+  p_completion_tokens integer default null, p_generation_ms integer default null,
+  p_shown_first_id bigint default null, p_shown_last_id bigint default null,
+  p_prompt_hash text default null
 )
 returns jsonb language sql volatile set search_path = '' as $$
   with held as materialized (

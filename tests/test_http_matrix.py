@@ -44,6 +44,9 @@ sms_messages          1 0 - 1  1 PT404 - 1    - - - 1                   - - - 0
 sms_passages          1 0 - 1  - - - 1        - - - 1                   - - - 0
 sms_questions         1 0 - 1  - - - 1        1 0 - 1                   - - - 0
 sms_tool_calls        1 0 - 1  - - - 1        - - - 1                   - - - 0
+sms_replays           1 0 - 1  - - - 1        - - - 1                   - - - 0
+sms_replay_answers    1 0 - 1  - - - 1        - - - 1                   - - - 0
+sms_model_prices      1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_synonyms  1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_phrases     1 1 - 1  - - - 1        - - - 1                   - - - 0
 sms_opt_outs          1 0 - 1  - - - 1        - - - 1                   - - - 0
@@ -98,6 +101,12 @@ note_sms_refused               -   -   -   yes
 note_sms_worker                -   -   -   yes
 queue_sms_reply                    -   -   -   yes
 record_sms_delivery                -   -   -   yes
+record_sms_replay_answer       -   -   -   yes
+start_sms_replay               yes yes -   yes
+start_sms_preview              yes yes -   yes
+get_sms_replay                 yes yes -   yes
+cancel_sms_replay              yes yes -   yes
+mark_sms_replay_answer         yes yes -   yes
 record_sms_statuses               -   -   -   yes
 release_sms_work               -   -   -   yes
 remove_sms_member              yes yes -   yes
@@ -187,6 +196,7 @@ async def play(stack: Stack) -> AsyncIterator[Play]:
         await database.execute("delete from sms_phrases where phrase = 'matrix'")
         await database.execute("delete from sms_synonyms where word = 'matrix'")
         await database.execute("delete from sms_workers where name ~ '^matrix'")
+        await database.execute("delete from sms_model_prices where model = 'matrix'")
 
 
 async def furnish(
@@ -194,7 +204,7 @@ async def furnish(
 ) -> dict[str, tuple[dict[str, object], dict[str, object], dict[str, object]]]:
     """Give Ada one row of each table; what names it, another one, and a change."""
     phone, contact, sid = new_contact(), new_contact(), new_sid()
-    config, conversation, target, document = (str(uuid.uuid4()) for _ in range(4))
+    config, conversation, target, document, replay = (str(uuid.uuid4()) for _ in range(5))
     async with stack.postgres.connect() as database:
         for query, values in (
             ("sms_configs (id, user_id, phone_number)", (config, ada, phone)),
@@ -221,6 +231,11 @@ async def furnish(
                 (ada, config, "Matrix?", "matrix"),
             ),
             ("sms_contacts (user_id, contact_number, name)", (ada, contact, "Matrix")),
+            (
+                "sms_replays (id, user_id, config_id, config_version, changes)",
+                (replay, ada, config, 1, "{}"),
+            ),
+            ("sms_replay_answers (replay_id, place, user_id)", (replay, 1, ada)),
             ("sms_members (user_id, member_id, email)", (ada, members[0], "eve@example.com")),
             (
                 "sms_invitations (user_id, email, invited_by)",
@@ -335,6 +350,27 @@ async def furnish(
             },
             {"place": 1},
         ),
+        "sms_replays": (
+            {"id": replay},
+            {"user_id": ada, "config_id": config, "config_version": 1, "changes": {}},
+            {"changes": {}},
+        ),
+        "sms_replay_answers": (
+            {"replay_id": replay, "place": 1},
+            {"replay_id": replay, "place": 2, "user_id": ada},
+            {"mark": "same"},
+        ),
+        "sms_model_prices": (
+            {"model": "gpt-4o-mini"},
+            {
+                "model": "matrix",
+                "input_price": 1,
+                "output_price": 1,
+                "read_on": today,
+                "source": "x",
+            },
+            {"model": "gpt-4o-mini"},
+        ),
         "sms_questions": (
             {"question": "Matrix?"},
             {"user_id": ada, "config_id": config, "question": "Matrix 2?", "plain": "x"},
@@ -403,6 +439,12 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "assign_sms_conversation": {"p_conversation_id": NOBODYS, "p_member_id": NOBODYS},
     "erase_sms_contact": {"p_contact_number": "+1", "p_user_id": NOBODYS},
     "upsert_sms_contacts": {"p_contacts": [], "p_user_id": NOBODYS},
+    "start_sms_replay": {"p_config_id": NOBODYS, "p_changes": {}},
+    "start_sms_preview": {"p_config_id": NOBODYS, "p_changes": {}, "p_message": "x"},
+    "get_sms_replay": {"p_replay_id": NOBODYS},
+    "cancel_sms_replay": {"p_replay_id": NOBODYS},
+    "mark_sms_replay_answer": {"p_replay_id": NOBODYS, "p_place": 1, "p_mark": "same"},
+    "record_sms_replay_answer": {"p_lease_id": NOBODYS, "p_answer": {}},
     "get_sms_team": {"p_user_id": NOBODYS},
     "invite_sms_member": {"p_email": "x", "p_role": "agent", "p_user_id": NOBODYS},
     "leave_sms_account": {"p_user_id": NOBODYS},

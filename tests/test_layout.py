@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "gateway"
 COLUMNS = [
     {"settings", "messages", "segments", "telemetry", "schema", "openapi"},
     {"markdown", "prompt", "twilio_post"},
+    {"replays"},
     {"supabase", "realtime", "twilio", "openai"},
     {"claims", "backfill", "events", "webhooks", "api", "inbox_files"},
     {"jobs"},

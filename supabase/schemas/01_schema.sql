@@ -61,6 +61,9 @@ create table sms.policy (
   history_characters integer not null default 12000,
   number_replies_per_day_ceiling integer not null default 100000,
   conversations_kept interval,
+  replay_leases_max smallint not null default 2,
+  replay_attempts_max smallint not null default 3,
+  replay_answers_per_day integer not null default 2000,
   constraint policy_pkey primary key (only_row),
   constraint policy_only_row_check check (only_row),
   -- The backfill lists a day: what is erased sooner would come again.
@@ -126,6 +129,12 @@ comment on column sms.policy.fold_every is
 comment on column sms.policy.conversations_kept is
   'maintain_sms erases closed conversations older than this; null: never.';
 
+comment on column sms.policy.replay_leases_max is
+  'Answers of replays that are generated at a time, by all workers.';
+comment on column sms.policy.replay_attempts_max is
+  'Attempts at an answer of a replay while the model''s provider refuses.';
+comment on column sms.policy.replay_answers_per_day is
+  'Answers that an account may replay within 24 hours, previews included.';
 comment on column sms.policy.human_messages_per_day is
   'Messages that humans of one account may write in a UTC day.';
 comment on column sms.policy.tool_calls_max is 'Tool calls for one reply.';

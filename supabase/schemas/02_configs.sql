@@ -226,6 +226,22 @@ comment on column public.sms_configs.backfill_due_at is
 create function sms.refuse_invalid()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare
+  v_broken record;
+begin
+  select b.* into v_broken from sms.broken_check(tg_relid, to_jsonb(new)) as b;
+  if v_broken.name is not null then
+    raise exception using errcode = 'PT422', message = v_broken.sentence,
+      detail = 'constraint ' || v_broken.name,
+      hint = 'Change the value and send it again; nothing was stored.';
+  end if;
+  return new;
+end;
+$$;
+
+-- The first check that a row of a table would break; null: none.
+create function sms.broken_check(p_table regclass, p_row jsonb, out name text, out sentence text)
+language plpgsql stable set search_path = '' as $$
+declare
   v_check record;
   v_is_broken boolean;
 begin
@@ -233,18 +249,19 @@ begin
     select k.conname, pg_get_expr(k.conbin, k.conrelid) as expression,
       obj_description(k.oid, 'pg_constraint') as sentence
     from pg_catalog.pg_constraint as k
-    where k.conrelid = tg_relid and k.contype = 'c'
+    where k.conrelid = p_table and k.contype = 'c'
     order by k.conname
   loop
-    execute format('select (%s) is false from (select ($1).*) as row', v_check.expression)
-      into v_is_broken using new;
+    execute format(
+      'select (%s) is false from jsonb_populate_record(null::%s, $1) as row',
+      v_check.expression, p_table
+    ) into v_is_broken using p_row;
     if v_is_broken then
-      raise exception using errcode = 'PT422', message = v_check.sentence,
-        detail = 'constraint ' || v_check.conname,
-        hint = 'Change the value and send it again; nothing was stored.';
+      name := v_check.conname;
+      sentence := v_check.sentence;
+      return;
     end if;
   end loop;
-  return new;
 end;
 $$;
 

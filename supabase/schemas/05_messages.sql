@@ -21,6 +21,9 @@ create table public.sms_messages (
   model text,
   config_version integer,
   used bigint[],
+  shown_first_id bigint,
+  shown_last_id bigint,
+  prompt_hash text,
   prompt_tokens integer,
   completion_tokens integer,
   generation_ms integer,
@@ -164,6 +167,11 @@ comment on column public.sms_messages.config_version is
   'AI rows: the version of the settings it was made with (sms_config_versions).';
 comment on column public.sms_messages.used is
   'AI rows: the passages that the model was shown (sms_passages.id).';
+comment on column public.sms_messages.shown_first_id is
+  'AI rows: the oldest message that the model was shown, and shown_last_id the newest: a replay cuts '
+  'the same history again.';
+comment on column public.sms_messages.prompt_hash is
+  'AI rows: SHA-256 of the messages of its prompt, which says whether they could be cut again.';
 comment on column public.sms_messages.channel is
   'How it came: sms, mms, rcs or whatsapp. contact_number is the bare number on each of them.';
 comment on column public.sms_messages.recipients is

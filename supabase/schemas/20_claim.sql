@@ -15,7 +15,7 @@ end;
 $$;
 comment on function public.claim_sms_work(text, uuid, interval) is
   'Leases the conversation whose work is due first and returns the job: {kind: reply | fallback | '
-  'send | reconcile, lease_seconds, …}, or {kind: wait}; either with seconds, until more work is '
+  'send | reconcile | replay, lease_seconds, …}, or {kind: wait}; either with seconds, until more work is '
   'due or a lease ends (null: none). Asked again with the same lease id it returns the job already '
   'held.';
 
@@ -52,11 +52,13 @@ begin
     exit when v_conversation.id is null;
     v_job := sms.claim_conversation(v_conversation, p_lease_id, p_worker, v_now + v_lease, v_now);
   end loop;
+  v_job := coalesce(v_job, sms.claim_replay(p_lease_id, v_now + v_lease, v_now));
   return coalesce(
     v_job || jsonb_build_object('lease_seconds', extract(epoch from v_lease)),
     jsonb_build_object('kind', 'wait')
   ) || jsonb_build_object(
-    'seconds', sms.seconds_until_work(v_now, coalesce(v_front.first_due_at, v_now))
+    'seconds', case when v_job ->> 'kind' = 'replay' then 0 -- there may be another one
+      else sms.seconds_until_work(v_now, coalesce(v_front.first_due_at, v_now)) end
   );
 end;
 $$;
@@ -164,7 +166,7 @@ begin
 end;
 $$;
 
--- What the model is shown, [{role, content}]: the last messages up to the newest one a reply is due
+-- What the model is shown, [{id, role, content}]: the last messages up to the newest one a reply is due
 -- for, more than history_limit when so many wait; before them, where there is room, the last ones
 -- of the contact's earlier conversation with this number. No more characters than policy allows.
 create function sms.history(p_conversation public.sms_conversations, p_config public.sms_configs)
@@ -199,13 +201,16 @@ $$;
 -- words and what confirmed them are between the contact and the carriers: to a model a STOP in the
 -- past reads like a wish of now.
 create function sms.turns(
-  p_conversation_id uuid, p_up_to_id bigint, p_limit bigint, p_characters integer
+  p_conversation_id uuid, p_up_to_id bigint, p_limit bigint, p_characters integer,
+  p_first_id bigint default 0, p_last_id bigint default 9223372036854775807
 )
 returns jsonb language plpgsql stable set search_path = '' as $$
 begin
   return (
     select coalesce(
-      jsonb_agg(jsonb_build_object('role', b.role, 'content', b.content) order by b.place, b.id), '[]'
+      jsonb_agg(
+        jsonb_build_object('id', b.id, 'role', b.role, 'content', b.content) order by b.place, b.id
+      ), '[]'
     )
     from (
       select h.*, sum(length(h.content)) over (order by h.id desc) as characters,
@@ -220,7 +225,7 @@ begin
             from jsonb_array_elements(m.media) as a
           ) end) as content
         from public.sms_messages as m
-        where m.conversation_id = p_conversation_id
+        where m.conversation_id = p_conversation_id and m.id between p_first_id and p_last_id
           and (p_up_to_id is null or m.id <= p_up_to_id or m.in_reply_to < p_up_to_id)
           and coalesce(m.intent, m.canned_reply, '') not in ('stop', 'start', 'help')
           and sms.reached_twilio(m.message_sid, m.status)
@@ -729,7 +734,7 @@ begin
   where c.lease_id = p_lease_id
   for no key update;
   if not found then
-    return false;
+    return sms.release_replay(p_lease_id);
   end if;
   -- Released before the request was made: the text goes back as it was.
   update public.sms_messages as m

@@ -6,7 +6,9 @@
 create function public.queue_sms_reply(
   p_lease_id uuid, p_message_id bigint, p_content text, p_encoding text, p_segments integer,
   p_model text default null, p_prompt_tokens integer default null,
-  p_completion_tokens integer default null, p_generation_ms integer default null
+  p_completion_tokens integer default null, p_generation_ms integer default null,
+  p_shown_first_id bigint default null, p_shown_last_id bigint default null,
+  p_prompt_hash text default null
 )
 returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' as $$
 declare
@@ -42,14 +44,15 @@ begin
 
   insert into public.sms_messages as m (
     conversation_id, direction, author, status, message_content, in_reply_to, encoding, segments,
-    model, config_version, used, prompt_tokens, completion_tokens, generation_ms, attempts, sending_at,
-    send_at, occurred_at, emits_events
+    model, config_version, used, shown_first_id, shown_last_id, prompt_hash, prompt_tokens,
+    completion_tokens, generation_ms, attempts, sending_at, send_at, occurred_at, emits_events
   ) values (
     v_conversation.id, 'outgoing',
     case v_conversation.leased_for when 'fallback' then 'system' else 'ai' end,
     'sending', p_content, p_message_id, p_encoding, p_segments,
     p_model, (v_conversation.leased_context ->> 'version')::integer,
-    sms.ids_of(v_conversation.leased_context -> 'used'), p_prompt_tokens,
+    sms.ids_of(v_conversation.leased_context -> 'used'), p_shown_first_id, p_shown_last_id,
+    p_prompt_hash, p_prompt_tokens,
     p_completion_tokens, p_generation_ms, 1, v_now,
     v_conversation.leased_until, v_now, case when v_config.event_types <> '{}' then true end
   )
@@ -65,7 +68,7 @@ begin
     || jsonb_build_object('outcome', 'send');
 end;
 $$;
-comment on function public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer) is
+comment on function public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer, bigint, bigint, text) is
   'Takes a generated answer (or the fallback text) to p_message_id through the gate and writes its '
   'row as sending. Returns {outcome: send, message_id, from, to, service_sid, content}, or '
   'superseded, blocked (with the reason) or gone (the lease is lost): then nothing may be sent.';

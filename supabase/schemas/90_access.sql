@@ -48,6 +48,9 @@ alter table public.sms_event_targets enable row level security;
 alter table public.sms_events enable row level security;
 alter table public.sms_event_deliveries enable row level security;
 alter table sms.event_secrets enable row level security;
+alter table public.sms_replays enable row level security;
+alter table public.sms_replay_answers enable row level security;
+alter table public.sms_model_prices enable row level security;
 
 revoke all on table
   sms.policy,
@@ -89,7 +92,10 @@ revoke all on table
   public.sms_event_targets,
   public.sms_events,
   public.sms_event_deliveries,
-  sms.event_secrets
+  sms.event_secrets,
+  public.sms_replays,
+  public.sms_replay_answers,
+  public.sms_model_prices
   from public, anon, authenticated, service_role;
 revoke all on sequence
   sms.patterns_id_seq,
@@ -163,6 +169,10 @@ grant select on table public.sms_events, public.sms_event_deliveries to authenti
 grant select, insert, update, delete on table public.sms_event_targets, public.sms_events,
   public.sms_event_deliveries to service_role;
 grant select, insert on table sms.event_secrets to service_role;
+grant select on table public.sms_replays, public.sms_replay_answers, public.sms_model_prices
+  to authenticated;
+grant select, insert, update, delete on table public.sms_replays, public.sms_replay_answers,
+  public.sms_model_prices to service_role;
 grant select, update on table sms.maintenance to service_role;
 grant select on table public.sms_tool_calls to authenticated;
 grant select, insert, update, delete on table public.sms_tool_calls to service_role;
@@ -273,6 +283,12 @@ create policy "Members read their accounts' deliveries" on public.sms_event_deli
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "The gateway uses it" on sms.event_secrets
   for all to service_role using (true) with check (true);
+create policy "Members read their accounts' replays" on public.sms_replays
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Members read their accounts' replays" on public.sms_replay_answers
+  for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
+create policy "Everybody signed in reads it" on public.sms_model_prices
+  for select to authenticated using (true);
 create policy "The gateway clears it" on sms.human_messages
   for all to service_role using (true);
 create policy "The gateway uses it" on sms.automatic_messages
@@ -336,6 +352,7 @@ revoke execute on function
   sms.endings(uuid, text),
   sms.store_digits(),
   sms.search_contacts(uuid, text, integer, bigint),
+  sms.announce_replay(),
   sms.announce_work(),
   sms.announce_message(),
   sms.announce_conversation(),
@@ -381,6 +398,12 @@ revoke all on function
   public.list_sms_event_deliveries(text, integer),
   public.list_sms_event_targets(),
   public.restore_sms_config_version(uuid, integer),
+  public.start_sms_replay(uuid, jsonb, timestamptz, integer),
+  public.start_sms_preview(uuid, jsonb, text),
+  public.get_sms_replay(uuid),
+  public.cancel_sms_replay(uuid),
+  public.mark_sms_replay_answer(uuid, integer, text, text),
+  public.record_sms_replay_answer(uuid, jsonb),
   public.upsert_sms_contacts(jsonb, uuid),
   public.ask_sms_knowledge(uuid, text),
   public.answer_sms_question(uuid, text),
@@ -396,7 +419,7 @@ revoke all on function
   public.ingest_sms(jsonb, timestamptz),
   public.claim_sms_work(text, uuid, interval),
   public.release_sms_work(uuid),
-  public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer),
+  public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer, bigint, bigint, text),
   public.fail_sms_reply(uuid, text, boolean, numeric),
   public.call_sms_tool(uuid, bigint, text, jsonb, boolean),
   public.list_sms_tools(text),
@@ -443,6 +466,12 @@ grant execute on function
   public.list_sms_event_deliveries(text, integer),
   public.list_sms_event_targets(),
   public.restore_sms_config_version(uuid, integer),
+  public.start_sms_replay(uuid, jsonb, timestamptz, integer),
+  public.start_sms_preview(uuid, jsonb, text),
+  public.get_sms_replay(uuid),
+  public.cancel_sms_replay(uuid),
+  public.mark_sms_replay_answer(uuid, integer, text, text),
+  public.record_sms_replay_answer(uuid, jsonb),
   public.upsert_sms_contacts(jsonb, uuid),
   public.ask_sms_knowledge(uuid, text),
   public.answer_sms_question(uuid, text),
@@ -456,7 +485,7 @@ grant execute on function
   public.ingest_sms(jsonb, timestamptz),
   public.claim_sms_work(text, uuid, interval),
   public.release_sms_work(uuid),
-  public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer),
+  public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer, bigint, bigint, text),
   public.fail_sms_reply(uuid, text, boolean, numeric),
   public.call_sms_tool(uuid, bigint, text, jsonb, boolean),
   public.list_sms_tools(text),
@@ -499,6 +528,11 @@ grant execute on function
   public.test_sms_event_target(uuid),
   public.replay_sms_event_delivery(bigint),
   public.restore_sms_config_version(uuid, integer),
+  public.start_sms_replay(uuid, jsonb, timestamptz, integer),
+  public.start_sms_preview(uuid, jsonb, text),
+  public.get_sms_replay(uuid),
+  public.cancel_sms_replay(uuid),
+  public.mark_sms_replay_answer(uuid, integer, text, text),
   public.upsert_sms_contacts(jsonb, uuid),
   public.ask_sms_knowledge(uuid, text),
   public.answer_sms_question(uuid, text),

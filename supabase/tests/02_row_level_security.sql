@@ -3,7 +3,7 @@
 -- them gets: how many rows, or the error (42501: not allowed at all).
 
 begin;
-select plan(4 * 93 + 1);
+select plan(4 * 101 + 1);
 
 insert into auth.users (id, email) values
   ('aaaaaaaa-0000-4000-8000-00000000000a', 'ada@example.com'),
@@ -36,6 +36,11 @@ insert into public.sms_events (id, user_id, config_id, type, occurred_at) values
 insert into public.sms_event_deliveries (user_id, event_id, target_id, status, due_at, retry_until) values
   ('aaaaaaaa-0000-4000-8000-00000000000a', 'eeeeeeee-0000-4000-8000-00000000000a',
    'eeeeeeee-0000-4000-8000-00000000000a', 'dead', null, now());
+insert into public.sms_replays (id, user_id, config_id, config_version, changes) values
+  ('eeeeeeee-0000-4000-8000-00000000000a', 'aaaaaaaa-0000-4000-8000-00000000000a',
+   'cccccccc-0000-4000-8000-00000000000a', 1, '{}');
+insert into public.sms_replay_answers (replay_id, place, user_id) values
+  ('eeeeeeee-0000-4000-8000-00000000000a', 1, 'aaaaaaaa-0000-4000-8000-00000000000a');
 insert into public.sms_webhook_logs (message_sid, payload, outcome) values ('SM1', '{}', 'stored');
 insert into public.sms_delivery_events (message_sid, status) values ('SM1', 'sent');
 insert into public.sms_workers (name, version, seen_at) values ('w', '1', now());
@@ -99,6 +104,14 @@ insert into play values
   ('select from public.sms_questions', '0', '0', '42501', '0'),
   ('update public.sms_questions set question = ''x'' where true', '42501', '42501', '42501', '0'),
   ('select from sms.known_words where word = ''precios''', '42501', '42501', '42501', '1'),
+  ('select from public.sms_replays', '1', '0', '42501', '1'),
+  ('insert into public.sms_replays (user_id, config_id, config_version, changes) values (''aaaaaaaa-0000-4000-8000-00000000000a'', ''cccccccc-0000-4000-8000-00000000000a'', 1, ''{}'')', '42501', '42501', '42501', '1'),
+  ('update public.sms_replays set changes = ''{}'' where true', '42501', '42501', '42501', '1'),
+  ('select from public.sms_replay_answers', '1', '0', '42501', '1'),
+  ('update public.sms_replay_answers set mark = ''same'' where true', '42501', '42501', '42501', '1'),
+  ('delete from public.sms_replay_answers where true', '42501', '42501', '42501', '1'),
+  ('select from public.sms_model_prices where model = ''gpt-4o-mini''', '1', '1', '42501', '1'),
+  ('update public.sms_model_prices set input_price = 0 where true', '42501', '42501', '42501', '7'),
   ('select from public.sms_members', '0', '0', '42501', '0'),
   ('update public.sms_members set role = ''admin'' where true', '0', '0', '42501', '0'),
   ('delete from public.sms_members where true', '42501', '42501', '42501', '0'),

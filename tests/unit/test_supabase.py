@@ -27,6 +27,7 @@ from gateway.messages import (
     SendFailed,
     SendJob,
     SentSms,
+    Shown,
     Tool,
     ToolCall,
     Turn,
@@ -128,7 +129,7 @@ JOBS: list[tuple[dict[str, Any], Job]] = [
             "temperature": None,
             "max_segments": 2,
             "fold_accents": False,
-            "history": [{"role": "user", "content": "Hola"}],
+            "history": [{"id": 7, "role": "user", "content": "Hola"}],
             "contact": {"name": "Ana"},
             "knowledge": [{"id": 1, "title": "Precios", "content": "Pan: 2"}],
             "tools": [{"name": "book", "description": "Books.", "parameters": {}}],
@@ -161,6 +162,8 @@ JOBS: list[tuple[dict[str, Any], Job]] = [
             notice="Soy un asistente.",
             opt_out_hint="Para no recibir mas, responda STOP.",
             attempt=1,
+            first_id=7,
+            last_id=7,
         ),
     ),
 ]
@@ -194,7 +197,8 @@ async def test_a_queued_answer_comes_back_as_the_text_to_send(
 ) -> None:
     api.answer({"outcome": "send", **SEND})
     reply = Reply("Hola", "gpt-4o-mini", 20, 5, 800)
-    queued = await database.queue_sms_reply(LEASE, 6, "Hola", "GSM-7", 1, reply)
+    shown = Shown(2, 6, "5e884898")
+    queued = await database.queue_sms_reply(LEASE, 6, "Hola", "GSM-7", 1, reply, shown)
     assert queued == QueuedReply("send", OUTGOING)
     assert api.calls[0].params == {
         "p_lease_id": LEASE,
@@ -206,6 +210,9 @@ async def test_a_queued_answer_comes_back_as_the_text_to_send(
         "p_prompt_tokens": 20,
         "p_completion_tokens": 5,
         "p_generation_ms": 800,
+        "p_shown_first_id": 2,
+        "p_shown_last_id": 6,
+        "p_prompt_hash": "5e884898",
     }
 
 

@@ -1,0 +1,113 @@
+"""What is stored of a replayed reply: its text as it would be sent, and what it has beside the old
+one. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from gateway import segments
+from gateway.messages import CallTool, ReplayJob, Reply, ReplyEnded, ReplyFailed, ToolResult
+from gateway.prompt import prompt_hash
+
+# Words that are frequent in one of these languages and rare in the others.
+WORDS = {
+    language: frozenset(words.split())
+    for language, words in {
+        "en": "the and you is are we to of for your it with at our have can will not be this yes",
+        "es": "el los las y usted es son con para su por una está del tenemos puede gracias sí lo",
+        "pt": "os e você é são com não seu uma está do da temos pode obrigado obrigada sim em às",
+        "fr": "le les et vous est sont nous pour votre avec une des du pas avons oui merci à dans",
+        "de": "der die das und sie ist sind wir für ihr mit ein eine nicht haben ja danke zu im",
+        "it": "il gli e lei è sono per con una del della non abbiamo può sì grazie alle dalle di",
+        "nl": "het een en u is zijn wij voor uw met niet hebben van ja dank op te bij onze",
+    }.items()
+}
+
+
+def answer_of(job: ReplayJob, reply: Reply) -> dict[str, Any]:
+    """p_answer of record_sms_replay_answer, for a reply."""
+    prompt = job.prompt
+    whole = f"{job.notice}\n{reply.text}" if job.notice else reply.text
+    content = segments.fit(whole, prompt.max_segments, prompt.fold_accents, job.opt_out_hint or "")
+    counted = segments.count(content)
+    uncut = segments.count(segments.fold(whole, prompt.fold_accents))
+    return {
+        "state": "answered",
+        "content": content,
+        "encoding": counted.encoding,
+        "segments": counted.count,
+        "model": reply.model,
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": reply.completion_tokens,
+        "generation_ms": reply.generation_ms,
+        "is_approximate": is_approximate(job),
+        "is_over_budget": uncut.count > prompt.max_segments,
+        "same_language": same_language(job.old_content, content),
+    }
+
+
+def failure_of(job: ReplayJob, failure: ReplyFailed) -> dict[str, Any]:
+    """p_answer for no reply; with retry_after when the provider refuses for now."""
+    answer: dict[str, Any] = {
+        "state": "empty" if failure.kind == "empty" else "failed",
+        "error": str(failure),
+        "is_approximate": is_approximate(job),
+    }
+    if failure.suspends or failure.kind == "rate_limit":
+        answer["retry_after"] = failure.retry_after
+    return answer
+
+
+def divergence_of(job: ReplayJob, ended: ReplyEnded) -> dict[str, Any]:
+    """p_answer when the model called what the record cannot answer."""
+    return {"state": "diverged", "error": str(ended), "is_approximate": is_approximate(job)}
+
+
+def tool_of_record(job: ReplayJob) -> CallTool:
+    """Answers a call as it was answered then; no tool runs. Another call ends the reply."""
+    known = {_key(call.name, call.arguments): call.result for call in job.recorded_calls}
+
+    async def answer(name: str, arguments: Mapping[str, Any]) -> ToolResult:
+        if (found := known.get(_key(name, arguments))) is None:
+            raise ReplyEnded(f"{name} was not called with these arguments then")
+        return ToolResult(found)
+
+    return answer
+
+
+def _key(name: str, arguments: Mapping[str, Any]) -> tuple[str, str]:
+    """A parameter that is null is one left out."""
+    given = {key: value for key, value in arguments.items() if value is not None}
+    return name, json.dumps(given, sort_keys=True)
+
+
+def is_approximate(job: ReplayJob) -> bool | None:
+    """Whether the prompt of the old reply could not be built again; None: there is no old one."""
+    if job.message_id is None:
+        return None
+    return job.original is None or prompt_hash(job.original) != job.prompt_hash
+
+
+def same_language(old: str | None, new: str) -> bool | None:
+    """None: of one of them it cannot be said."""
+    languages = [language_of(old or ""), language_of(new)]
+    return None if None in languages else languages[0] == languages[1]
+
+
+def language_of(text: str) -> str | None:
+    """The language that most words speak for, or a script but Latin by its name; None: a draw."""
+    scripts = Counter(
+        unicodedata.name(letter, "").split(" ")[0] for letter in text if letter.isalpha()
+    )
+    if scripts and (script := scripts.most_common(1)[0][0]) != "LATIN":
+        return script
+    said = re.findall(r"\w+", text.lower())
+    votes = Counter({name: sum(word in words for word in said) for name, words in WORDS.items()})
+    (first, most), (_, second) = votes.most_common(2)
+    return first if most > second else None
