@@ -21,7 +21,6 @@ from gateway.supabase import Databases, Health, Refused, Unavailable
 from gateway.telemetry import log_event
 
 READY_SECONDS = 1.0
-LATE_SECONDS = 90  # three heartbeats of a worker, and more than a lease
 
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)  # RFC 6750, 2.1
 
@@ -121,10 +120,11 @@ async def answer_api_error(request: Request, error: Exception) -> Response:
 def _warnings(health: Health) -> list[str]:
     """Why messages that are stored may not be answered, for whoever may read a public page."""
     warnings = []
+    late_after = health["late_after_seconds"]
     seen = [worker["seen_seconds_ago"] for worker in health.get("workers", [])]
-    if not any(seconds < LATE_SECONDS for seconds in seen):
-        warnings.append(f"no worker was seen for {LATE_SECONDS} s")
-    if (late := health.get("oldest_due_seconds") or 0) > LATE_SECONDS:
+    if not any(seconds < late_after for seconds in seen):
+        warnings.append(f"no worker was seen for {late_after} s")
+    if (late := health.get("oldest_due_seconds") or 0) > late_after:
         warnings.append(f"work has been due for {late:.0f} s")
     suspended = [number for number in health.get("numbers", []) if number["suspended_until"]]
     return warnings + [f"the number {number['number']} is suspended" for number in suspended]

@@ -179,7 +179,8 @@ class NumberHealth(TypedDict):
 class Health(TypedDict):
     """get_sms_health: counts are of conversations (pending, overdue) and of messages."""
 
-    owed: int
+    late_after_seconds: int
+    in_work: int
     overdue: int
     oldest_due_seconds: float | None
     unknown: int
@@ -187,7 +188,7 @@ class Health(TypedDict):
     doubled: int
     unconfigured_24h: int
     refused_24h: int
-    capped_24h: int
+    rate_limited_24h: int
     looping_24h: int
     repaired: int
     oldest_webhook_log: str | None  # ISO 8601

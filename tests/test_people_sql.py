@@ -389,7 +389,7 @@ async def test_at_the_cap_the_contact_is_told_once_a_day(play: Play) -> None:
     assert sent == ["model", "Basta por hoy."]
     conversation = await play.conversation()
     assert (conversation["reply_error"], conversation["reply_due_at"]) == ("rate_limit", None)
-    assert (await play.one.call("get_sms_health"))["capped_24h"] == 1
+    assert (await play.one.call("get_sms_health"))["rate_limited_24h"] == 1
     await play.db.later(hours=25)
     sent = []
     for number in range(3):

@@ -62,6 +62,7 @@ create table sms.policy (
   staff_messages_per_day integer not null default 20,
   history_across_for interval not null default '21 days',
   reopened_within interval not null default '7 days',
+  late_after interval not null default '90 seconds',
   max_tokens_ceiling integer not null default 4096,
   history_limit_ceiling integer not null default 100,
   history_characters integer not null default 12000,
@@ -168,6 +169,9 @@ comment on column sms.policy.history_across_for is
   'A prompt may hold messages of the contact''s earlier conversation that was closed this long ago.';
 comment on column sms.policy.reopened_within is
   'A conversation counts as reopened when the contact writes again this soon after its end.';
+comment on column sms.policy.late_after is
+  'Work that is due for longer is late, and a worker not seen for longer is gone: three heartbeats, and '
+  'more than a lease.';
 comment on column sms.policy.max_tokens_ceiling is
   'The most tokens an owner may let a reply have (sms_configs.max_tokens).';
 comment on column sms.policy.history_limit_ceiling is
@@ -11127,7 +11131,8 @@ $$;
 create function public.get_sms_health()
 returns jsonb language sql stable set search_path = '' as $$
   select jsonb_build_object(
-    'owed', (
+    'late_after_seconds', (select extract(epoch from t.late_after)::integer from sms.policy as t),
+    'in_work', (
       select count(*) from public.sms_conversations as c
       where least(c.reply_due_at, c.send_due_at) is not null
     ),
@@ -11158,7 +11163,7 @@ returns jsonb language sql stable set search_path = '' as $$
       select count(*) from public.sms_webhook_logs as l
       where l.outcome = 'refused' and l.received_at > now() - interval '1 day'
     ),
-    'capped_24h', (
+    'rate_limited_24h', (
       select count(distinct m.conversation_id) from public.sms_messages as m
       where m.no_reply_reason = 'rate_limit' and m.created_at > now() - interval '1 day'
     ),

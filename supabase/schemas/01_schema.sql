@@ -56,6 +56,7 @@ create table sms.policy (
   staff_messages_per_day integer not null default 20,
   history_across_for interval not null default '21 days',
   reopened_within interval not null default '7 days',
+  late_after interval not null default '90 seconds',
   max_tokens_ceiling integer not null default 4096,
   history_limit_ceiling integer not null default 100,
   history_characters integer not null default 12000,
@@ -162,6 +163,9 @@ comment on column sms.policy.history_across_for is
   'A prompt may hold messages of the contact''s earlier conversation that was closed this long ago.';
 comment on column sms.policy.reopened_within is
   'A conversation counts as reopened when the contact writes again this soon after its end.';
+comment on column sms.policy.late_after is
+  'Work that is due for longer is late, and a worker not seen for longer is gone: three heartbeats, and '
+  'more than a lease.';
 comment on column sms.policy.max_tokens_ceiling is
   'The most tokens an owner may let a reply have (sms_configs.max_tokens).';
 comment on column sms.policy.history_limit_ceiling is

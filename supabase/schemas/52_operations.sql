@@ -189,7 +189,8 @@ $$;
 create function public.get_sms_health()
 returns jsonb language sql stable set search_path = '' as $$
   select jsonb_build_object(
-    'owed', (
+    'late_after_seconds', (select extract(epoch from t.late_after)::integer from sms.policy as t),
+    'in_work', (
       select count(*) from public.sms_conversations as c
       where least(c.reply_due_at, c.send_due_at) is not null
     ),
@@ -220,7 +221,7 @@ returns jsonb language sql stable set search_path = '' as $$
       select count(*) from public.sms_webhook_logs as l
       where l.outcome = 'refused' and l.received_at > now() - interval '1 day'
     ),
-    'capped_24h', (
+    'rate_limited_24h', (
       select count(distinct m.conversation_id) from public.sms_messages as m
       where m.no_reply_reason = 'rate_limit' and m.created_at > now() - interval '1 day'
     ),

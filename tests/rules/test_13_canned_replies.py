@@ -133,7 +133,7 @@ async def test_a_number_without_replies_sends_no_notices_either(scenario: Scenar
         "select distinct no_reply_reason from public.sms_messages"
     )
     assert reasons == [{"no_reply_reason": "rate_limit"}]
-    assert (await scenario.one.call("get_sms_health"))["capped_24h"] == 15
+    assert (await scenario.one.call("get_sms_health"))["rate_limited_24h"] == 15
 
 
 async def test_replies_notices_and_fallbacks_share_the_numbers_day(scenario: Scenario) -> None:

@@ -126,7 +126,7 @@ PARKED = {**NUMBER, "suspended_until": "2026-11-22T10:00:00+00:00", "suspended_r
 async def test_with_the_database_it_is_ready_and_warns_of_the_rest(
     api: DataApi, given: Settings, health: dict[str, Any], warnings: list[str]
 ) -> None:
-    api.answer(health)
+    api.answer({"late_after_seconds": 90, **health})
     answer = await readyz(given)
     assert answer.status_code == 200
     assert answer.json() == {"ready": True, "reasons": [], "warnings": warnings}
@@ -148,7 +148,7 @@ async def test_the_database_is_asked_once_a_second_whoever_asks_here(
 ) -> None:
     """Strangers may ask as often as they like; what they hear is never older than that."""
     api.fail("42501", 403)
-    api.answer({"workers": [WORKER]})
+    api.answer({"late_after_seconds": 90, "workers": [WORKER]})
     async with serve_web(create_app(given)) as web:
 
         async def ask() -> int:

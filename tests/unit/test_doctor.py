@@ -36,7 +36,7 @@ CHECKS = {
 HEALTH: dict[str, Any] = {
     **dict.fromkeys(Health.__annotations__, 0),
     **{"oldest_due_seconds": None, "oldest_transaction_seconds": None},
-    **{"numbers": [], "workers": []},
+    **{"numbers": [], "workers": [], "late_after_seconds": 90},
 }
 SETUP: dict[str, Any] = {
     **{"schema_version": schema.VERSION, "postgres_version": "17.6", "max_connections": 100},
