@@ -140,6 +140,16 @@ async def fill(world: World) -> None:
         for told in STORY:
             await _tell(database, world.config_id, told)
         await database.execute(
+            "insert into sms_tool_calls (user_id, conversation_id, waiting_since, message_id,"
+            " reply_id, name, arguments, acts, result, duration_ms)"
+            " select m.user_id, c.id, m.occurred_at, m.id, m.id, 'book_cake',"
+            """ '{"p_flavour": "chocolate", "p_people": 12}', true,"""
+            """ '[{"booked_for": "2026-11-29", "price": "38 €"}]', 41"""
+            " from sms_messages m join sms_conversations c on c.id = m.conversation_id"
+            " where c.config_id = %s and m.author = 'ai' and m.message_content like 'Sí, por%%'",
+            (world.config_id,),
+        )
+        await database.execute(
             "insert into sms_contacts (user_id, contact_number, name, notes, tags, attributes)"
             " select user_id, %s, 'Lucía Fernández', 'Alérgica a la lactosa.', '{vip,tartas}',"
             ' \'{"plan": "oro", "visitas": 3}\' from sms_configs where id = %s'

@@ -10,6 +10,7 @@ from playwright.async_api import Route, expect
 
 from gateway.local.stack import Stack
 from tests.browser.conftest import settled
+from tests.browser.data import fill
 from tests.browser.screen import Screen, Screens, as_written
 from tests.flow.world import World
 
@@ -108,6 +109,17 @@ async def test_details_of_a_reply_are_shown_on_demand(screen: Screen, world: Wor
     await reply.hover()
     await reply.get_by_role("button", name="Details").click()
     for words in ("1 segment, GSM-7", "Model", "Answered after"):
+        await expect(reply).to_contain_text(words)
+
+
+async def test_tools_that_a_reply_called_stand_under_it(screen: Screen, world: World) -> None:
+    await fill(world)
+    await screen.page.reload()
+    await screen.open_named("Lucía Fernández")
+    reply = screen.thread.get_by_role("article").filter(has_text="38 €")
+    await reply.hover()
+    await reply.get_by_role("button", name="Details").click()
+    for words in ("book cake", "flavour", "chocolate", "booked for: 2026-11-29", "price: 38 €"):
         await expect(reply).to_contain_text(words)
 
 

@@ -10,6 +10,7 @@ from playwright.async_api import Route, expect
 
 from tests.browser.data import fill
 from tests.browser.screen import DESKTOP, PHONE, Screen, Screens
+from tests.browser.test_knowledge import ask, forget
 from tests.flow.world import World
 
 pytestmark = [pytest.mark.browser]
@@ -137,6 +138,30 @@ async def test_numbers_with_a_change_refused_and_the_history(looker: Screen, wor
     await expect(looker.page.get_by_role("dialog")).to_be_visible()
     await looker.take_picture("numbers-restore")
     looker.forgive("status of 422")
+
+
+async def test_the_knowledge(looker: Screen, world: World) -> None:
+    await looker.sign_in()
+    await looker.page.goto(f"{looker.url}knowledge")
+    await expect(looker.page.locator(".empty-title")).to_be_visible()
+    await looker.take_picture("knowledge-empty")
+    await ask(world, "¿Tienen pan sin gluten y cuánto cuesta la barra de medio kilo?")
+    await world.rows(
+        "insert into sms_documents (user_id, config_id, title, content, language)"
+        " select user_id, id, 'Horario y precios', 'Los domingos abrimos de 9 a 15 h.', 'spanish'"
+        " from sms_configs where id = %s",
+        world.config_id,
+    )
+    await looker.page.reload()
+    await looker.page.locator(".document").click()
+    await expect(looker.page.locator("textarea[name=content]")).to_be_visible()
+    await looker.take_picture("knowledge-document")
+    await looker.page.keyboard.press("Escape")
+    await expect(looker.page.get_by_role("dialog")).to_have_count(0)
+    await looker.page.locator(".question .quiet").click()
+    await expect(looker.page.locator("textarea[name=answer]")).to_be_visible()
+    await looker.take_picture("knowledge")
+    await forget(world)
 
 
 async def test_the_team(looker: Screen, world: World) -> None:

@@ -10,6 +10,7 @@ import { useLive } from './useLive'
 
 const Statistics = lazy(() => import('../statistics/Statistics'))
 const Team = lazy(() => import('../team/Team'))
+const Knowledge = lazy(() => import('../knowledge/Knowledge'))
 const Numbers = lazy(() => import('../numbers/Numbers'))
 
 /** The sections and the one that is open. */
@@ -37,6 +38,7 @@ export function Frame({ accounts, onAccount }: {
           <Switch>
             <Route path="/statistics"><Statistics /></Route>
             <Route path="/team"><Team /></Route>
+            <Route path="/knowledge"><Knowledge /></Route>
             <Route path="/numbers"><Numbers /></Route>
             <Route path="/:id?">{({ id }) => <Conversations open={id ?? ''} />}</Route>
           </Switch>

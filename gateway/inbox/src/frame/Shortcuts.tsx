@@ -16,6 +16,7 @@ export function Shortcuts({ isOpen, setOpen }: { isOpen: boolean; setOpen: (open
     undo,
     conversations: () => go('/'),
     statistics: () => go('/statistics'),
+    knowledge: () => go('/knowledge'),
     numbers: () => go('/numbers'),
     team: () => go('/team'),
   })

@@ -13,6 +13,7 @@ export const KEYS = {
   back: ['Escape'],
   conversations: ['g c'],
   statistics: ['g s'],
+  knowledge: ['g k'],
   numbers: ['g n'],
   team: ['g t'],
   help: ['?'],

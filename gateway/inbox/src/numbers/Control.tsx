@@ -16,7 +16,7 @@ export function Control({ field, value, onChange }: {
 
   return (
     <div className={`setting is-${field.kind}`}>
-      <label htmlFor={id}>{t(`numbers.field.${field.name as 'reply_delay'}.name`)}</label>
+      <label htmlFor={field.kind === 'choices' ? undefined : id}>{t(`numbers.field.${field.name as 'reply_delay'}.name`)}</label>
       <div className="setting-input">
         {field.kind === 'switch' && (
           <Switch.Root
@@ -51,9 +51,37 @@ export function Control({ field, value, onChange }: {
             onChange={(event) => onChange(event.target.value)}
           />
         )}
+        {field.kind === 'choices' && (
+          <Choices id={id} options={field.options} value={value} onChange={onChange} />
+        )}
         {field.kind === 'duration' && <span className="unit">{t(`numbers.unit.${field.unit}`)}</span>}
       </div>
       <p className="quiet-words" id={`${id}-hint`}>{hint}</p>
+    </div>
+  )
+}
+
+function Choices({ id, options, value, onChange }: {
+  id: string
+  options: readonly ('automatic_message' | 'reaction' | 'goodbye')[]
+  value: string
+  onChange: (value: string) => void
+}) {
+  const { t } = useTranslation()
+  const chosen = value.split(', ').filter(Boolean)
+  return (
+    <div className="choices" id={id} role="group" aria-describedby={`${id}-hint`}>
+      {options.map((option) => (
+        <label key={option} className="check">
+          <input
+            type="checkbox"
+            checked={chosen.includes(option)}
+            onChange={(event) =>
+              onChange(options.filter((one) => (one === option ? event.target.checked : chosen.includes(one))).join(', '))}
+          />
+          {t(`numbers.choice.${option}`)}
+        </label>
+      ))}
     </div>
   )
 }

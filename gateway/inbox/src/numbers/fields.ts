@@ -8,6 +8,7 @@ export type Unit = 'second' | 'minute' | 'hour' | 'day'
 
 type Kind =
   | { kind: 'text' | 'lines' | 'switch' | 'clock' | 'zone' | 'names' }
+  | { kind: 'choices'; options: readonly ('automatic_message' | 'reaction' | 'goodbye')[] }
   | { kind: 'count'; min: number; max: number; step?: number }
   | { kind: 'duration'; unit: Unit; max: number }
 
@@ -27,6 +28,13 @@ export const GROUPS: { name: 'assistant' | 'timing' | 'limits' | 'replies'; fiel
       { name: 'history_limit', kind: 'count', min: 1, max: 100 },
       { name: 'history_across', kind: 'switch' },
       { name: 'context_attributes', kind: 'names' },
+      { name: 'knowledge_tokens', kind: 'count', min: 0, max: 32_000 },
+      { name: 'tools', kind: 'names', isOptional: true },
+      {
+        name: 'stay_silent_for',
+        kind: 'choices',
+        options: ['automatic_message', 'reaction', 'goodbye'],
+      },
       { name: 'answer_groups', kind: 'switch' },
     ],
   },
@@ -58,7 +66,9 @@ export const GROUPS: { name: 'assistant' | 'timing' | 'limits' | 'replies'; fiel
       { name: 'handoff_reply', kind: 'lines', isOptional: true },
       { name: 'bot_reply', kind: 'lines', isOptional: true },
       { name: 'rate_limit_reply', kind: 'lines', isOptional: true },
+      { name: 'own_opt_out', kind: 'switch' },
       { name: 'opt_out_reply', kind: 'lines', isOptional: true },
+      { name: 'help_reply', kind: 'lines', isOptional: true },
     ],
   },
 ]
@@ -69,14 +79,17 @@ const SECONDS: Record<Unit, number> = { second: 1, minute: 60, hour: 3600, day: 
 export function shown(field: Field, value: unknown): string {
   if (value === null || value === undefined) return ''
   if (field.kind === 'duration') return String(+(seconds(String(value)) / SECONDS[field.unit]).toFixed(3))
-  if (field.kind === 'names') return (value as string[]).join(', ')
+  if (field.kind === 'names' || field.kind === 'choices') return (value as string[]).join(', ')
   if (field.kind === 'clock') return String(value).slice(0, 5)
   return String(value)
 }
 
 /** The value that a control's text stands for. */
 export function stored(field: Field, text: string): string | number | boolean | string[] | null {
-  if (field.kind === 'names') return text.split(',').map((one) => one.trim()).filter(Boolean)
+  if (field.kind === 'names' || field.kind === 'choices') {
+    const names = text.split(',').map((one) => one.trim()).filter(Boolean)
+    return field.isOptional && names.length === 0 ? null : names
+  }
   if (field.kind === 'switch') return text === 'true'
   if (text.trim() === '') return field.isOptional ? null : field.kind === 'count' ? 0 : text
   if (field.kind === 'count') return Number(text)

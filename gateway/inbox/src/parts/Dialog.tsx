@@ -8,7 +8,7 @@ export function Dialog({ title, isOpen, onClose, kind = 'center', children }: {
   title: string
   isOpen: boolean
   onClose: () => void
-  kind?: 'center' | 'side'
+  kind?: 'center' | 'large' | 'side'
   children: ReactNode
 }) {
   const { t } = useTranslation()

@@ -7,6 +7,7 @@ import { Attachments } from './Attachments'
 import { Details } from './Details'
 import { useMemberName } from '../team/useMemberName'
 import { useReason } from './useReason'
+import { Why } from './Why'
 
 const PROBLEMS = ['blocked', 'failed', 'undelivered', 'canceled']
 
@@ -41,6 +42,7 @@ export function Bubble({ message, isFollowing }: { message: Message; isFollowing
         <p className="no-reply">{t('thread.notAnswered')} {t(`noReply.${message.no_reply_reason as 'old'}`)}</p>
       )}
       {isOpen && <Details message={message} />}
+      {isOpen && <Why message={message} />}
     </article>
   )
 }

@@ -2,7 +2,7 @@ import { useTranslation } from 'react-i18next'
 import type { Message } from '../data/client'
 import { count, dateTime, duration, money } from '../format/time'
 
-const CANNED = ['stop', 'start', 'human', 'bot', 'rate_limit', 'keyword'] as const
+const CANNED = ['stop', 'start', 'help', 'human', 'bot', 'rate_limit', 'keyword'] as const
 
 /** What is known of one message, for who asks. */
 export function Details({ message }: { message: Message }) {
@@ -15,6 +15,7 @@ export function Details({ message }: { message: Message }) {
     [t('details.segments'), segments && encoding ? t('details.segmentsValue', { count: segments, encoding }) : undefined],
     [t('details.price'), price === null || !currency ? later(t, message) : money(-price, currency)],
     [t('details.model'), message.model ?? undefined],
+    [t('details.version'), message.config_version === null ? undefined : count(message.config_version)],
     [t('details.tokens'), message.prompt_tokens === null ? undefined : t('details.tokensValue', {
       read: count(message.prompt_tokens),
       written: count(message.completion_tokens ?? 0),
