@@ -81,7 +81,27 @@ def _parser() -> argparse.ArgumentParser:
         "--number", type=_phone_number, metavar="+15551234567", help="default: all numbers"
     )
     backfill.set_defaults(run=_run_backfill)
+    _add_knowledge_commands(
+        commands.add_parser("knowledge", help="documents that the assistant answers from")
+    )
     return parser
+
+
+def _add_knowledge_commands(knowledge: argparse.ArgumentParser) -> None:
+    commands = knowledge.add_subparsers(required=True, metavar="COMMAND")
+    bring = commands.add_parser("import", help="import Markdown, text and HTML files of a folder")
+    bring.add_argument("folder", type=Path, metavar="FOLDER")
+    bring.add_argument("--number", type=_phone_number, required=True, metavar="+15551234567")
+    bring.add_argument(
+        "--language",
+        default="spanish",
+        help="whose words are reduced to stems: english, french, simple …; default: spanish",
+    )
+    bring.set_defaults(run=_run_knowledge_import)
+    ask = commands.add_parser("ask", help="print the passages that a message would get")
+    ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument("--number", type=_phone_number, required=True, metavar="+15551234567")
+    ask.set_defaults(run=_run_knowledge_ask)
 
 
 def _add_schema_commands(schema: argparse.ArgumentParser) -> None:
@@ -262,6 +282,22 @@ def _run_message_reconcile(options: argparse.Namespace) -> None:
     from gateway import commands
 
     commands.run(commands.reconcile_message(_quiet_settings(), options.id))
+
+
+def _run_knowledge_import(options: argparse.Namespace) -> None:
+    from gateway import commands
+
+    commands.run(
+        commands.import_knowledge(
+            _quiet_settings(), options.number, options.folder, options.language
+        )
+    )
+
+
+def _run_knowledge_ask(options: argparse.Namespace) -> None:
+    from gateway import commands
+
+    commands.run(commands.ask_knowledge(_quiet_settings(), options.number, options.question))
 
 
 def _run_backfill(options: argparse.Namespace) -> None:

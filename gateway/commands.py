@@ -12,11 +12,12 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, track
 from rich.table import Table
 
 from gateway.settings import Settings
@@ -247,6 +248,50 @@ async def reconcile_message(settings: Settings, message_id: int) -> None:
 
 
 # backfill
+
+
+async def import_knowledge(
+    settings: Settings, phone_number: str, folder: Path, language: str
+) -> None:
+    """Each file becomes a document of the number, by its name: imported again it is replaced."""
+    from gateway.knowledge import UnreadableFile, find_files, read_document
+
+    files = find_files(folder)
+    if not files:
+        raise Impossible(f"there is no .md, .txt or .html file in {folder}")
+    async with _connect(settings) as (database, _):
+        config_id = await _config_id(database, phone_number)
+        failed = 0
+        for path in track(files, "importing", console=Console(stderr=True), transient=True):
+            try:
+                document = read_document(path, folder)
+                outcome = await database.import_sms_document(
+                    config_id, document.source, document.title, document.content, language
+                )
+            except (UnreadableFile, Refused) as error:
+                failed += 1
+                outcome = f"not imported: {error}"
+            print(f"{path.relative_to(folder)}\t{outcome}")
+    if failed:
+        raise Impossible(f"{failed} of {len(files)} files were not imported, see above")
+
+
+async def ask_knowledge(settings: Settings, phone_number: str, question: str) -> None:
+    """The passages that search would show the model for that message, best first."""
+    async with _connect(settings) as (database, _):
+        config_id = await _config_id(database, phone_number)
+        passages = await database.ask_sms_knowledge(config_id, question)
+    if not passages:
+        raise Impossible("no passage has a word of that question, or one that looks like it")
+    for passage in passages:
+        print(f"{passage['title']}\n{passage['content']}\n")
+
+
+async def _config_id(database: Database, phone_number: str) -> str:
+    for number in await database.list_sms_numbers():
+        if number.phone_number == phone_number:
+            return number.config_id
+    raise Impossible(f"{phone_number} is not configured: sms-gateway number add {phone_number}")
 
 
 async def backfill(settings: Settings, since: timedelta, phone_number: str | None) -> None:

@@ -509,6 +509,20 @@ class Database:
     async def list_sms_numbers(self) -> list[Number]:
         return [Number(**found) for found in await self._call("list_sms_numbers", {})]
 
+    async def import_sms_document(
+        self, config_id: str, source: str, title: str, content: str, language: str
+    ) -> str:
+        """'inserted', 'updated' or 'unchanged'. Raises Refused with what is wrong with it."""
+        given = {"p_config_id": config_id, "p_source": source, "p_title": title}
+        given |= {"p_content": content, "p_language": language}
+        return str(await self._call("import_sms_document", given))
+
+    async def ask_sms_knowledge(self, config_id: str, question: str) -> list[dict[str, Any]]:
+        """[{passage_id, title, content}], best first."""
+        given = {"p_config_id": config_id, "p_question": question}
+        found: list[dict[str, Any]] = await self._call("ask_sms_knowledge", given)
+        return found
+
     async def get_sms_message(self, message_id: int) -> dict[str, Any]:
         """The row's columns, and "phone_number", "contact_number", "sent_after", "events"."""
         return await self._object("get_sms_message", {"p_message_id": message_id})

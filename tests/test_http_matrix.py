@@ -90,6 +90,7 @@ get_sms_setup                  -   -   -   yes
 get_sms_stats                  yes yes -   yes
 get_sms_team                   yes yes -   yes
 get_user_sms_stats             yes yes -   yes
+import_sms_document            -   -   -   yes
 ingest_sms                     -   -   -   yes
 invite_sms_member              yes yes -   yes
 leave_sms_account              yes yes -   -
@@ -445,6 +446,12 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "cancel_sms_replay": {"p_replay_id": NOBODYS},
     "mark_sms_replay_answer": {"p_replay_id": NOBODYS, "p_place": 1, "p_mark": "same"},
     "record_sms_replay_answer": {"p_lease_id": NOBODYS, "p_answer": {}},
+    "import_sms_document": {
+        "p_config_id": NOBODYS,
+        "p_source": "x",
+        "p_title": "x",
+        "p_content": "x",
+    },
     "get_sms_team": {"p_user_id": NOBODYS},
     "invite_sms_member": {"p_email": "x", "p_role": "agent", "p_user_id": NOBODYS},
     "leave_sms_account": {"p_user_id": NOBODYS},

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "gateway"
 
 # Each column may use those left of it; modules of one column never know each other.
 COLUMNS = [
-    {"settings", "messages", "segments", "telemetry", "schema", "openapi"},
+    {"settings", "messages", "segments", "telemetry", "schema", "knowledge", "openapi"},
     {"markdown", "prompt", "twilio_post"},
     {"replays"},
     {"supabase", "realtime", "twilio", "openai"},

@@ -555,6 +555,39 @@ comment on function public.ask_sms_knowledge(uuid, text) is
   'The passages that answer a question to that number best, within its knowledge_tokens, best '
   'first: what search would show the model. PT404: no such number.';
 
+create function public.import_sms_document(
+  p_config_id uuid, p_source text, p_title text, p_content text, p_language text default 'simple'
+)
+returns text language plpgsql set search_path = '' as $$
+declare
+  v_user_id uuid := (select f.user_id from public.sms_configs as f where f.id = p_config_id);
+  v_document public.sms_documents;
+begin
+  if v_user_id is null then
+    raise exception using errcode = 'PT404', message = 'There is no such number',
+      hint = 'sms-gateway number list names those that are configured.';
+  end if;
+  select d.* into v_document from public.sms_documents as d
+  where d.user_id = v_user_id and d.config_id = p_config_id and d.source = p_source
+  for update;
+  if not found then
+    insert into public.sms_documents (user_id, config_id, title, content, language, source)
+    values (v_user_id, p_config_id, p_title, p_content, p_language, p_source);
+    return 'inserted';
+  elsif (v_document.title, v_document.content, v_document.language)
+    = (p_title, p_content, p_language) then
+    return 'unchanged';
+  end if;
+  update public.sms_documents as d
+  set title = p_title, content = p_content, language = p_language
+  where d.id = v_document.id;
+  return 'updated';
+end;
+$$;
+comment on function public.import_sms_document(uuid, text, text, text, text) is
+  'For sms-gateway knowledge import: the document of a number that came from p_source, new, changed '
+  'or as it was. Returns inserted, updated or unchanged. PT404: no such number. PT422: no document.';
+
 -- What the assistant did not know.
 
 create table public.sms_questions (

@@ -267,6 +267,7 @@ select set_eq(
     ('get_sms_setup', 'service_role', false),
     ('get_sms_stats', 'authenticated service_role', false),
     ('get_user_sms_stats', 'authenticated service_role', true),
+    ('import_sms_document', 'service_role', false),
     ('ingest_sms', 'service_role', false),
     ('call_sms_tool', 'service_role', false),
     ('list_sms_tools', 'service_role', false),

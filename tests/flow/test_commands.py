@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 
@@ -177,3 +178,20 @@ async def test_a_worker_without_backlog_answers_nothing_old(world: World, web: C
     finally:
         await worker.stop()
     assert world.sent_to(contact) == []
+
+
+async def test_a_folder_becomes_what_the_number_knows(stack: Stack, world: World) -> None:
+    folder = Path(stack.folder) / "knowledge"
+    folder.mkdir(exist_ok=True)
+    (folder / "prices.md").write_text("# Precios\n\nEl pan cuesta 2 €.")
+    command = ("knowledge", "import", str(folder), "--number", world.number)
+    assert (await gateway(stack, *command)).output == "prices.md\tinserted\n"
+    assert (await gateway(stack, *command)).output == "prices.md\tunchanged\n"
+    (folder / "prices.md").write_text("# Precios\n\nEl pan cuesta 3 €.")
+    assert (await gateway(stack, *command)).output == "prices.md\tupdated\n"
+    told = await gateway(stack, "knowledge", "ask", "cuánto vale el pan", "--number", world.number)
+    assert "El pan cuesta 3 €." in told.output
+    (folder / "empty.md").write_text("")
+    told = await gateway(stack, *command)
+    assert told.status == 1
+    assert "empty.md\tnot imported: empty.md is empty" in told.output
