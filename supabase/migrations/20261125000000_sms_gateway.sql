@@ -983,8 +983,8 @@ comment on column public.sms_conversations.reply_due_at is
 comment on column public.sms_conversations.waiting_since is
   'Arrival of the oldest message that no answer covers.';
 comment on column public.sms_conversations.tool_calls_since is
-  'The waiting_since for which tools were called last: sms_tool_calls has calls of the pending reply '
-  'when they are equal.';
+  'The waiting_since for which tools were called last; null: none ever was. sms_tool_calls has calls '
+  'of the pending reply when they are equal.';
 comment on column public.sms_conversations.reply_attempts is 'Attempts at the pending reply so far.';
 comment on column public.sms_conversations.superseded is
   'Answers in a row that were dropped because a newer message came.';
@@ -4250,7 +4250,7 @@ begin
         where m.conversation_id = p_conversation.id and m.author in ('ai', 'system') and m.canned_reply is null
       ) then f.first_reply_notice end,
       'tools', case when f.tools is not null then sms.offered_tools(f.tools) end,
-      'tool_calls', case when p_conversation.tool_calls_since = p_conversation.waiting_since
+      'tool_calls', case when p_conversation.tool_calls_since is not null
         then sms.recorded_calls(p_conversation) end,
       'stay_silent_for', f.stay_silent_for
     )
@@ -6563,7 +6563,9 @@ begin
 end;
 $$;
 
--- The calls made so far for the pending reply: [{id, name, arguments, result, error}].
+-- The calls made so far for the pending reply, [{id, name, arguments, result, error}], after those of
+-- which a reply told that never reached Twilio: its words are in no history, and what was done would
+-- be done again.
 create function sms.recorded_calls(p_conversation public.sms_conversations)
 returns jsonb language plpgsql stable set search_path = '' as $$
 begin
@@ -6572,7 +6574,25 @@ begin
       'id', k.id, 'name', k.name, 'arguments', k.arguments, 'result', k.result, 'error', k.error
     ) order by k.id), '[]')
     from public.sms_tool_calls as k
-    where k.conversation_id = p_conversation.id and k.waiting_since = p_conversation.waiting_since
+    where k.conversation_id = p_conversation.id and (
+      k.waiting_since = p_conversation.waiting_since
+      or k.waiting_since = p_conversation.tool_calls_since and sms.was_never_told(k)
+    )
+  );
+end;
+$$;
+
+-- Did the reply that these calls led to fail, and no other one arrive since?
+create function sms.was_never_told(p_call public.sms_tool_calls)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from public.sms_messages as m
+    where m.id = p_call.reply_id and not sms.reached_twilio(m.message_sid, m.status)
+  ) and not exists (
+    select from public.sms_messages as m
+    where m.conversation_id = p_call.conversation_id and m.id > p_call.reply_id
+      and m.direction = 'outgoing' and sms.reached_twilio(m.message_sid, m.status)
   );
 end;
 $$;

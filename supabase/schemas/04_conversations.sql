@@ -114,8 +114,8 @@ comment on column public.sms_conversations.reply_due_at is
 comment on column public.sms_conversations.waiting_since is
   'Arrival of the oldest message that no answer covers.';
 comment on column public.sms_conversations.tool_calls_since is
-  'The waiting_since for which tools were called last: sms_tool_calls has calls of the pending reply '
-  'when they are equal.';
+  'The waiting_since for which tools were called last; null: none ever was. sms_tool_calls has calls '
+  'of the pending reply when they are equal.';
 comment on column public.sms_conversations.reply_attempts is 'Attempts at the pending reply so far.';
 comment on column public.sms_conversations.superseded is
   'Answers in a row that were dropped because a newer message came.';

@@ -157,7 +157,7 @@ begin
         where m.conversation_id = p_conversation.id and m.author in ('ai', 'system') and m.canned_reply is null
       ) then f.first_reply_notice end,
       'tools', case when f.tools is not null then sms.offered_tools(f.tools) end,
-      'tool_calls', case when p_conversation.tool_calls_since = p_conversation.waiting_since
+      'tool_calls', case when p_conversation.tool_calls_since is not null
         then sms.recorded_calls(p_conversation) end,
       'stay_silent_for', f.stay_silent_for
     )

@@ -504,7 +504,9 @@ begin
 end;
 $$;
 
--- The calls made so far for the pending reply: [{id, name, arguments, result, error}].
+-- The calls made so far for the pending reply, [{id, name, arguments, result, error}], after those of
+-- which a reply told that never reached Twilio: its words are in no history, and what was done would
+-- be done again.
 create function sms.recorded_calls(p_conversation public.sms_conversations)
 returns jsonb language plpgsql stable set search_path = '' as $$
 begin
@@ -513,7 +515,25 @@ begin
       'id', k.id, 'name', k.name, 'arguments', k.arguments, 'result', k.result, 'error', k.error
     ) order by k.id), '[]')
     from public.sms_tool_calls as k
-    where k.conversation_id = p_conversation.id and k.waiting_since = p_conversation.waiting_since
+    where k.conversation_id = p_conversation.id and (
+      k.waiting_since = p_conversation.waiting_since
+      or k.waiting_since = p_conversation.tool_calls_since and sms.was_never_told(k)
+    )
+  );
+end;
+$$;
+
+-- Did the reply that these calls led to fail, and no other one arrive since?
+create function sms.was_never_told(p_call public.sms_tool_calls)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from public.sms_messages as m
+    where m.id = p_call.reply_id and not sms.reached_twilio(m.message_sid, m.status)
+  ) and not exists (
+    select from public.sms_messages as m
+    where m.conversation_id = p_call.conversation_id and m.id > p_call.reply_id
+      and m.direction = 'outgoing' and sms.reached_twilio(m.message_sid, m.status)
   );
 end;
 $$;

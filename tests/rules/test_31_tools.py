@@ -200,7 +200,7 @@ async def test_a_reply_is_not_superseded_once_a_tool_has_acted(tools: Scenario) 
     await tools.one.finish(reply)
     later = await tools.one.claim()
     assert later["message_id"] > job["message_id"], "the newer message stays due"
-    assert later["tool_calls"] is None, "with a list of its own"
+    assert not later["tool_calls"], "with a list of its own"
 
 
 async def test_a_queued_reply_that_tells_of_it_is_not_covered_by_the_next(tools: Scenario) -> None:
@@ -211,6 +211,18 @@ async def test_a_queued_reply_that_tells_of_it_is_not_covered_by_the_next(tools:
     await tools.texts("¿Tienen aparcamiento?")
     await tools.db.later(minutes=2)
     assert await tools.work() == ["Reservado.", "model"]
+
+
+async def test_a_reply_that_failed_for_good_leaves_its_calls_to_the_next(tools: Scenario) -> None:
+    job = await pending(tools)
+    await call(tools.one, job, "book_table", FRIDAY)
+    reply = await tools.one.answer(job, "Reservado.")
+    await tools.one.fail(reply, "failed")
+    next_one = await pending(tools, "¿Hola?")
+    assert [made["name"] for made in next_one["tool_calls"]] == ["book_table"]
+    told = await tools.one.answer(next_one, "Reservado.")
+    await tools.one.finish(told)
+    assert (await pending(tools, "Gracias, ¿y aparcamiento?"))["tool_calls"] == []
 
 
 async def test_a_queued_reply_of_words_alone_is_covered_by_the_next(tools: Scenario) -> None:
@@ -244,7 +256,7 @@ async def test_the_reply_ends_the_list(tools: Scenario) -> None:
     await tools.one.finish(reply)
     assert [record["reply_id"] for record in await records(tools)] == [reply["message_id"]]
     again = await pending(tools, "Y otra igual")
-    assert again["tool_calls"] is None
+    assert not again["tool_calls"]
     await call(tools.one, again, "book_table", FRIDAY)
     assert len(await bookings(tools)) == 2, "another reply, another booking"
 
