@@ -301,14 +301,14 @@ isOneToOne: false
                   ]
                 },"sms_messages": {
                   Row: {
-                    "attempts": number,"author": string,"canned_reply": string | null,"channel": string,"client_ref": string | null,"completion_tokens": number | null,"config_version": number | null,"conversation_id": string,"created_at": string,"delivered_at": string | null,"direction": string,"emits_events": boolean | null,"encoding": string | null,"error_code": number | null,"error_message": string | null,"generation_ms": number | null,"id": number,"in_reply_to": number | null,"intent": string | null,"is_open": boolean,"listed_empty_at": string | null,"media": NonNullable<Json>,"message_content": string,"message_sid": string | null,"model": string | null,"no_reply_reason": string | null,"occurred_at": string,"price": number | null,"price_unit": string | null,"prompt_tokens": number | null,"recipients": (string)[] | null,"resent_at": string | null,"response_seconds": number | null,"segments": number | null,"send_at": string | null,"sending_at": string | null,"sent_by": string | null,"status": string,"used": (number)[] | null,"user_id": string
+                    "attempts": number,"author": string,"canned_reply": string | null,"channel": string,"client_ref": string | null,"completion_tokens": number | null,"config_version": number | null,"conversation_id": string,"created_at": string,"delivered_at": string | null,"direction": string,"emits_events": boolean | null,"encoding": string | null,"error_code": number | null,"error_message": string | null,"generation_ms": number | null,"id": number,"in_reply_to": number | null,"intent": string | null,"is_open": boolean,"listed_empty_at": string | null,"media": NonNullable<Json>,"message_content": string,"message_sid": string | null,"model": string | null,"no_reply_reason": string | null,"occurred_at": string,"price": number | null,"price_unit": string | null,"prompt_hash": string | null,"prompt_tokens": number | null,"recipients": (string)[] | null,"resent_at": string | null,"response_seconds": number | null,"segments": number | null,"send_at": string | null,"sending_at": string | null,"sent_by": string | null,"shown_first_id": number | null,"shown_last_id": number | null,"status": string,"used": (number)[] | null,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id": string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"emits_events"?: boolean | null,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"intent"?: string | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content": string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"used"?: (number)[] | null,"user_id"?: string
+                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id": string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"emits_events"?: boolean | null,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"intent"?: string | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content": string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_hash"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"shown_first_id"?: number | null,"shown_last_id"?: number | null,"status"?: string,"used"?: (number)[] | null,"user_id"?: string
                   }
                   Update: {
-                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id"?: string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"emits_events"?: boolean | null,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"intent"?: string | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content"?: string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"status"?: string,"used"?: (number)[] | null,"user_id"?: string
+                    "attempts"?: number,"author"?: string,"canned_reply"?: string | null,"channel"?: string,"client_ref"?: string | null,"completion_tokens"?: number | null,"config_version"?: number | null,"conversation_id"?: string,"created_at"?: string,"delivered_at"?: string | null,"direction"?: string,"emits_events"?: boolean | null,"encoding"?: string | null,"error_code"?: number | null,"error_message"?: string | null,"generation_ms"?: number | null,"id"?: never,"in_reply_to"?: number | null,"intent"?: string | null,"is_open"?: never,"listed_empty_at"?: string | null,"media"?: NonNullable<Json>,"message_content"?: string,"message_sid"?: string | null,"model"?: string | null,"no_reply_reason"?: string | null,"occurred_at"?: string,"price"?: number | null,"price_unit"?: string | null,"prompt_hash"?: string | null,"prompt_tokens"?: number | null,"recipients"?: (string)[] | null,"resent_at"?: string | null,"response_seconds"?: number | null,"segments"?: number | null,"send_at"?: string | null,"sending_at"?: string | null,"sent_by"?: string | null,"shown_first_id"?: number | null,"shown_last_id"?: number | null,"status"?: string,"used"?: (number)[] | null,"user_id"?: string
                   }
                   Relationships: [
                     {
@@ -324,6 +324,20 @@ isOneToOne: false
       referencedRelation: "sms_inbox"
       referencedColumns: ["id","user_id"]
     }
+                  ]
+                },"sms_model_prices": {
+                  Row: {
+                    "input_price": number,"model": string,"output_price": number,"read_on": string,"source": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "input_price": number,"model": string,"output_price": number,"read_on": string,"source": string
+                  }
+                  Update: {
+                    "input_price"?: number,"model"?: string,"output_price"?: number,"read_on"?: string,"source"?: string
+                  }
+                  Relationships: [
+                    
                   ]
                 },"sms_opt_outs": {
                   Row: {
@@ -402,6 +416,64 @@ isOneToOne: false
       columns: ["conversation_id","user_id"]
 isOneToOne: false
       referencedRelation: "sms_inbox"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
+                },"sms_replay_answers": {
+                  Row: {
+                    "attempts": number,"comment": string | null,"completion_tokens": number | null,"content": string | null,"encoding": string | null,"error": string | null,"generation_ms": number | null,"is_approximate": boolean | null,"is_over_budget": boolean | null,"lease_id": string | null,"leased_until": string | null,"mark": string | null,"marked_by": string | null,"message_id": number | null,"model": string | null,"place": number,"prompt_tokens": number | null,"replay_id": string,"same_language": boolean | null,"segments": number | null,"state": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "attempts"?: number,"comment"?: string | null,"completion_tokens"?: number | null,"content"?: string | null,"encoding"?: string | null,"error"?: string | null,"generation_ms"?: number | null,"is_approximate"?: boolean | null,"is_over_budget"?: boolean | null,"lease_id"?: string | null,"leased_until"?: string | null,"mark"?: string | null,"marked_by"?: string | null,"message_id"?: number | null,"model"?: string | null,"place": number,"prompt_tokens"?: number | null,"replay_id": string,"same_language"?: boolean | null,"segments"?: number | null,"state"?: string,"user_id": string
+                  }
+                  Update: {
+                    "attempts"?: number,"comment"?: string | null,"completion_tokens"?: number | null,"content"?: string | null,"encoding"?: string | null,"error"?: string | null,"generation_ms"?: number | null,"is_approximate"?: boolean | null,"is_over_budget"?: boolean | null,"lease_id"?: string | null,"leased_until"?: string | null,"mark"?: string | null,"marked_by"?: string | null,"message_id"?: number | null,"model"?: string | null,"place"?: number,"prompt_tokens"?: number | null,"replay_id"?: string,"same_language"?: boolean | null,"segments"?: number | null,"state"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_replay_answers_message_id_fkey"
+      columns: ["message_id"]
+isOneToOne: false
+      referencedRelation: "sms_export"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "sms_replay_answers_message_id_fkey"
+      columns: ["message_id"]
+isOneToOne: false
+      referencedRelation: "sms_inbox"
+      referencedColumns: ["message_id"]
+    },{
+      foreignKeyName: "sms_replay_answers_message_id_fkey"
+      columns: ["message_id"]
+isOneToOne: false
+      referencedRelation: "sms_messages"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "sms_replay_answers_replay_id_fkey"
+      columns: ["replay_id"]
+isOneToOne: false
+      referencedRelation: "sms_replays"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"sms_replays": {
+                  Row: {
+                    "changes": NonNullable<Json>,"claimed_at": string | null,"config_id": string,"config_version": number,"created_at": string,"finished_at": string | null,"id": string,"message": string | null,"started_by": string | null,"status": string,"suspended_reason": string | null,"suspended_until": string | null,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "changes": NonNullable<Json>,"claimed_at"?: string | null,"config_id": string,"config_version": number,"created_at"?: string,"finished_at"?: string | null,"id"?: string,"message"?: string | null,"started_by"?: string | null,"status"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"user_id": string
+                  }
+                  Update: {
+                    "changes"?: NonNullable<Json>,"claimed_at"?: string | null,"config_id"?: string,"config_version"?: number,"created_at"?: string,"finished_at"?: string | null,"id"?: string,"message"?: string | null,"started_by"?: string | null,"status"?: string,"suspended_reason"?: string | null,"suspended_until"?: string | null,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "sms_replays_config_id_fkey"
+      columns: ["config_id","user_id"]
+isOneToOne: false
+      referencedRelation: "sms_configs"
       referencedColumns: ["id","user_id"]
     }
                   ]
@@ -585,6 +657,9 @@ isOneToOne: false
 "call_sms_tool":
 { Args: { "p_arguments": Json,"p_asked_again"?: boolean,"p_lease_id": string,"p_message_id": number,"p_name": string }; Returns: Json
                            },
+"cancel_sms_replay":
+{ Args: { "p_replay_id": string }; Returns: undefined
+                           },
 "claim_sms_backfill":
 { Args: { "p_every"?: string,"p_lease"?: string }; Returns: Json
                            },
@@ -700,6 +775,7 @@ isOneToOne: false
 "occurred_at": string,
 "price": number | null,
 "price_unit": string | null,
+"prompt_hash": string | null,
 "prompt_tokens": number | null,
 "recipients": (string)[] | null,
 "resent_at": string | null,
@@ -708,6 +784,8 @@ isOneToOne: false
 "send_at": string | null,
 "sending_at": string | null,
 "sent_by": string | null,
+"shown_first_id": number | null,
+"shown_last_id": number | null,
 "status": string,
 "used": (number)[] | null,
 "user_id": string
@@ -734,6 +812,9 @@ isOneToOne: false
 "get_sms_message":
 { Args: { "p_message_id": number }; Returns: Json
                            },
+"get_sms_replay":
+{ Args: { "p_replay_id": string }; Returns: Json
+                           },
 "get_sms_setup":
 { Args: Record<PropertyKey, never>; Returns: Json
                            },
@@ -751,6 +832,9 @@ isOneToOne: false
 { Args: { "p_user_id"?: string }; Returns: {
               "active_conversations": number,"active_users_24h": number,"active_users_7d": number,"ai_replies": number,"avg_messages_per_conversation": number,"avg_response_time_seconds": number,"conversations_24h": number,"cost": number,"currency": string,"failed": number,"human_replies": number,"messages_24h": number,"messages_in": number,"messages_out": number,"opted_out": number,"segments": number,"tokens": number,"total_contacts": number,"total_conversations": number,"total_messages": number
             }[]
+                           },
+"import_sms_document":
+{ Args: { "p_config_id": string,"p_content": string,"p_language"?: string,"p_source": string,"p_title": string }; Returns: string
                            },
 "ingest_sms":
 { Args: { "p_occurred_at"?: string,"p_payload": Json }; Returns: Json
@@ -793,6 +877,9 @@ isOneToOne: false
 "mark_sms_read":
 { Args: { "p_conversation_id": string,"p_up_to_id"?: number }; Returns: number
                            },
+"mark_sms_replay_answer":
+{ Args: { "p_comment"?: string,"p_mark": string,"p_place": number,"p_replay_id": string }; Returns: undefined
+                           },
 "missing_sms":
 { Args: { "p_sids": (string)[] }; Returns: (string)[]
                            },
@@ -803,13 +890,16 @@ isOneToOne: false
 { Args: { "p_name": string,"p_notices"?: Json,"p_realtime_ready_at"?: string,"p_version": string }; Returns: undefined
                            },
 "queue_sms_reply":
-{ Args: { "p_completion_tokens"?: number,"p_content": string,"p_encoding": string,"p_generation_ms"?: number,"p_lease_id": string,"p_message_id": number,"p_model"?: string,"p_prompt_tokens"?: number,"p_segments": number }; Returns: Json
+{ Args: { "p_completion_tokens"?: number,"p_content": string,"p_encoding": string,"p_generation_ms"?: number,"p_lease_id": string,"p_message_id": number,"p_model"?: string,"p_prompt_hash"?: string,"p_prompt_tokens"?: number,"p_segments": number,"p_shown_first_id"?: number,"p_shown_last_id"?: number }; Returns: Json
                            },
 "reconcile_sms":
 { Args: { "p_found": Json,"p_lease_id"?: string,"p_message_id": number }; Returns: Json
                            },
 "record_sms_delivery":
 { Args: { "p_payload": Json }; Returns: Json
+                           },
+"record_sms_replay_answer":
+{ Args: { "p_answer": Json,"p_lease_id": string }; Returns: Json
                            },
 "record_sms_statuses":
 { Args: { "p_messages": Json }; Returns: number
@@ -936,6 +1026,7 @@ isOneToOne: false
 "occurred_at": string,
 "price": number | null,
 "price_unit": string | null,
+"prompt_hash": string | null,
 "prompt_tokens": number | null,
 "recipients": (string)[] | null,
 "resent_at": string | null,
@@ -944,6 +1035,8 @@ isOneToOne: false
 "send_at": string | null,
 "sending_at": string | null,
 "sent_by": string | null,
+"shown_first_id": number | null,
+"shown_last_id": number | null,
 "status": string,
 "used": (number)[] | null,
 "user_id": string
@@ -985,6 +1078,7 @@ isOneToOne: false
 "occurred_at": string,
 "price": number | null,
 "price_unit": string | null,
+"prompt_hash": string | null,
 "prompt_tokens": number | null,
 "recipients": (string)[] | null,
 "resent_at": string | null,
@@ -993,6 +1087,8 @@ isOneToOne: false
 "send_at": string | null,
 "sending_at": string | null,
 "sent_by": string | null,
+"shown_first_id": number | null,
+"shown_last_id": number | null,
 "status": string,
 "used": (number)[] | null,
 "user_id": string
@@ -1005,6 +1101,12 @@ isOneToOne: false
       } },
 "set_sms_opt_out":
 { Args: { "p_contact_number": string,"p_opted_out"?: boolean,"p_phone_number"?: string,"p_user_id": string }; Returns: undefined
+                           },
+"start_sms_preview":
+{ Args: { "p_changes": Json,"p_config_id": string,"p_message": string }; Returns: string
+                           },
+"start_sms_replay":
+{ Args: { "p_changes": Json,"p_config_id": string,"p_limit"?: number,"p_since"?: string }; Returns: string
                            },
 "test_sms_event_target":
 { Args: { "p_target_id": string }; Returns: number
