@@ -999,7 +999,7 @@ comment on column public.sms_conversations.lease_id is 'The worker''s id for the
 
 -- 05_messages.sql =================================================================================
 
--- Every text, in and out. A row inserted by its owner is sent; everything but its conversation,
+-- Every message, in and out. A row inserted by its owner is sent; everything but its conversation,
 -- content and client_ref is set by the triggers below.
 
 create table public.sms_messages (
@@ -1079,7 +1079,7 @@ create table public.sms_messages (
   ),
   constraint sms_messages_send_at_check check ((send_at is not null) = is_open),
   constraint sms_messages_canned_reply_check check (canned_reply is null or author = 'system' and canned_reply in (
-    'stop',   -- confirms an opt-out; the one text that goes to who opted out
+    'stop',   -- confirms an opt-out; the one message that goes to who opted out
     'start',  -- confirms an opt-in
     'help',   -- what to do, where Twilio does not say it
     'human', -- a human will get back
@@ -1108,7 +1108,7 @@ create table public.sms_messages (
     'goodbye',     -- the model found nothing left to say, and the number allows that
     'group',       -- a group message, unless the number has answer_groups
     'blocked',     -- the contact is blocked
-    'opted_out',   -- the contact may not be texted
+    'opted_out',   -- the contact may not be written to
     'paused',      -- the AI is silent in this conversation or for this number
     'rate_limit',  -- the replies of the hour or day are used up
     'loop',        -- the same message again and again, each answered
@@ -1122,13 +1122,13 @@ create unique index sms_messages_client_ref_idx on public.sms_messages (user_id,
 create index sms_messages_conversation_id_idx
   on public.sms_messages (conversation_id, id desc);
 create index sms_messages_user_id_idx on public.sms_messages (user_id, id desc);
--- A conversation is one user's: not knowing that, Postgres looks for a conversation's texts among
--- all of a busy owner's, for the policy's sake.
+-- A conversation is one user's: not knowing that, Postgres looks for a conversation's messages
+-- among all of a busy owner's, for the policy's sake.
 create statistics public.sms_messages_owner (dependencies) on conversation_id, user_id
   from public.sms_messages;
 
--- What we wrote in a conversation, by time: the newest reply, or those of a day, are found also in a
--- conversation of years, or behind a flood of a contact's messages.
+-- What we wrote in a conversation, by time: the newest reply, or those of a day, are found also in
+-- a conversation of years, or behind a flood of a contact's messages.
 create index sms_messages_outgoing_idx on public.sms_messages (conversation_id, created_at)
   where direction = 'outgoing';
 create index sms_messages_guarded_idx on public.sms_messages (created_at)
@@ -1137,7 +1137,7 @@ create index sms_messages_guarded_idx on public.sms_messages (created_at)
 create index sms_messages_open_idx on public.sms_messages (conversation_id, id) where is_open;
 
 comment on table public.sms_messages is
-  'Every text. Insert (conversation_id, message_content, client_ref) to send one: it becomes a '
+  'Every message. Insert (conversation_id, message_content, client_ref) to send one: it becomes a '
   'text message. Ids are in commit order within a conversation: ask for id > last seen to catch '
   'up.';
 comment on column public.sms_messages.author is
@@ -1145,18 +1145,18 @@ comment on column public.sms_messages.author is
 comment on column public.sms_messages.sent_by is
   'Human rows: the owner or member who wrote it; null: a program with the secret key.';
 comment on column public.sms_messages.message_sid is
-  'Twilio''s MessageSid; null until Twilio has the text.';
-comment on column public.sms_messages.in_reply_to is 'The newest incoming text this answer covers.';
+  'Twilio''s MessageSid; null until Twilio has the message.';
+comment on column public.sms_messages.in_reply_to is 'The newest incoming message this answer covers.';
 comment on column public.sms_messages.client_ref is
-  'Made up by the client, unique per user: a double click is one text.';
+  'Made up by the client, unique per user: a double click is one message.';
 comment on column public.sms_messages.canned_reply is
-  'System rows: which text that needs no model; null: the fallback.';
+  'System rows: which canned reply; null: the fallback.';
 comment on column public.sms_messages.intent is
-  'Incoming rows: what the text asks for, if no model is needed to know (sms_phrases).';
+  'Incoming rows: what the message asks for, if no model is needed to know (sms_phrases).';
 comment on column public.sms_messages.media is
   '[{"url", "content_type"}] of an MMS, kept at Twilio.';
 comment on column public.sms_messages.response_seconds is
-  'For an answer: seconds since the oldest text it answers.';
+  'For an answer: seconds since the oldest message it answers.';
 comment on column public.sms_messages.send_at is
   'Open rows: when it is next to be sent or looked up.';
 comment on column public.sms_messages.sending_at is 'When it was last handed to Twilio.';
@@ -1183,10 +1183,10 @@ comment on column public.sms_messages.emits_events is
   'Outgoing, since it was handed to Twilio: some target of the account wants events; null: none.';
 comment on column public.sms_messages.price is 'As Twilio reports it, negative, in price_unit.';
 comment on column public.sms_messages.occurred_at is
-  'When it happened at Twilio; for posted texts the time of arrival.';
+  'When it happened at Twilio; for posted messages the time of arrival.';
 comment on column public.sms_messages.is_open is 'Not yet known to be at Twilio.';
 
--- Locks the conversation, gives the id, completes a person's row. What cannot be sent to an opted-
+-- Locks the conversation, gives the id, completes a human's row. What cannot be sent to an opted-
 -- out contact is said at once; the gate says it again.
 create function sms.before_message()
 returns trigger language plpgsql security definer set search_path = '' as $$
@@ -1228,7 +1228,7 @@ create trigger sms_messages_before_insert
   before insert on public.sms_messages
   for each row execute function sms.before_message();
 
--- How long the oldest text that no answer followed has waited, of the newest 100; null: none.
+-- How long the oldest message that no answer followed has waited, of the newest 100; null: none.
 create function sms.response_seconds(p_conversation_id uuid)
 returns numeric language plpgsql set search_path = '' as $$
 declare
@@ -1265,7 +1265,7 @@ end;
 $$;
 
 -- Our word for one of Twilio's; null for one we do not know. Its "queued" and "sending" mean that
--- Twilio has the text; ours mean that it has not.
+-- Twilio has the message; ours mean that it has not.
 create function sms.status_of(p_twilio_status text)
 returns text language plpgsql immutable set search_path = '' as $$
 begin
@@ -1279,7 +1279,7 @@ end;
 $$;
 
 -- send_due_at from the open rows: the first queued one, because they leave in order, or the next
--- look at an unsettled one.
+-- look at an unknown one.
 create function sms.send_due(p_conversation_id uuid)
 returns timestamptz language plpgsql stable set search_path = '' as $$
 begin
@@ -1360,7 +1360,7 @@ comment on table public.sms_webhook_logs is
   'it. Badly signed posts are never written: strangers must not fill a table.';
 comment on column public.sms_webhook_logs.outcome is
   'stored, duplicate, unconfigured (no sms_configs row has that number), staff (from a number of '
-  'a target of kind sms) or refused (the database refused the text itself).';
+  'a target of kind sms) or refused (the database refused the message itself).';
 
 create table public.sms_delivery_events (
   id bigint generated always as identity,
@@ -1409,7 +1409,7 @@ create table public.sms_error_codes (
   constraint sms_error_codes_pkey primary key (code),
   constraint sms_error_codes_action_check check (action in (
     'blocked',     -- the contact or the carrier does not want it
-    'unreachable', -- the number cannot get texts
+    'unreachable', -- the number cannot get messages
     'filtered',    -- a carrier takes it for spam
     'register',    -- the operator has to register the number
     'retry_later', -- a passing fault
@@ -1469,7 +1469,7 @@ insert into public.sms_error_codes (code, meaning, action, hint) values
 
 -- 10_ingest.sql ===================================================================================
 
--- A text arrives, it becomes a row; and the conversation is owed an answer.
+-- A message arrives, it becomes a row; and the conversation has a reply pending.
 
 create function public.ingest_sms(p_payload jsonb, p_occurred_at timestamptz default null)
 returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' set lock_timeout = '3s' as $$
@@ -1497,7 +1497,7 @@ begin
   v_message_id := sms.store_incoming(
     v_conversation.id, p_payload, coalesce(v_intent ->> 'meaning', v_intent ->> 'doubt'), v_occurred_at
   );
-  if v_message_id is null then -- lost against the same text in another session
+  if v_message_id is null then -- lost against the same message in another session
     delete from public.sms_conversations as c
     where c.id = v_conversation.id and c.last_incoming_id is null
       and not exists (select from public.sms_messages as m where m.conversation_id = c.id);
@@ -1517,7 +1517,7 @@ begin
 end;
 $$;
 comment on function public.ingest_sms(jsonb, timestamptz) is
-  'Stores one incoming text and owes its conversation an answer, once, however often it is posted. '
+  'Stores one incoming message and makes a reply pending, once, however often it is posted. '
   'p_payload: {sid, from, to, service_sid, channel, recipients, body, media, opt_out_type, form}; '
   'p_occurred_at: when it happened at Twilio, null from the webhook. Returns {outcome: stored | duplicate | '
   'unconfigured | staff, message_id, conversation_id, no_reply_reason: null when the model answers}.';
@@ -1623,8 +1623,8 @@ begin
 end;
 $$;
 
--- Makes the contact's row if there is none, and locks it: who blocks the contact waits, and then sees
--- the new conversation. True: the contact is blocked.
+-- Makes the contact's row if there is none, and locks it: who blocks the contact waits, and then
+-- sees the new conversation. True: the contact is blocked.
 create function sms.meet_contact(p_user_id uuid, p_contact_number text)
 returns boolean language plpgsql set search_path = '' as $$
 declare
@@ -1674,8 +1674,8 @@ begin
 end;
 $$;
 
--- What follows from a new text: an answer is owed, a fixed one is queued, an opt word is heeded.
--- Returns why the model does not answer; null: it does.
+-- What follows from a new message: a reply is pending, a fixed one is queued, an opt word is
+-- applied. Returns why the model does not answer; null: it does.
 create function sms.decide(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message_id bigint, p_payload jsonb, p_intent jsonb, p_occurred_at timestamptz
@@ -1705,7 +1705,7 @@ begin
   if v_answer is not null then
     perform sms.queue_notice(
       p_conversation, v_answer ->> 'name', v_answer ->> 'content',
-      -- An answer that is owed already will cover this text as well.
+      -- A reply that is pending already will cover this message as well.
       case when p_conversation.waiting_since is null then p_message_id end
     );
   elsif v_reason is not null then
@@ -1715,7 +1715,7 @@ begin
 end;
 $$;
 
--- Null: the text is owed an answer. Else why not.
+-- Null: the message has a reply pending. Else why not.
 create function sms.no_reply_reason(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_payload jsonb, p_intent jsonb, p_occurred_at timestamptz, p_now timestamptz
@@ -1763,8 +1763,8 @@ begin
 end;
 $$;
 
--- Notes the newest text and, if it is owed an answer (p_reason: why not), when: after reply_delay
--- without another one, at most ten seconds after the first.
+-- Notes the newest message and, if it has a reply pending (p_reason: why not), when: after
+-- reply_delay without another one, at most ten seconds after the first.
 create function sms.set_reply_due(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message_id bigint, p_reason text, p_now timestamptz
@@ -3764,7 +3764,7 @@ create table public.sms_canned_replies (
 );
 
 comment on table public.sms_canned_replies is
-  'The texts that need no model, by sms_messages.canned_reply and the language of the words they '
+  'The messages that need no model, by sms_messages.canned_reply and the language of the words they '
   'answer; a number''s own words (sms_configs.opt_out_reply and so on) go before. Written '
   'with their accents; they leave as sms_configs.fold_accents of the number says.';
 
@@ -3844,7 +3844,7 @@ create table public.sms_keyword_replies (
 create index sms_keyword_replies_user_id_idx on public.sms_keyword_replies (user_id);
 
 comment on table public.sms_keyword_replies is
-  'A text that is exactly a keyword of its number gets this answer, sent as typed, at once and '
+  'A message that is exactly a keyword of its number gets this answer, sent as typed, at once and '
   'without a model; case, accents and punctuation do not count. Opt words and what Twilio answers '
   'itself (HELP, INFO) come first.';
 comment on column public.sms_keyword_replies.normalized is 'The keyword as it is compared.';
@@ -3857,8 +3857,8 @@ create trigger sms_keyword_replies_refuse_invalid
   before insert or update on public.sms_keyword_replies
   for each row execute function sms.refuse_invalid();
 
--- The keyword is its number's account's; a number has so many at most, and its row is locked, so that
--- two sessions count one after the other.
+-- The keyword is its number's account's; a number has so many at most, and its row is locked, so
+-- that two sessions count one after the other.
 create function sms.admit_keyword_reply()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare
@@ -3889,7 +3889,7 @@ create trigger sms_keyword_replies_admit
   for each row execute function sms.admit_keyword_reply();
 
 -- The answer that needs no model, {name, content}; null: the model answers, or at claim the gate
--- says why nobody does. A keyword behind texts that wait for an answer is one of them.
+-- says why nobody does. A keyword behind messages that wait for an answer is one of them.
 create function sms.canned_reply(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_payload jsonb, p_intent jsonb, p_now timestamptz
@@ -4020,7 +4020,7 @@ begin
 end;
 $$;
 
--- The owner's answer to exactly this text; null: there is none.
+-- The owner's answer to exactly this message; null: there is none.
 create function sms.keyword_reply(p_config_id uuid, p_body text)
 returns text language plpgsql stable set search_path = '' as $$
 begin
@@ -4859,8 +4859,9 @@ $$;
 
 -- 21_reply.sql ====================================================================================
 
--- A generated reply, or why there is none. The gate: may this text leave? Asked in the transaction that moves a row to 'sending', after
--- the lock on its conversation; and at claim, before a model is paid for.
+-- A generated reply, or why there is none. The gate: may this message leave? Asked in the
+-- transaction that moves a row to 'sending', after the lock on its conversation; and at claim,
+-- before a model is paid for.
 
 -- plpgsql on purpose, one statement after another: as a single statement its subqueries would see
 -- the snapshot from before the wait for the lock, and an superseded answer would go out.
@@ -4930,13 +4931,13 @@ begin
 end;
 $$;
 comment on function public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer, bigint, bigint, text) is
-  'Takes a generated answer (or the fallback text) to p_message_id through the gate and writes its '
+  'Takes a generated answer (or the fallback reply) to p_message_id through the gate and writes its '
   'row as sending. Returns {outcome: send, message_id, from, to, service_sid, content}, or '
   'superseded, blocked (with the reason) or gone (the lease is lost): then nothing may be sent.';
 
--- Null: it may leave. Else the rule that forbids it: opted_out, closed, suspended (for now), and for
--- what is automatic also paused, loop or rate_limit. p_message: a queued row; null: a reply that is
--- generated. A row that was tried before is counted in the number's day.
+-- Null: it may leave. Else the rule that forbids it: opted_out, closed, suspended (for now), and
+-- for what is automatic also paused, loop or rate_limit. p_message: a queued row; null: a reply
+-- that is generated. A row that was tried before is counted in the number's day.
 create function sms.send_verdict(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message public.sms_messages, p_now timestamptz
@@ -4966,8 +4967,8 @@ begin
 end;
 $$;
 
--- Under whose rules a message passes the gate: human, ai (a reply, the fallback, a canned reply in its
--- place), or one of the notices that have to be said anyway, by name.
+-- Under whose rules a message passes the gate: human, ai (a reply, the fallback, a canned reply in
+-- its place), or one of the notices that have to be said anyway, by name.
 create function sms.gate_kind(p_message public.sms_messages)
 returns text language plpgsql immutable set search_path = '' as $$
 begin
@@ -4980,15 +4981,15 @@ end;
 $$;
 
 -- Another machine is answering: the same words again and again, each time after a reply of ours.
--- Without a reply between them they are a person who waits for one. The newest 50 texts are looked
--- at; what repeats itself faster than that is stopped by the rate limits.
+-- Without a reply between them they are a human who waits for one. The newest 50 messages are
+-- looked at; what repeats itself faster than that is stopped by the rate limits.
 create function sms.is_looping(p_conversation_id uuid, p_now timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
 declare
   v_policy sms.policy := sms.policy();
   v_content text;
 begin
-  -- Two different texts: no loop, the usual case.
+  -- Two different messages: no loop, the usual case.
   select min(t.message_content) into v_content
   from (
     select m.message_content from public.sms_messages as m
@@ -5050,8 +5051,8 @@ begin
 end;
 $$;
 
--- How many automatic messages a number sent on the day it last sent one. Its own table, because it is
--- locked for a moment by each of them.
+-- How many automatic messages a number sent on the day it last sent one. Its own table, because it
+-- is locked for a moment by each of them.
 create table sms.automatic_messages (
   config_id uuid not null,
   day date not null,
@@ -5074,8 +5075,8 @@ begin
 end;
 $$;
 
--- Counts an automatic message in its number's row, which stays locked until the commit: so the bound
--- holds for many workers at once. False: the day is used up, and nothing was counted.
+-- Counts an automatic message in its number's row, which stays locked until the commit: so the
+-- bound holds for many workers at once. False: the day is used up, and nothing was counted.
 create function sms.count_automatic(p_config public.sms_configs, p_now timestamptz)
 returns boolean language plpgsql set search_path = '' as $$
 begin
@@ -5091,9 +5092,9 @@ begin
 end;
 $$;
 
--- A newer text that a reply is due for came while the answer was generated, and waiting for the next
--- answer is still fair: not twice dropped already, not 30 s old; and no
--- tool has acted, of which the answer tells.
+-- A newer message that a reply is due for came while the answer was generated, and waiting for the
+-- next answer is still fair: not twice dropped already, not 30 s old; and no tool has acted, of
+-- which the answer tells.
 create function sms.is_superseded(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
@@ -5105,8 +5106,8 @@ begin
 end;
 $$;
 
--- A generated answer that may not leave: superseded and suspended stay owed and give their attempt
--- back.
+-- A generated answer that may not leave: superseded and suspended stay pending and give their
+-- attempt back.
 create function sms.withhold_generated_reply(p_conversation public.sms_conversations, p_reason text)
 returns jsonb language plpgsql set search_path = '' as $$
 begin
@@ -5129,8 +5130,8 @@ begin
 end;
 $$;
 
--- The owed answer is not given; reply_error and the text itself say why, and at the rate limit the
--- contact is told.
+-- The pending reply is not given; reply_error and the message itself say why, and at the rate limit
+-- the contact is told.
 create function sms.withhold_reply(p_conversation_id uuid, p_reason text)
 returns void language plpgsql set search_path = '' as $$
 begin
@@ -5145,8 +5146,8 @@ begin
 end;
 $$;
 
--- The answer covers all texts up to p_message_id: nothing is owed any more, unless a newer text
--- came.
+-- The answer covers all messages up to p_message_id: no reply is pending any more, unless a newer
+-- message came.
 create function sms.mark_answered(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
 returns void language plpgsql set search_path = '' as $$
 begin
@@ -5232,8 +5233,8 @@ begin
 end;
 $$;
 
--- When to try again: after the pause that the other side asked for (p_retry_after, seconds), with up
--- to a quarter more, so that those who were turned away together do not come back together; else
+-- When to try again: after the pause that the other side asked for (p_retry_after, seconds), with
+-- up to a quarter more, so that those who were turned away together do not come back together; else
 -- after our own. It never leads past the end of the window, where the last attempt is made.
 create function sms.retry_at(
   p_now timestamptz, p_attempts integer, p_retry_after numeric, p_window_end timestamptz
@@ -5266,7 +5267,7 @@ begin
 end;
 $$;
 
--- Has the contact had no fallback text within the hour?
+-- Has the contact had no fallback reply within the hour?
 create function sms.fallback_is_due(p_conversation public.sms_conversations, p_now timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
@@ -10232,10 +10233,10 @@ comment on function public.get_sms_stats() is $$One row of the totals of the cal
 total_conversations: opened by a contact's message. active_conversations: of those, neither ended nor erased.
 total_messages: messages_in (of contacts) and messages_out (to contacts, also those that wait, failed or were blocked). avg_messages_per_conversation: total_messages by total_conversations.
 conversations_24h (opened), messages_24h (in and out), active_users_24h, active_users_7d: in the last 24 hours or 7 days, counted from the full hour.
-total_contacts: contacts who ever wrote to the account, each once; one who was erased and returns counts anew. active_users_24h, active_users_7d: contacts (people who text, not users of the project) who wrote in that time, each once.
+total_contacts: contacts who ever wrote to the account, each once; one who was erased and returns counts anew. active_users_24h, active_users_7d: contacts (people who write, not users of the project) who wrote in that time, each once.
 avg_response_time_seconds: from the oldest message a reply covers to that reply, of the AI or a human, failed ones left out; null: none yet.
 ai_replies, human_replies: messages written by the model, by people. failed: messages to contacts that are failed or undelivered.
-opted_out: contacts whose newest intent is not to be texted. segments: of messages that Twilio took or may still take. tokens: read and written by the model.
+opted_out: contacts whose newest intent is not to be written to. segments: of messages that Twilio took or may still take. tokens: read and written by the model.
 cost: what Twilio charged for messages to contacts, as far as it has said, in currency (null: nothing yet).$$;
 
 create function public.get_sms_engagement_metrics(
@@ -10838,7 +10839,7 @@ create trigger sms_conversations_announce_state
 
 -- 51_backfill.sql =================================================================================
 
--- What the webhook missed is fetched from Twilio: texts that never arrived, final states and
+-- What the webhook missed is fetched from Twilio: messages that never arrived, final states and
 -- prices that were never posted.
 
 create function public.claim_sms_backfill(p_every interval default '5 minutes', p_lease interval default '5 minutes')
@@ -10860,7 +10861,8 @@ begin
     ));
   end if;
   update public.sms_configs as f set backfill_due_at = now() + p_lease where f.id = v_config.id;
-  -- The account's conversations are indexed by last_message_at, and what was sent in one by its time.
+  -- The account's conversations are indexed by last_message_at, and what was sent in one by its
+  -- time.
   select min(m.created_at) into v_sync_since
   from public.sms_conversations as c
   cross join lateral (
@@ -10884,7 +10886,7 @@ end;
 $$;
 comment on function public.claim_sms_backfill(interval, interval) is
   'Gives one worker one number to compare with Twilio: {config_id, phone_number, since, '
-  'sync_since (outgoing texts that lack a final state or a price, null: none)}, or {config_id: '
+  'sync_since (outgoing messages that lack a final state or a price, null: none)}, or {config_id: '
   'null, seconds} until one is due.';
 
 create function public.missing_sms(p_sids text[])
@@ -10907,7 +10909,7 @@ begin
 end;
 $$;
 comment on function public.note_sms_refused(text, text) is
-  'The database refuses this text for itself: recorded, so that it holds up nothing, and counted '
+  'The database refuses this message for itself: recorded, so that it holds up nothing, and counted '
   'in health.';
 
 create function public.finish_sms_backfill(
@@ -10922,7 +10924,7 @@ begin
 end;
 $$;
 comment on function public.finish_sms_backfill(uuid, timestamptz, interval) is
-  'Every text up to p_until is stored or recorded as refused (null: no progress); next look after '
+  'Every message up to p_until is stored or recorded as refused (null: no progress); next look after '
   'p_every.';
 
 create function public.record_sms_statuses(p_messages jsonb)
@@ -10931,7 +10933,7 @@ declare
   v_message record;
   v_changed integer := 0;
 begin
-  -- Conversations before messages: a human's text that failed gives its takeover back.
+  -- Conversations before messages: a human's message that failed gives its takeover back.
   perform from public.sms_conversations as c
   where c.id in (
     select m.conversation_id
@@ -10962,7 +10964,7 @@ begin
 end;
 $$;
 comment on function public.record_sms_statuses(jsonb) is
-  'One page of our texts as Twilio lists them, [{sid, status, error_code, price, price_unit, '
+  'One page of our messages as Twilio lists them, [{sid, status, error_code, price, price_unit, '
   'segments}]: takes over later states and prices. Returns how many states changed.';
 
 create function public.drop_sms_backlog()
@@ -10988,7 +10990,7 @@ begin
 end;
 $$;
 comment on function public.drop_sms_backlog() is
-  'After restoring a dump: nothing that is owed, queued or missed in it is answered or sent. '
+  'After restoring a dump: nothing that is pending, queued or missed in it is answered or sent. '
   'Returns the number of conversations.';
 
 -- 52_operations.sql ===============================================================================
@@ -11123,7 +11125,7 @@ begin
 end;
 $$;
 comment on function public.get_sms_message(bigint) is
-  'One text as stored, with its two numbers, the status posts of Twilio (events), since when to '
+  'One message as stored, with its two numbers, the status posts of Twilio (events), since when to '
   'look for it in Twilio''s list (sent_after), and which worker holds its conversation, until when.';
 
 create function public.note_sms_worker(
@@ -11239,8 +11241,8 @@ returns jsonb language sql stable set search_path = '' as $$
   );
 $$;
 comment on function public.get_sms_health() is
-  'What an operator watches: owed and overdue work, unsettled, failed, doubled, refused and '
-  'unconfigured texts, contacts at their rate limit of automatic answers, texts that the loop guard left '
+  'What an operator watches: pending and overdue work, unknown, failed, doubled, refused and '
+  'unconfigured messages, contacts at their rate limit of automatic answers, messages that the loop guard left '
   'unanswered, rows repaired, numbers, workers.';
 
 create function public.maintain_sms(p_every interval default '1 hour')
@@ -11316,8 +11318,8 @@ begin
 end;
 $$;
 
--- An open text whose conversation does not know when it is due would wait for ever. No rule makes
--- one; a hand-made change could. Counted in health.
+-- An open message whose conversation does not know when it is due would wait for ever. No rule
+-- makes one; a hand-made change could. Counted in health.
 create function sms.repair()
 returns integer language plpgsql set search_path = '' as $$
 declare
@@ -11421,8 +11423,8 @@ begin
 end;
 $$;
 comment on function public.forget_sms_contact(uuid, text) is
-  'Erases a contact: texts, pictures, number and payloads. The MessageSids stay, so that no '
-  'backfill brings a text back, and so do the opt-out and the counters. Returns the number of '
+  'Erases a contact: messages, pictures, number and payloads. The MessageSids stay, so that no '
+  'backfill brings a message back, and so do the opt-out and the counters. Returns the number of '
   'messages. Twilio''s copies are redacted there.';
 
 -- Empties what Twilio posted from and about a contact.
@@ -11439,7 +11441,7 @@ begin
   where e.user_id = p_user_id
     and (e.conversation_id = any(p_conversation_ids) or e.contact_number = p_contact_number);
   -- Also what was posted for a number that nobody had configured, or twice. What the contact
-  -- texted to somebody else's number is not this owner's to erase.
+  -- wrote to somebody else's number is not this owner's to erase.
   update public.sms_webhook_logs as l set payload = '{}'
   where coalesce(l.payload ->> 'From', l.payload ->> 'from') = p_contact_number
     and not exists (
@@ -11499,7 +11501,7 @@ returns jsonb language sql stable set search_path = '' as $$
 $$;
 comment on function public.get_sms_setup() is
   'For sms-gateway doctor. schema_version is the timestamp of the newest migration file; a later '
-  'migration replaces this function. unregistered_24h: texts that carriers refused because the '
+  'migration replaces this function. unregistered_24h: messages that carriers refused because the '
   'number is not registered. unconfigured_to: up to five addresses of ours that messages came to in '
   '24 h and that no number has.';
 

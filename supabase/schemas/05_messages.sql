@@ -1,4 +1,4 @@
--- Every text, in and out. A row inserted by its owner is sent; everything but its conversation,
+-- Every message, in and out. A row inserted by its owner is sent; everything but its conversation,
 -- content and client_ref is set by the triggers below.
 
 create table public.sms_messages (
@@ -78,7 +78,7 @@ create table public.sms_messages (
   ),
   constraint sms_messages_send_at_check check ((send_at is not null) = is_open),
   constraint sms_messages_canned_reply_check check (canned_reply is null or author = 'system' and canned_reply in (
-    'stop',   -- confirms an opt-out; the one text that goes to who opted out
+    'stop',   -- confirms an opt-out; the one message that goes to who opted out
     'start',  -- confirms an opt-in
     'help',   -- what to do, where Twilio does not say it
     'human', -- a human will get back
@@ -107,7 +107,7 @@ create table public.sms_messages (
     'goodbye',     -- the model found nothing left to say, and the number allows that
     'group',       -- a group message, unless the number has answer_groups
     'blocked',     -- the contact is blocked
-    'opted_out',   -- the contact may not be texted
+    'opted_out',   -- the contact may not be written to
     'paused',      -- the AI is silent in this conversation or for this number
     'rate_limit',  -- the replies of the hour or day are used up
     'loop',        -- the same message again and again, each answered
@@ -121,13 +121,13 @@ create unique index sms_messages_client_ref_idx on public.sms_messages (user_id,
 create index sms_messages_conversation_id_idx
   on public.sms_messages (conversation_id, id desc);
 create index sms_messages_user_id_idx on public.sms_messages (user_id, id desc);
--- A conversation is one user's: not knowing that, Postgres looks for a conversation's texts among
--- all of a busy owner's, for the policy's sake.
+-- A conversation is one user's: not knowing that, Postgres looks for a conversation's messages
+-- among all of a busy owner's, for the policy's sake.
 create statistics public.sms_messages_owner (dependencies) on conversation_id, user_id
   from public.sms_messages;
 
--- What we wrote in a conversation, by time: the newest reply, or those of a day, are found also in a
--- conversation of years, or behind a flood of a contact's messages.
+-- What we wrote in a conversation, by time: the newest reply, or those of a day, are found also in
+-- a conversation of years, or behind a flood of a contact's messages.
 create index sms_messages_outgoing_idx on public.sms_messages (conversation_id, created_at)
   where direction = 'outgoing';
 create index sms_messages_guarded_idx on public.sms_messages (created_at)
@@ -136,7 +136,7 @@ create index sms_messages_guarded_idx on public.sms_messages (created_at)
 create index sms_messages_open_idx on public.sms_messages (conversation_id, id) where is_open;
 
 comment on table public.sms_messages is
-  'Every text. Insert (conversation_id, message_content, client_ref) to send one: it becomes a '
+  'Every message. Insert (conversation_id, message_content, client_ref) to send one: it becomes a '
   'text message. Ids are in commit order within a conversation: ask for id > last seen to catch '
   'up.';
 comment on column public.sms_messages.author is
@@ -144,18 +144,18 @@ comment on column public.sms_messages.author is
 comment on column public.sms_messages.sent_by is
   'Human rows: the owner or member who wrote it; null: a program with the secret key.';
 comment on column public.sms_messages.message_sid is
-  'Twilio''s MessageSid; null until Twilio has the text.';
-comment on column public.sms_messages.in_reply_to is 'The newest incoming text this answer covers.';
+  'Twilio''s MessageSid; null until Twilio has the message.';
+comment on column public.sms_messages.in_reply_to is 'The newest incoming message this answer covers.';
 comment on column public.sms_messages.client_ref is
-  'Made up by the client, unique per user: a double click is one text.';
+  'Made up by the client, unique per user: a double click is one message.';
 comment on column public.sms_messages.canned_reply is
-  'System rows: which text that needs no model; null: the fallback.';
+  'System rows: which canned reply; null: the fallback.';
 comment on column public.sms_messages.intent is
-  'Incoming rows: what the text asks for, if no model is needed to know (sms_phrases).';
+  'Incoming rows: what the message asks for, if no model is needed to know (sms_phrases).';
 comment on column public.sms_messages.media is
   '[{"url", "content_type"}] of an MMS, kept at Twilio.';
 comment on column public.sms_messages.response_seconds is
-  'For an answer: seconds since the oldest text it answers.';
+  'For an answer: seconds since the oldest message it answers.';
 comment on column public.sms_messages.send_at is
   'Open rows: when it is next to be sent or looked up.';
 comment on column public.sms_messages.sending_at is 'When it was last handed to Twilio.';
@@ -182,10 +182,10 @@ comment on column public.sms_messages.emits_events is
   'Outgoing, since it was handed to Twilio: some target of the account wants events; null: none.';
 comment on column public.sms_messages.price is 'As Twilio reports it, negative, in price_unit.';
 comment on column public.sms_messages.occurred_at is
-  'When it happened at Twilio; for posted texts the time of arrival.';
+  'When it happened at Twilio; for posted messages the time of arrival.';
 comment on column public.sms_messages.is_open is 'Not yet known to be at Twilio.';
 
--- Locks the conversation, gives the id, completes a person's row. What cannot be sent to an opted-
+-- Locks the conversation, gives the id, completes a human's row. What cannot be sent to an opted-
 -- out contact is said at once; the gate says it again.
 create function sms.before_message()
 returns trigger language plpgsql security definer set search_path = '' as $$
@@ -227,7 +227,7 @@ create trigger sms_messages_before_insert
   before insert on public.sms_messages
   for each row execute function sms.before_message();
 
--- How long the oldest text that no answer followed has waited, of the newest 100; null: none.
+-- How long the oldest message that no answer followed has waited, of the newest 100; null: none.
 create function sms.response_seconds(p_conversation_id uuid)
 returns numeric language plpgsql set search_path = '' as $$
 declare
@@ -264,7 +264,7 @@ end;
 $$;
 
 -- Our word for one of Twilio's; null for one we do not know. Its "queued" and "sending" mean that
--- Twilio has the text; ours mean that it has not.
+-- Twilio has the message; ours mean that it has not.
 create function sms.status_of(p_twilio_status text)
 returns text language plpgsql immutable set search_path = '' as $$
 begin
@@ -278,7 +278,7 @@ end;
 $$;
 
 -- send_due_at from the open rows: the first queued one, because they leave in order, or the next
--- look at an unsettled one.
+-- look at an unknown one.
 create function sms.send_due(p_conversation_id uuid)
 returns timestamptz language plpgsql stable set search_path = '' as $$
 begin

@@ -18,7 +18,7 @@ comment on table public.sms_webhook_logs is
   'it. Badly signed posts are never written: strangers must not fill a table.';
 comment on column public.sms_webhook_logs.outcome is
   'stored, duplicate, unconfigured (no sms_configs row has that number), staff (from a number of '
-  'a target of kind sms) or refused (the database refused the text itself).';
+  'a target of kind sms) or refused (the database refused the message itself).';
 
 create table public.sms_delivery_events (
   id bigint generated always as identity,
@@ -67,7 +67,7 @@ create table public.sms_error_codes (
   constraint sms_error_codes_pkey primary key (code),
   constraint sms_error_codes_action_check check (action in (
     'blocked',     -- the contact or the carrier does not want it
-    'unreachable', -- the number cannot get texts
+    'unreachable', -- the number cannot get messages
     'filtered',    -- a carrier takes it for spam
     'register',    -- the operator has to register the number
     'retry_later', -- a passing fault

@@ -1,4 +1,4 @@
--- A text arrives, it becomes a row; and the conversation is owed an answer.
+-- A message arrives, it becomes a row; and the conversation has a reply pending.
 
 create function public.ingest_sms(p_payload jsonb, p_occurred_at timestamptz default null)
 returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' set lock_timeout = '3s' as $$
@@ -26,7 +26,7 @@ begin
   v_message_id := sms.store_incoming(
     v_conversation.id, p_payload, coalesce(v_intent ->> 'meaning', v_intent ->> 'doubt'), v_occurred_at
   );
-  if v_message_id is null then -- lost against the same text in another session
+  if v_message_id is null then -- lost against the same message in another session
     delete from public.sms_conversations as c
     where c.id = v_conversation.id and c.last_incoming_id is null
       and not exists (select from public.sms_messages as m where m.conversation_id = c.id);
@@ -46,7 +46,7 @@ begin
 end;
 $$;
 comment on function public.ingest_sms(jsonb, timestamptz) is
-  'Stores one incoming text and owes its conversation an answer, once, however often it is posted. '
+  'Stores one incoming message and makes a reply pending, once, however often it is posted. '
   'p_payload: {sid, from, to, service_sid, channel, recipients, body, media, opt_out_type, form}; '
   'p_occurred_at: when it happened at Twilio, null from the webhook. Returns {outcome: stored | duplicate | '
   'unconfigured | staff, message_id, conversation_id, no_reply_reason: null when the model answers}.';
@@ -152,8 +152,8 @@ begin
 end;
 $$;
 
--- Makes the contact's row if there is none, and locks it: who blocks the contact waits, and then sees
--- the new conversation. True: the contact is blocked.
+-- Makes the contact's row if there is none, and locks it: who blocks the contact waits, and then
+-- sees the new conversation. True: the contact is blocked.
 create function sms.meet_contact(p_user_id uuid, p_contact_number text)
 returns boolean language plpgsql set search_path = '' as $$
 declare
@@ -203,8 +203,8 @@ begin
 end;
 $$;
 
--- What follows from a new text: an answer is owed, a fixed one is queued, an opt word is heeded.
--- Returns why the model does not answer; null: it does.
+-- What follows from a new message: a reply is pending, a fixed one is queued, an opt word is
+-- applied. Returns why the model does not answer; null: it does.
 create function sms.decide(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message_id bigint, p_payload jsonb, p_intent jsonb, p_occurred_at timestamptz
@@ -234,7 +234,7 @@ begin
   if v_answer is not null then
     perform sms.queue_notice(
       p_conversation, v_answer ->> 'name', v_answer ->> 'content',
-      -- An answer that is owed already will cover this text as well.
+      -- A reply that is pending already will cover this message as well.
       case when p_conversation.waiting_since is null then p_message_id end
     );
   elsif v_reason is not null then
@@ -244,7 +244,7 @@ begin
 end;
 $$;
 
--- Null: the text is owed an answer. Else why not.
+-- Null: the message has a reply pending. Else why not.
 create function sms.no_reply_reason(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_payload jsonb, p_intent jsonb, p_occurred_at timestamptz, p_now timestamptz
@@ -292,8 +292,8 @@ begin
 end;
 $$;
 
--- Notes the newest text and, if it is owed an answer (p_reason: why not), when: after reply_delay
--- without another one, at most ten seconds after the first.
+-- Notes the newest message and, if it has a reply pending (p_reason: why not), when: after
+-- reply_delay without another one, at most ten seconds after the first.
 create function sms.set_reply_due(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message_id bigint, p_reason text, p_now timestamptz

@@ -11,7 +11,7 @@ create table public.sms_canned_replies (
 );
 
 comment on table public.sms_canned_replies is
-  'The texts that need no model, by sms_messages.canned_reply and the language of the words they '
+  'The messages that need no model, by sms_messages.canned_reply and the language of the words they '
   'answer; a number''s own words (sms_configs.opt_out_reply and so on) go before. Written '
   'with their accents; they leave as sms_configs.fold_accents of the number says.';
 
@@ -91,7 +91,7 @@ create table public.sms_keyword_replies (
 create index sms_keyword_replies_user_id_idx on public.sms_keyword_replies (user_id);
 
 comment on table public.sms_keyword_replies is
-  'A text that is exactly a keyword of its number gets this answer, sent as typed, at once and '
+  'A message that is exactly a keyword of its number gets this answer, sent as typed, at once and '
   'without a model; case, accents and punctuation do not count. Opt words and what Twilio answers '
   'itself (HELP, INFO) come first.';
 comment on column public.sms_keyword_replies.normalized is 'The keyword as it is compared.';
@@ -104,8 +104,8 @@ create trigger sms_keyword_replies_refuse_invalid
   before insert or update on public.sms_keyword_replies
   for each row execute function sms.refuse_invalid();
 
--- The keyword is its number's account's; a number has so many at most, and its row is locked, so that
--- two sessions count one after the other.
+-- The keyword is its number's account's; a number has so many at most, and its row is locked, so
+-- that two sessions count one after the other.
 create function sms.admit_keyword_reply()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare
@@ -136,7 +136,7 @@ create trigger sms_keyword_replies_admit
   for each row execute function sms.admit_keyword_reply();
 
 -- The answer that needs no model, {name, content}; null: the model answers, or at claim the gate
--- says why nobody does. A keyword behind texts that wait for an answer is one of them.
+-- says why nobody does. A keyword behind messages that wait for an answer is one of them.
 create function sms.canned_reply(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_payload jsonb, p_intent jsonb, p_now timestamptz
@@ -267,7 +267,7 @@ begin
 end;
 $$;
 
--- The owner's answer to exactly this text; null: there is none.
+-- The owner's answer to exactly this message; null: there is none.
 create function sms.keyword_reply(p_config_id uuid, p_body text)
 returns text language plpgsql stable set search_path = '' as $$
 begin

@@ -1,5 +1,6 @@
--- A generated reply, or why there is none. The gate: may this text leave? Asked in the transaction that moves a row to 'sending', after
--- the lock on its conversation; and at claim, before a model is paid for.
+-- A generated reply, or why there is none. The gate: may this message leave? Asked in the
+-- transaction that moves a row to 'sending', after the lock on its conversation; and at claim,
+-- before a model is paid for.
 
 -- plpgsql on purpose, one statement after another: as a single statement its subqueries would see
 -- the snapshot from before the wait for the lock, and an superseded answer would go out.
@@ -69,13 +70,13 @@ begin
 end;
 $$;
 comment on function public.queue_sms_reply(uuid, bigint, text, text, integer, text, integer, integer, integer, bigint, bigint, text) is
-  'Takes a generated answer (or the fallback text) to p_message_id through the gate and writes its '
+  'Takes a generated answer (or the fallback reply) to p_message_id through the gate and writes its '
   'row as sending. Returns {outcome: send, message_id, from, to, service_sid, content}, or '
   'superseded, blocked (with the reason) or gone (the lease is lost): then nothing may be sent.';
 
--- Null: it may leave. Else the rule that forbids it: opted_out, closed, suspended (for now), and for
--- what is automatic also paused, loop or rate_limit. p_message: a queued row; null: a reply that is
--- generated. A row that was tried before is counted in the number's day.
+-- Null: it may leave. Else the rule that forbids it: opted_out, closed, suspended (for now), and
+-- for what is automatic also paused, loop or rate_limit. p_message: a queued row; null: a reply
+-- that is generated. A row that was tried before is counted in the number's day.
 create function sms.send_verdict(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message public.sms_messages, p_now timestamptz
@@ -105,8 +106,8 @@ begin
 end;
 $$;
 
--- Under whose rules a message passes the gate: human, ai (a reply, the fallback, a canned reply in its
--- place), or one of the notices that have to be said anyway, by name.
+-- Under whose rules a message passes the gate: human, ai (a reply, the fallback, a canned reply in
+-- its place), or one of the notices that have to be said anyway, by name.
 create function sms.gate_kind(p_message public.sms_messages)
 returns text language plpgsql immutable set search_path = '' as $$
 begin
@@ -119,15 +120,15 @@ end;
 $$;
 
 -- Another machine is answering: the same words again and again, each time after a reply of ours.
--- Without a reply between them they are a person who waits for one. The newest 50 texts are looked
--- at; what repeats itself faster than that is stopped by the rate limits.
+-- Without a reply between them they are a human who waits for one. The newest 50 messages are
+-- looked at; what repeats itself faster than that is stopped by the rate limits.
 create function sms.is_looping(p_conversation_id uuid, p_now timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
 declare
   v_policy sms.policy := sms.policy();
   v_content text;
 begin
-  -- Two different texts: no loop, the usual case.
+  -- Two different messages: no loop, the usual case.
   select min(t.message_content) into v_content
   from (
     select m.message_content from public.sms_messages as m
@@ -189,8 +190,8 @@ begin
 end;
 $$;
 
--- How many automatic messages a number sent on the day it last sent one. Its own table, because it is
--- locked for a moment by each of them.
+-- How many automatic messages a number sent on the day it last sent one. Its own table, because it
+-- is locked for a moment by each of them.
 create table sms.automatic_messages (
   config_id uuid not null,
   day date not null,
@@ -213,8 +214,8 @@ begin
 end;
 $$;
 
--- Counts an automatic message in its number's row, which stays locked until the commit: so the bound
--- holds for many workers at once. False: the day is used up, and nothing was counted.
+-- Counts an automatic message in its number's row, which stays locked until the commit: so the
+-- bound holds for many workers at once. False: the day is used up, and nothing was counted.
 create function sms.count_automatic(p_config public.sms_configs, p_now timestamptz)
 returns boolean language plpgsql set search_path = '' as $$
 begin
@@ -230,9 +231,9 @@ begin
 end;
 $$;
 
--- A newer text that a reply is due for came while the answer was generated, and waiting for the next
--- answer is still fair: not twice dropped already, not 30 s old; and no
--- tool has acted, of which the answer tells.
+-- A newer message that a reply is due for came while the answer was generated, and waiting for the
+-- next answer is still fair: not twice dropped already, not 30 s old; and no tool has acted, of
+-- which the answer tells.
 create function sms.is_superseded(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
@@ -244,8 +245,8 @@ begin
 end;
 $$;
 
--- A generated answer that may not leave: superseded and suspended stay owed and give their attempt
--- back.
+-- A generated answer that may not leave: superseded and suspended stay pending and give their
+-- attempt back.
 create function sms.withhold_generated_reply(p_conversation public.sms_conversations, p_reason text)
 returns jsonb language plpgsql set search_path = '' as $$
 begin
@@ -268,8 +269,8 @@ begin
 end;
 $$;
 
--- The owed answer is not given; reply_error and the text itself say why, and at the rate limit the
--- contact is told.
+-- The pending reply is not given; reply_error and the message itself say why, and at the rate limit
+-- the contact is told.
 create function sms.withhold_reply(p_conversation_id uuid, p_reason text)
 returns void language plpgsql set search_path = '' as $$
 begin
@@ -284,8 +285,8 @@ begin
 end;
 $$;
 
--- The answer covers all texts up to p_message_id: nothing is owed any more, unless a newer text
--- came.
+-- The answer covers all messages up to p_message_id: no reply is pending any more, unless a newer
+-- message came.
 create function sms.mark_answered(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
 returns void language plpgsql set search_path = '' as $$
 begin
@@ -371,8 +372,8 @@ begin
 end;
 $$;
 
--- When to try again: after the pause that the other side asked for (p_retry_after, seconds), with up
--- to a quarter more, so that those who were turned away together do not come back together; else
+-- When to try again: after the pause that the other side asked for (p_retry_after, seconds), with
+-- up to a quarter more, so that those who were turned away together do not come back together; else
 -- after our own. It never leads past the end of the window, where the last attempt is made.
 create function sms.retry_at(
   p_now timestamptz, p_attempts integer, p_retry_after numeric, p_window_end timestamptz
@@ -405,7 +406,7 @@ begin
 end;
 $$;
 
--- Has the contact had no fallback text within the hour?
+-- Has the contact had no fallback reply within the hour?
 create function sms.fallback_is_due(p_conversation public.sms_conversations, p_now timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin

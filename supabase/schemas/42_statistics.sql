@@ -233,10 +233,10 @@ comment on function public.get_sms_stats() is $$One row of the totals of the cal
 total_conversations: opened by a contact's message. active_conversations: of those, neither ended nor erased.
 total_messages: messages_in (of contacts) and messages_out (to contacts, also those that wait, failed or were blocked). avg_messages_per_conversation: total_messages by total_conversations.
 conversations_24h (opened), messages_24h (in and out), active_users_24h, active_users_7d: in the last 24 hours or 7 days, counted from the full hour.
-total_contacts: contacts who ever wrote to the account, each once; one who was erased and returns counts anew. active_users_24h, active_users_7d: contacts (people who text, not users of the project) who wrote in that time, each once.
+total_contacts: contacts who ever wrote to the account, each once; one who was erased and returns counts anew. active_users_24h, active_users_7d: contacts (people who write, not users of the project) who wrote in that time, each once.
 avg_response_time_seconds: from the oldest message a reply covers to that reply, of the AI or a human, failed ones left out; null: none yet.
 ai_replies, human_replies: messages written by the model, by people. failed: messages to contacts that are failed or undelivered.
-opted_out: contacts whose newest intent is not to be texted. segments: of messages that Twilio took or may still take. tokens: read and written by the model.
+opted_out: contacts whose newest intent is not to be written to. segments: of messages that Twilio took or may still take. tokens: read and written by the model.
 cost: what Twilio charged for messages to contacts, as far as it has said, in currency (null: nothing yet).$$;
 
 create function public.get_sms_engagement_metrics(

@@ -1,4 +1,4 @@
--- What the webhook missed is fetched from Twilio: texts that never arrived, final states and
+-- What the webhook missed is fetched from Twilio: messages that never arrived, final states and
 -- prices that were never posted.
 
 create function public.claim_sms_backfill(p_every interval default '5 minutes', p_lease interval default '5 minutes')
@@ -20,7 +20,8 @@ begin
     ));
   end if;
   update public.sms_configs as f set backfill_due_at = now() + p_lease where f.id = v_config.id;
-  -- The account's conversations are indexed by last_message_at, and what was sent in one by its time.
+  -- The account's conversations are indexed by last_message_at, and what was sent in one by its
+  -- time.
   select min(m.created_at) into v_sync_since
   from public.sms_conversations as c
   cross join lateral (
@@ -44,7 +45,7 @@ end;
 $$;
 comment on function public.claim_sms_backfill(interval, interval) is
   'Gives one worker one number to compare with Twilio: {config_id, phone_number, since, '
-  'sync_since (outgoing texts that lack a final state or a price, null: none)}, or {config_id: '
+  'sync_since (outgoing messages that lack a final state or a price, null: none)}, or {config_id: '
   'null, seconds} until one is due.';
 
 create function public.missing_sms(p_sids text[])
@@ -67,7 +68,7 @@ begin
 end;
 $$;
 comment on function public.note_sms_refused(text, text) is
-  'The database refuses this text for itself: recorded, so that it holds up nothing, and counted '
+  'The database refuses this message for itself: recorded, so that it holds up nothing, and counted '
   'in health.';
 
 create function public.finish_sms_backfill(
@@ -82,7 +83,7 @@ begin
 end;
 $$;
 comment on function public.finish_sms_backfill(uuid, timestamptz, interval) is
-  'Every text up to p_until is stored or recorded as refused (null: no progress); next look after '
+  'Every message up to p_until is stored or recorded as refused (null: no progress); next look after '
   'p_every.';
 
 create function public.record_sms_statuses(p_messages jsonb)
@@ -91,7 +92,7 @@ declare
   v_message record;
   v_changed integer := 0;
 begin
-  -- Conversations before messages: a human's text that failed gives its takeover back.
+  -- Conversations before messages: a human's message that failed gives its takeover back.
   perform from public.sms_conversations as c
   where c.id in (
     select m.conversation_id
@@ -122,7 +123,7 @@ begin
 end;
 $$;
 comment on function public.record_sms_statuses(jsonb) is
-  'One page of our texts as Twilio lists them, [{sid, status, error_code, price, price_unit, '
+  'One page of our messages as Twilio lists them, [{sid, status, error_code, price, price_unit, '
   'segments}]: takes over later states and prices. Returns how many states changed.';
 
 create function public.drop_sms_backlog()
@@ -148,5 +149,5 @@ begin
 end;
 $$;
 comment on function public.drop_sms_backlog() is
-  'After restoring a dump: nothing that is owed, queued or missed in it is answered or sent. '
+  'After restoring a dump: nothing that is pending, queued or missed in it is answered or sent. '
   'Returns the number of conversations.';

@@ -128,7 +128,7 @@ begin
 end;
 $$;
 comment on function public.get_sms_message(bigint) is
-  'One text as stored, with its two numbers, the status posts of Twilio (events), since when to '
+  'One message as stored, with its two numbers, the status posts of Twilio (events), since when to '
   'look for it in Twilio''s list (sent_after), and which worker holds its conversation, until when.';
 
 create function public.note_sms_worker(
@@ -244,8 +244,8 @@ returns jsonb language sql stable set search_path = '' as $$
   );
 $$;
 comment on function public.get_sms_health() is
-  'What an operator watches: owed and overdue work, unsettled, failed, doubled, refused and '
-  'unconfigured texts, contacts at their rate limit of automatic answers, texts that the loop guard left '
+  'What an operator watches: pending and overdue work, unknown, failed, doubled, refused and '
+  'unconfigured messages, contacts at their rate limit of automatic answers, messages that the loop guard left '
   'unanswered, rows repaired, numbers, workers.';
 
 create function public.maintain_sms(p_every interval default '1 hour')
@@ -321,8 +321,8 @@ begin
 end;
 $$;
 
--- An open text whose conversation does not know when it is due would wait for ever. No rule makes
--- one; a hand-made change could. Counted in health.
+-- An open message whose conversation does not know when it is due would wait for ever. No rule
+-- makes one; a hand-made change could. Counted in health.
 create function sms.repair()
 returns integer language plpgsql set search_path = '' as $$
 declare
@@ -426,8 +426,8 @@ begin
 end;
 $$;
 comment on function public.forget_sms_contact(uuid, text) is
-  'Erases a contact: texts, pictures, number and payloads. The MessageSids stay, so that no '
-  'backfill brings a text back, and so do the opt-out and the counters. Returns the number of '
+  'Erases a contact: messages, pictures, number and payloads. The MessageSids stay, so that no '
+  'backfill brings a message back, and so do the opt-out and the counters. Returns the number of '
   'messages. Twilio''s copies are redacted there.';
 
 -- Empties what Twilio posted from and about a contact.
@@ -444,7 +444,7 @@ begin
   where e.user_id = p_user_id
     and (e.conversation_id = any(p_conversation_ids) or e.contact_number = p_contact_number);
   -- Also what was posted for a number that nobody had configured, or twice. What the contact
-  -- texted to somebody else's number is not this owner's to erase.
+  -- wrote to somebody else's number is not this owner's to erase.
   update public.sms_webhook_logs as l set payload = '{}'
   where coalesce(l.payload ->> 'From', l.payload ->> 'from') = p_contact_number
     and not exists (
@@ -504,6 +504,6 @@ returns jsonb language sql stable set search_path = '' as $$
 $$;
 comment on function public.get_sms_setup() is
   'For sms-gateway doctor. schema_version is the timestamp of the newest migration file; a later '
-  'migration replaces this function. unregistered_24h: texts that carriers refused because the '
+  'migration replaces this function. unregistered_24h: messages that carriers refused because the '
   'number is not registered. unconfigured_to: up to five addresses of ours that messages came to in '
   '24 h and that no number has.';
