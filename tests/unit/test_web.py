@@ -98,7 +98,7 @@ class BusyApi:
             if request.path_params["name"] == self.slow:
                 self.asked.set()
                 await asyncio.sleep(3)
-            return JSONResponse(STORED)
+            return JSONResponse({**STORED, "late_after_seconds": 90})
 
 
 @pytest.mark.parametrize(
