@@ -98,6 +98,39 @@ def test_what_is_left_open_or_stored_twice_is_named() -> None:
     assert names(broken) == ["stored twice", "left open"]
 
 
+def test_who_is_blocked_is_never_answered() -> None:
+    silent = record()
+    silent.texts.append(Text(5, BEN, 15, answered="never"))
+    assert silent.violations() == []
+    silent.sent.append(Sent("SM4", BEN, "#5", row=24))
+    silent.sids.add("SM4")
+    assert silent.violations() == ["not silent: #5 of a blocked contact was answered"]
+
+
+def test_what_may_stay_unanswered_is_answered_at_most_once() -> None:
+    silent = record()
+    silent.texts.append(Text(5, BEN, 15, answered="at most once"))
+    assert silent.violations() == []
+    silent.sent += [Sent("SM4", BEN, "#5", row=24), Sent("SM5", BEN, "#5", row=25)]
+    silent.sids |= {"SM4", "SM5"}
+    assert names(silent) == ["doubled"]
+
+
+def test_a_human_message_accepted_twice_is_doubled() -> None:
+    broken = record()
+    broken.sent.append(Sent("SM4", ANA, "humano §1", row=24))
+    broken.sids |= {"SM4", "SM5"}
+    assert broken.violations() == []
+    broken.sent.append(Sent("SM5", ANA, "humano §1", row=24))
+    assert broken.violations() == ["doubled: §1 stands in 2 texts that Twilio accepted"]
+
+
+def test_a_broken_invariant_of_the_database_is_named() -> None:
+    broken = record()
+    broken.broken.append("one active conversation per contact: {}")
+    assert names(broken) == ["broken"]
+
+
 def test_a_plan_repeats_with_its_seed() -> None:
     plan = Plan(seed=7, conversations=30, texts=90, seconds=20, at_least=1)
     assert arrivals(plan) == arrivals(plan)

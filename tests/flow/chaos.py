@@ -6,6 +6,9 @@ order in which the texts were stored, and nothing may be left open. What happens
 outside: each process reaches Supabase, Twilio and OpenAI through a door of its own, where it is
 killed or frozen the moment it asks, or the moment before it would learn the answer.
 
+Half of the numbers end their conversations after seconds; some contacts are blocked, for good or
+now and then; humans write to some, often in vain; messages come over RCS and to groups.
+
     python -m tests.flow.chaos --minutes 20 --seed 7
 """
 
@@ -24,27 +27,35 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from itertools import count, pairwise
+from itertools import count, cycle, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import psycopg
 
 from gateway.local.processes import Child, StackError, free_port
 from gateway.local.proxy import Cut, Head, Proxy
 from gateway.local.stack import Stack
 from gateway.local.standins.openai import quote, serials
 from gateway.local.standins.twilio import Message
-from tests.flow.world import World, eventually
+from tests.flow.world import Row, World, eventually
+from tests.sql import INVARIANTS
 
 # The checker
+
+Answered = Literal["once", "at most once", "never"]
 
 
 @dataclass(frozen=True)
 class Text:
-    """One text of a contact, as it was stored; `id` is None when it is not."""
+    """One text of a contact, as it was stored; `id` is None when it is not. Blocked contacts are
+    never answered; who is blocked or met by a human meanwhile, or writes to a group, at most once.
+    """
 
     serial: int
     contact: str
     id: int | None
+    answered: Answered = "once"
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,11 @@ class Sent:
     def serials(self) -> list[int]:
         return [int(found) for found in re.findall(r"#(\d+)", self.body)]
 
+    @property
+    def human_serials(self) -> list[str]:
+        """Of what a human wrote."""
+        return re.findall(r"§\d+", self.body)
+
 
 @dataclass
 class Record:
@@ -71,6 +87,7 @@ class Record:
     left_open: list[str] = field(default_factory=list)
     stored_twice: int = 0
     miscounted: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)  # invariants of the database
 
     def violations(self) -> list[str]:
         """What no run may show, each with its name; empty: every guarantee held."""
@@ -82,10 +99,15 @@ class Record:
             count = told.pop((text.contact, text.serial), 0)
             if text.id is None:
                 yield f"never stored: #{text.serial}"
-            if count == 0:
+            if count == 0 and text.answered == "once":
                 yield f"lost: #{text.serial} stands in no text that Twilio accepted"
-            if count > 1:
+            if count and text.answered == "never":
+                yield f"not silent: #{text.serial} of a blocked contact was answered"
+            elif count > 1:
                 yield f"doubled: #{text.serial} stands in {count} texts that Twilio accepted"
+        for human, count in Counter(n for sent in self.sent for n in sent.human_serials).items():
+            if count > 1:
+                yield f"doubled: {human} stands in {count} texts that Twilio accepted"
         for _, serial in told:
             yield f"misdirected: #{serial} went to somebody who did not write it"
         if self.stored_twice:
@@ -111,6 +133,8 @@ class Record:
             yield f"left open: {what}"
         for what in self.miscounted:
             yield f"miscounted: {what}"
+        for what in self.broken:
+            yield f"broken: {what}"
 
 
 # What is broken, and when
@@ -216,6 +240,7 @@ class Trap:
 
     name: str
     freezes: bool = False
+    victim: str = ""  # who met it
     sprung: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -264,6 +289,7 @@ class Process:
             "OPENAI_BASE_URL": f"{self.door.url}/v1",
             "PUBLIC_URL": self.chaos.balancer.url,
             "PORT": str(self.port),
+            "DYNO": self.name,  # its leases name it
         }
         self.child = child = await stack.start_process(self.kind, environ, log=self.name)
         if self.kind == "web":
@@ -322,6 +348,7 @@ class Process:
             return
         self.chaos.trap = None
         self.chaos.hits[f"{'frozen' if trap.freezes else 'killed'} {trap.name}"] += 1
+        trap.victim = self.name
         trap.sprung.set()
         if trap.freezes:
             self.freeze()
@@ -410,6 +437,55 @@ from sms_messages as m join sms_conversations as c on c.id = m.conversation_id
 group by c.config_id"""
 
 
+# Those that hold in a database from which other tests erase; of counters MISCOUNTED asks.
+BROKEN = {
+    name: query
+    for name, query in INVARIANTS.items()
+    if "count" not in name and name != "states only move forward"
+} | {
+    "a group message got a reply": """
+select i.id from sms_messages i join sms_messages o on o.in_reply_to = i.id
+where i.recipients is not null""",
+    "a human message that failed silences": """
+select c.contact_number from sms_conversations c join sms_configs f on f.id = c.config_id
+where c.status = 'active' and c.paused_until > now() and f.takeover_pause > '0'
+  and not exists (
+    select from sms_messages m where m.conversation_id = c.id and m.author = 'human'
+      and m.status not in ('blocked', 'canceled', 'failed', 'undelivered')
+  )
+  and exists (select from sms_messages m where m.conversation_id = c.id and m.author = 'human')""",
+    "an idle conversation ended with something open": """
+select c.id from sms_conversations c
+where c.closed_by = 'idle' and (c.reply_due_at is not null or c.send_due_at is not null)""",
+}
+ENDED = """
+select count(*) filter (where closed_by = 'idle') as "conversations ended",
+  count(*) filter (where is_reopened) as "conversations reopened"
+from sms_conversations where config_id = any(%s)"""
+HAPPENED = """
+select count(*) filter (where m.recipients is not null) as "group messages",
+  count(*) filter (where m.channel = 'rcs') as "over RCS",
+  count(*) filter (where m.no_reply_reason = 'blocked') as "from somebody blocked",
+  count(*) filter (where m.author = 'human' and m.status = 'failed') as "human messages failed",
+  count(*) filter (where m.author = 'human' and m.status = 'delivered') as "human messages sent"
+from sms_messages m join sms_conversations c on c.id = m.conversation_id
+where c.config_id = any(%s)"""
+HELD_BY = """
+select id, lease_id from sms_conversations
+where leased_by like %s and leased_until > now() and leased_for = 'reply'"""
+NEXT_HOLDER = """
+select leased_by from sms_conversations where id = any(%s) and not lease_id = any(%s)
+  and leased_until > now()"""
+CLOSE_AFTER = 3.0
+OTHER = "+15560000000"  # a further recipient of group messages
+KINDS: dict[str, Answered] = {  # of contacts
+    "plain": "once",
+    "blocked": "never",
+    "blocked at times": "at most once",
+    "met by a human": "at most once",
+}
+
+
 class Chaos:
     """One run: `async with Chaos.on(stack, plan) as chaos: record = await chaos.run()`."""
 
@@ -422,6 +498,15 @@ class Chaos:
         self.is_over = False
         self._is_broken_enough = asyncio.Event()
         self.worlds = [World(stack) for _ in range(4)]
+        self.ending = self.worlds[:2]  # their conversations end by themselves
+        self.contacts = [
+            (self.worlds[n % 4], f"+1557{plan.seed % 100:02}{n:05}")
+            for n in range(plan.conversations)
+        ]
+        kinds = ["plain"] * 7 + [kind for kind in KINDS if kind != "plain"]
+        self._kind_of = {
+            contact: kinds[n // 4 % len(kinds)] for n, (_, contact) in enumerate(self.contacts)
+        }
         self.routes = {
             **stack.proxy.routes,
             "/2010-04-01": _port(stack.twilio_url),
@@ -435,6 +520,7 @@ class Chaos:
         self._tasks: set[asyncio.Task[None]] = set()
         self._serial_of: dict[str, int] = {}  # by MessageSid
         self._contact_of: dict[str, str] = {}
+        self._answered: dict[str, Answered] = {}
 
     @classmethod
     @asynccontextmanager
@@ -450,15 +536,23 @@ class Chaos:
         """Break things while texts arrive, heal everything, wait for quiet."""
         self._until = time.monotonic() + self.plan.seconds
         load = asyncio.create_task(self._text())
+        people = [
+            asyncio.create_task(work())
+            for work in (self._maintain, self._block_now_and_then, self._write_as_humans)
+        ]
         try:
             await asyncio.gather(self._spring_traps(), self._disturb())
             self._is_broken_enough.set()
             await load
         finally:
-            load.cancel()
+            for task in (load, *people[1:]):
+                task.cancel()
             self.trap = None
             self._heal()
-        await self._calm_down()
+        try:
+            await self._calm_down()
+        finally:
+            people[0].cancel()
         return await self.record()
 
     def missed(self) -> list[str]:
@@ -466,6 +560,8 @@ class Chaos:
         wanted = [*self._traps(), "thawed", *DISTURBANCES]
         wanted += [f"lost answer of {name}" for name in LOSABLE]
         wanted += ["posted twice", "burst", "never posted", "contradictory callbacks"]
+        wanted += ["conversations ended", "conversations reopened", "group messages", "over RCS"]
+        wanted += ["from somebody blocked", "human messages failed", "human messages sent"]
         return [f"{name}: only {self.hits[name]} times" for name in wanted if self._lacks(name)]
 
     def report(self, record: Record) -> None:
@@ -493,7 +589,9 @@ class Chaos:
     def _traps(self) -> list[str]:
         """A short run has time for one freeze, at one of the points."""
         freezing = FREEZING[self.plan.seed % 3 :][:1] if self.plan.is_short else FREEZING
-        return [f"frozen {name}" for name in freezing] + [f"killed {name}" for name in POINTS]
+        killed = [f"killed {name}" for name in POINTS]
+        twice = [] if self.plan.is_short else ["twice while the model thinks"]
+        return [f"frozen {name}" for name in freezing] + killed + twice
 
     def background(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -520,10 +618,7 @@ class Chaos:
 
     async def _text(self) -> None:
         started, serial = time.monotonic(), 0
-        contacts = [
-            (self.worlds[n % len(self.worlds)], f"+1557{self.plan.seed % 100:02}{n:05}")
-            for n in range(self.plan.conversations)
-        ]
+        contacts = self.contacts
         for n, (_, contact) in enumerate(contacts):
             name = ("delivered", "contradictory", "lost", "duplicated", "out_of_order")[n % 5]
             self.stack.twilio.deliver_as(name, match=contact)
@@ -543,11 +638,22 @@ class Chaos:
         self.hits["burst"] += arrival.count > 1
         self.hits["never posted"] += not arrival.is_posted
         self.hits["posted twice"] += arrival.is_posted and arrival.is_posted_twice
+        chance, kind = random.Random(self.plan.seed * 10**6 + first), self._kind_of[contact]
         for serial in range(first, first + arrival.count):
-            receipt = await twilio.receive(contact, world.number, f"texto #{serial}", post=False)
+            others = [OTHER] if arrival.is_posted and chance.random() < 0.05 else []
+            sender = f"rcs:{contact}" if chance.random() < 0.1 else contact
+            receipt = await twilio.receive(
+                sender, world.number, f"texto #{serial}", recipients=others, post=False
+            )
             self._serial_of[receipt.sid], self._contact_of[receipt.sid] = serial, contact
+            answered = KINDS[kind]
+            self._answered[receipt.sid] = "at most once" if others and kind == "plain" else answered
             posts = arrival.is_posted * (1 + arrival.is_posted_twice)
             await asyncio.gather(*(twilio.repost(receipt.sid) for _ in range(posts)))
+            if world in self.ending:
+                await asyncio.sleep(chance.uniform(0, CLOSE_AFTER + 2))
+                if arrival.is_posted_twice:  # now the conversation may have ended
+                    await twilio.repost(receipt.sid)
 
     # Breaking
 
@@ -563,7 +669,10 @@ class Chaos:
                 self.chance.shuffle(wanted)
             for name in wanted:
                 what, _, point = name.partition(" ")
-                await self._spring(Trap(point, freezes=what == "frozen"))
+                trap = Trap(point, freezes=what == "frozen")
+                await self._spring(trap)
+                if what == "twice" and trap.victim:
+                    await self._kill_the_next(trap.victim, name)
             wanted = self._traps() if self._is_time else [n for n in wanted if self._lacks(n)]
 
     async def _spring(self, trap: Trap) -> None:
@@ -578,6 +687,78 @@ class Chaos:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(trap.sprung.wait(), 30)
         self.trap = None
+
+    async def _kill_the_next(self, victim: str, name: str) -> None:
+        """Whoever takes over a reply of the dead worker dies too, before it queues one."""
+        held = await self._ask(HELD_BY, f"{victim}:%")
+        conversations, leases = [row["id"] for row in held], [row["lease_id"] for row in held]
+        if not held:
+            return
+
+        async def the_next() -> Process | None:
+            found = {
+                row["leased_by"].partition(":")[0]
+                for row in await self._ask(NEXT_HOLDER, conversations, leases)
+            }
+            return next((one for one in self.workers if one.name in found and one.runs), None)
+
+        with contextlib.suppress(TimeoutError):
+            process = await eventually(the_next, self.plan.lease + 15)
+            process.kill()
+            self.hits[name] += 1
+
+    async def _ask(self, query: str, *parameters: object) -> list[Row]:
+        """Nothing, while Postgres is away."""
+        try:
+            return await self.worlds[0].rows(query, *parameters)
+        except psycopg.Error:
+            return []
+
+    # People
+
+    async def _maintain(self) -> None:
+        """Much oftener than a worker asks for it."""
+        while True:
+            await self._ask("select public.maintain_sms('1 second')")
+            await asyncio.sleep(1)
+
+    def _of_kind(self, kind: str) -> list[tuple[World, str]]:
+        return [(world, one) for world, one in self.contacts if self._kind_of[one] == kind]
+
+    async def _block_now_and_then(self) -> None:
+        contacts = [contact for _, contact in self._of_kind("blocked at times")]
+        for blocked_at in cycle(("now()", "null")):
+            await self._block(contacts, blocked_at)
+            await asyncio.sleep(self.chance.uniform(1, 8))
+
+    async def _block(self, contacts: list[str], blocked_at: str) -> None:
+        await self._ask(
+            "insert into sms_contacts (user_id, contact_number)"
+            " select f.user_id, n from sms_configs f, unnest(%s::text[]) n where f.id = %s"
+            " on conflict do nothing",
+            contacts,
+            self.worlds[0].config_id,
+        )
+        await self._ask(
+            f"update sms_contacts set blocked_at = {blocked_at} where contact_number = any(%s)",  # noqa: S608
+            contacts,
+        )
+
+    async def _write_as_humans(self) -> None:
+        """Half of it is refused by Twilio: that number is a landline."""
+        for serial in count(1):
+            await asyncio.sleep(self.plan.seconds / 40)
+            world, contact = self.chance.choice(self._of_kind("met by a human"))
+            if serial % 2:
+                self.stack.twilio.faults.add("refuse", code=21614, match=contact)
+            await self._ask(
+                "insert into sms_messages (conversation_id, user_id, message_content)"
+                " select id, user_id, %s from sms_conversations"
+                " where config_id = %s and contact_number = %s and status = 'active'",
+                f"humano §{serial}",
+                world.config_id,
+                contact,
+            )
 
     async def _disturb(self) -> None:
         wanted = list(DISTURBANCES)
@@ -679,6 +860,10 @@ class Chaos:
             " where e.status = 'failed' and m.status = 'delivered'"
         )
         self.hits["contradictory callbacks"] = contradicted["count"]
+        ids = [world.config_id for world in self.worlds]
+        for query in (ENDED, HAPPENED):
+            [counted] = await self.worlds[0].rows(query, ids)
+            self.hits.update(counted)
 
     async def _all_back(self) -> None:
         while self._tasks:
@@ -720,7 +905,7 @@ class Chaos:
         outgoing = [row for row in rows if row["direction"] == "outgoing"]
         return Record(
             texts=[
-                Text(serial, self._contact_of[sid], stored.get(sid))
+                Text(serial, self._contact_of[sid], stored.get(sid), self._answered[sid])
                 for sid, serial in self._serial_of.items()
             ],
             sent=[_sent(message) for message in self.stack.twilio.sent if self._is_ours(message)],
@@ -730,6 +915,11 @@ class Chaos:
             + [f"{process.name} ended by itself" for process in self._processes if process.is_dead],
             stored_twice=len(stored) - len({row["message_content"] for row in incoming}),
             miscounted=[str(row) for row in await self.worlds[0].rows(MISCOUNTED, configs)],
+            broken=[
+                f"{name}: {row}"
+                for name, query in BROKEN.items()
+                for row in await self.worlds[0].rows(query)
+            ],
         )
 
     def _is_ours(self, message: Message) -> bool:
@@ -745,6 +935,7 @@ class Chaos:
                 replies_per_hour=1000,
                 replies_per_day=1000,
                 number_replies_per_day=100_000,
+                close_after=f"{CLOSE_AFTER} s" if world in self.ending else None,
             )
             number = stack.twilio.numbers[world.number]
             number.sms_url = f"{self.balancer.url}/webhook/sms#rc=5&rp=all&ct=3000&rt=4000"
@@ -755,6 +946,7 @@ class Chaos:
             f"{plan.lease} s",
             f"{plan.reconcile_after} s",
         )
+        await self._block([contact for _, contact in self._of_kind("blocked")], "now()")
         assert stack.openai
         stack.openai.answer, stack.openai.latency = serials, 0.3
         stack.twilio.delivery_delay = 0.1
@@ -809,7 +1001,7 @@ async def _main(minutes: float, seed: int) -> None:
         conversations=200,
         texts=int(minutes * 90),
         seconds=minutes * 60,
-        at_least=5,
+        at_least=5 if minutes >= 20 else 2,  # five freezes of each point take ten minutes
         lease=20,
         reconcile_after=20,
         listing_delay=30,

@@ -141,6 +141,7 @@ class Message:
     error_code: int | None = None
     price: str | None = None
     media: Sequence[tuple[str, str]] = ()  # (url, content type)
+    recipients: Sequence[str] = ()  # the others of a group; no listing shows them
     opt_out_type: str | None = None
     params: Form = field(default_factory=dict)  # what create was given
     logged_at: float = field(default_factory=time.monotonic)
@@ -685,18 +686,20 @@ class Twilio:
         body: str,
         *,
         media: Sequence[tuple[str, str]] = (),
+        recipients: Sequence[str] = (),
         opt_out_type: str | None = None,
         post: bool = True,
         at: datetime | None = None,
     ) -> Receipt:
         """A message from a phone: logged, then posted to the number's SmsUrl unless `post` is off.
 
-        `at` backdates it (for a backfill); `opt_out_type` is what Advanced Opt-Out found.
+        `at` backdates it (for a backfill); `opt_out_type` is what Advanced Opt-Out found;
+        `recipients` are the others of a group.
         """
         number = self.numbers[to]
         when = at or datetime.now(UTC)
         message = Message(
-            sid=("MM" if media else "SM") + secrets.token_hex(16),
+            sid=("MM" if media or recipients else "SM") + secrets.token_hex(16),
             from_=from_,
             to=to,
             body=body,
@@ -708,6 +711,7 @@ class Twilio:
             num_segments=max(1, segments.count(body).count),
             service_sid=number.service_sid,
             media=tuple(media),
+            recipients=tuple(recipients),
             opt_out_type=opt_out_type,
         )
         if number.service_sid and self._inbound_url(number) is None:
@@ -795,6 +799,7 @@ class Twilio:
             form["MessagingServiceSid"] = message.service_sid
         if message.opt_out_type:
             form["OptOutType"] = message.opt_out_type
+        form |= {f"OtherRecipients{i}": other for i, other in enumerate(message.recipients)}
         for i, (url, content_type) in enumerate(message.media):
             form |= {f"MediaUrl{i}": url, f"MediaContentType{i}": content_type}
         return form
