@@ -101,6 +101,62 @@ async def test_every_query_finds_an_index(db: Db, name: str) -> None:
     assert [plan for plan in plans if READ_WHOLE.search(plan)] == []
 
 
+OF_ONE_ACCOUNT = {
+    "inbox": f"select * from public.sms_inbox where user_id = '{data.OWNER}'"
+    " order by last_message_at desc limit 50",
+    "inbox, active": f"select * from public.sms_inbox where user_id = '{data.OWNER}'"
+    " and status = 'active' order by last_message_at desc limit 50",
+    "statistics": f"select * from public.get_user_sms_stats('{data.OWNER}')",
+    "days": f"select * from public.sms_daily_stats where user_id = '{data.OWNER}'"
+    " and day > now() - interval '30 days'",
+    "days, not yet folded": f"select * from public.get_sms_daily('{data.OWNER}')",
+    "search": f"select * from public.search_sms('{data.SOMETIMES}', p_user_id => '{data.OWNER}')",
+}
+
+
+@pytest.fixture
+async def member(db: Db) -> AsyncIterator[str]:
+    """Works in 20 accounts: OWNER's, all others of the data, and some without any."""
+    member, others = str(uuid.uuid4()), [str(uuid.uuid4()) for _ in range(20)]
+    await db.admin.rows(
+        "insert into auth.users (id, email) select id, id || '@example.com'"
+        " from unnest(%s::uuid[]) as id",
+        [member, *others],
+    )
+    await db.admin.rows(
+        "insert into public.sms_members (user_id, member_id, email)"
+        " select a.id, %s, 'member@example.com' from (select u.id from auth.users as u"
+        " where u.id <> %s order by u.email like 'bench%%' desc, u.id limit 20) as a",
+        member,
+        member,
+    )
+    yield member
+    await db.admin.rows("reset role")
+    await db.admin.rows("delete from auth.users where id = any(%s)", [member, *others])
+
+
+async def pages_of(db: Db, who: str, query: str) -> int:
+    """The pages that Postgres looks at, in memory or not, once the session knows its catalogs."""
+    claims = json.dumps({"sub": who, "role": "authenticated"})
+    await db.admin.rows("select set_config('request.jwt.claims', %s, false)", claims)
+    await db.admin.rows("set role authenticated")
+    for _ in range(3):
+        told = await db.admin.value(f"explain (analyze, buffers, format json) {query}")
+    await db.admin.rows("reset role")
+    plan = told[0]["Plan"]
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
+@pytest.mark.parametrize("name", OF_ONE_ACCOUNT)
+async def test_a_member_of_20_accounts_reads_no_more_pages_than_the_owner(
+    db: Db, member: str, name: str
+) -> None:
+    owners = await pages_of(db, data.OWNER, OF_ONE_ACCOUNT[name])
+    members = await pages_of(db, member, OF_ONE_ACCOUNT[name])
+    print(f"{name}: the owner {owners} pages, a member of 20 accounts {members}")
+    assert members <= 1.3 * owners
+
+
 @pytest.mark.long
 async def test_five_million_messages_are_as_quick_as_fifty_thousand(
     stack: Stack, db: Db, capsys: pytest.CaptureFixture[str]

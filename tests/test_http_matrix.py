@@ -1,7 +1,9 @@
 """Who may do what over the Data API, with real sessions: typed by hand, printed by `pytest -s`.
 
-Ada owns a number, a conversation and a text; Bob owns nothing; nobody has the publishable key and
-no session; the gateway has the secret key.
+The owner has an account with a number, a conversation and a text. An admin and an agent work in
+it; `both` is an agent in it and an admin in the account of somebody else; `removed` was its admin.
+The stranger has an account of their own, nobody has the publishable key and no session, and the
+gateway has the secret key.
 """
 
 from __future__ import annotations
@@ -10,132 +12,145 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from gateway.local.stack import Stack
 from tests.sql import new_contact, new_sid
 
-WHO = ("Ada", "Bob", "nobody", "gateway")
+WHO = ("owner", "admin", "agent", "both", "removed", "stranger", "nobody", "gateway")
 
-# On what is Ada's, for each of WHO: 1 if there is a row to get or change, 0 if there is none, the
-# error, '-' for "permission denied". A deletion is asked for where nothing is: 0 is "allowed".
+# On what is the owner's, one sign for each of WHO, in that order: 1: there is a row to get or
+# change, 0: there is none, -: permission denied, 3: the role is too low (PT403), 4: not found
+# (PT404), v: it is a view (55000).
+# A deletion is asked for where nothing is: 0 is "allowed".
 TABLES = """
-                      GET      POST           PATCH                     DELETE
-sms_configs           1 0 - 1  - - - 1        1 0 - 1                   - - - 0
-sms_conversations     1 0 - 1  - - - 1        1 0 - 1                   - - - 0
-sms_daily_stats       1 0 - 1  - - - 1        - - - 1                   - - - 0
-sms_delivery_events   - - - 1  - - - 1        - - - 1                   - - - 0
-sms_documents         1 0 - 1  1 PT404 - 1    1 0 - 1                   0 0 - 0
-sms_error_codes       1 1 - 1  - - - 1        - - - 1                   - - - 0
-sms_canned_replies       1 1 - 1  - - - 1        - - - 1                   - - - 0
-sms_export            1 0 - 1  55000 all       55000 all                  55000 all
-sms_event_targets     1 0 - 1  - - - 1        1 0 - 1                   0 0 - 0
-sms_events            1 0 - 1  - - - 1        - - - 1                   - - - 0
-sms_event_deliveries  1 0 - 1  - - - 1        - - - 1                   - - - 0
-sms_inbox             1 0 - 1  55000 all       55000 all                  55000 all
-sms_keyword_replies   1 0 - 1  1 PT404 - 1   1 0 - 1                   0 0 - 0
-sms_config_versions   1 0 - 1  - - - 1        - - - 1                   - - - 0
-sms_contacts          1 0 - 1  - - - 1        1 0 - 1                   - - - 0
-sms_invitations       1 0 - 1  - - - 1        - - - 1                   0 0 - 0
-sms_members           1 0 - 1  - - - 1        1 0 - 1                   - - - 0
-sms_messages          1 0 - 1  1 PT404 - 1    - - - 1                   - - - 0
-sms_passages          1 0 - 1  - - - 1        - - - 1                   - - - 0
-sms_questions         1 0 - 1  - - - 1        1 0 - 1                   - - - 0
-sms_tool_calls        1 0 - 1  - - - 1        - - - 1                   - - - 0
-sms_replays           1 0 - 1  - - - 1        - - - 1                   - - - 0
-sms_replay_answers    1 0 - 1  - - - 1        - - - 1                   - - - 0
-sms_model_prices      1 1 - 1  - - - 1        - - - 1                   - - - 0
-sms_synonyms  1 1 - 1  - - - 1        - - - 1                   - - - 0
-sms_phrases     1 1 - 1  - - - 1        - - - 1                   - - - 0
-sms_opt_outs          1 0 - 1  - - - 1        - - - 1                   - - - 0
-sms_webhook_logs      - - - 1  - - - 1        - - - 1                   - - - 0
-sms_workers           - - - 1  - - - 1        - - - 1                   - - - 0
+                     GET       POST      PATCH     DELETE
+sms_configs          111100-1  -------1  110000-1  -------0
+sms_conversations    111100-1  -------1  111100-1  -------0
+sms_daily_stats      111100-1  -------1  -------1  -------0
+sms_delivery_events  -------1  -------1  -------1  -------0
+sms_documents        111100-1  113344-1  110000-1  000000-0
+sms_error_codes      111111-1  -------1  -------1  -------0
+sms_canned_replies   111111-1  -------1  -------1  -------0
+sms_export           111100-1  vvvvvvvv  vvvvvvvv  vvvvvvvv
+sms_event_targets    110000-1  -------1  110000-1  000000-0
+sms_events           111100-1  -------1  -------1  -------0
+sms_event_deliveries 111100-1  -------1  -------1  -------0
+sms_inbox            111100-1  vvvvvvvv  vvvvvvvv  vvvvvvvv
+sms_keyword_replies  111100-1  113344-1  110000-1  000000-0
+sms_config_versions  111100-1  -------1  -------1  -------0
+sms_contacts         111100-1  -------1  111100-1  -------0
+sms_invitations      110000-1  -------1  -------1  000000-0
+sms_members          111100-1  -------1  110000-1  -------0
+sms_messages         111100-1  111144-1  -------1  -------0
+sms_passages         111100-1  -------1  -------1  -------0
+sms_questions        111100-1  -------1  110000-1  -------0
+sms_tool_calls       111100-1  -------1  -------1  -------0
+sms_replays          111100-1  -------1  -------1  -------0
+sms_replay_answers   111100-1  -------1  -------1  -------0
+sms_model_prices     111111-1  -------1  -------1  -------0
+sms_synonyms         111111-1  -------1  -------1  -------0
+sms_phrases          111111-1  -------1  -------1  -------0
+sms_opt_outs         111100-1  -------1  -------1  -------0
+sms_webhook_logs     -------1  -------1  -------1  -------0
+sms_workers          -------1  -------1  -------1  -------0
 """
 
-# yes: it runs, or refuses its arguments.
+# 1: it runs, or refuses its other arguments; 0: it finds nothing; 3: the role is too low (PT403),
+# 4: not found (PT404), -: permission denied. Asked for what is the owner's; leaving for an account
+# that is not there, so that nobody leaves.
 FUNCTIONS = """
-accept_sms_invitation          yes yes -   -
-add_sms_number                 -   -   -   yes
-answer_sms_question            yes yes -   yes
-ask_sms_knowledge              yes yes -   yes
-assign_sms_conversation        yes yes -   yes
-call_sms_tool                  -   -   -   yes
-claim_sms_backfill             -   -   -   yes
-claim_sms_work                 -   -   -   yes
-claim_sms_event_deliveries     -   -   -   yes
-finish_sms_event_delivery      -   -   -   yes
-list_sms_event_deliveries      -   -   -   yes
-list_sms_event_targets         -   -   -   yes
-create_sms_event_target        yes yes -   yes
-test_sms_event_target          yes yes -   yes
-replay_sms_event_delivery      yes yes -   yes
-cleanup_old_sms_conversations  -   -   -   yes
-close_sms_conversation         yes yes -   yes
-drop_sms_backlog               -   -   -   yes
-erase_sms_contact              yes yes -   yes
-fail_sms_reply                     -   -   -   yes
-fail_sms_send                      -   -   -   yes
-finish_sms_send                    -   -   -   yes
-finish_sms_backfill            -   -   -   yes
-forget_sms_contact             -   -   -   yes
-get_sms_accounts               yes yes -   yes
-get_sms_conversation_history   yes yes -   yes
-get_sms_daily                  yes yes -   yes
-get_sms_engagement_metrics     yes yes -   yes
-get_sms_health                 -   -   -   yes
-get_sms_message                -   -   -   yes
-get_sms_setup                  -   -   -   yes
-get_sms_stats                  yes yes -   yes
-get_sms_team                   yes yes -   yes
-get_user_sms_stats             yes yes -   yes
-import_sms_document            -   -   -   yes
-ingest_sms                     -   -   -   yes
-invite_sms_member              yes yes -   yes
-leave_sms_account              yes yes -   -
-list_sms_numbers               -   -   -   yes
-list_sms_tools                 -   -   -   yes
-mark_sms_read                  yes yes -   yes
-missing_sms                    -   -   -   yes
-note_sms_refused               -   -   -   yes
-note_sms_worker                -   -   -   yes
-queue_sms_reply                    -   -   -   yes
-record_sms_delivery                -   -   -   yes
-record_sms_replay_answer       -   -   -   yes
-start_sms_replay               yes yes -   yes
-start_sms_preview              yes yes -   yes
-get_sms_replay                 yes yes -   yes
-cancel_sms_replay              yes yes -   yes
-mark_sms_replay_answer         yes yes -   yes
-record_sms_statuses               -   -   -   yes
-release_sms_work               -   -   -   yes
-remove_sms_member              yes yes -   yes
-remove_sms_worker              -   -   -   yes
-resend_sms                     -   -   -   yes
-restore_sms_config_version     yes yes -   yes
-search_sms                     yes yes -   yes
-send_sms                       yes yes -   yes
-set_sms_opt_out                -   -   -   yes
-try_sms_tool                   -   -   -   yes
-reconcile_sms                     -   -   -   yes
-maintain_sms                       -   -   -   yes
-upsert_sms_contacts            yes yes -   yes
+accept_sms_invitation          333333--
+add_sms_number                 -------4
+answer_sms_question            113344-1
+ask_sms_knowledge              000044-0
+assign_sms_conversation        111144-1
+call_sms_tool                  -------1
+claim_sms_backfill             -------1
+claim_sms_work                 -------1
+claim_sms_event_deliveries     -------1
+finish_sms_event_delivery      -------1
+list_sms_event_deliveries      -------1
+list_sms_event_targets         -------0
+create_sms_event_target        113344-1
+test_sms_event_target          113344-1
+replay_sms_event_delivery      113344-1
+cleanup_old_sms_conversations  -------1
+close_sms_conversation         111144-1
+drop_sms_backlog               -------1
+erase_sms_contact              133344-1
+fail_sms_reply                 -------1
+fail_sms_send                  -------1
+finish_sms_send                -------1
+finish_sms_backfill            -------1
+forget_sms_contact             -------1
+get_sms_accounts               111111-0
+get_sms_conversation_history   111144-1
+get_sms_daily                  111144-1
+get_sms_engagement_metrics     111144-1
+get_sms_health                 -------1
+get_sms_message                -------4
+get_sms_setup                  -------1
+get_sms_stats                  111111-1
+get_sms_team                   111144-1
+get_user_sms_stats             111144-1
+import_sms_document            -------4
+ingest_sms                     -------1
+invite_sms_member              113344-1
+leave_sms_account              444444--
+list_sms_numbers               -------1
+list_sms_tools                 -------1
+mark_sms_read                  111144-1
+missing_sms                    -------0
+note_sms_refused               -------1
+note_sms_worker                -------1
+queue_sms_reply                -------1
+record_sms_delivery            -------1
+record_sms_replay_answer       -------1
+start_sms_replay               113344-1
+start_sms_preview              113344-1
+get_sms_replay                 111144-1
+cancel_sms_replay              113344-1
+mark_sms_replay_answer         111144-1
+record_sms_statuses            -------1
+release_sms_work               -------1
+remove_sms_member              113344-1
+remove_sms_worker              -------1
+resend_sms                     -------4
+restore_sms_config_version     113344-1
+search_sms                     111144-1
+send_sms                       111144-1
+set_sms_opt_out                -------1
+try_sms_tool                   -------1
+reconcile_sms                  -------1
+maintain_sms                   -------1
+upsert_sms_contacts            111144-1
 """
 
 NOBODYS = "eeeeeeee-0000-4000-8000-00000000000e"
+METHODS = ("GET", "POST", "PATCH", "DELETE")
 WHOSE = "the caller's name"
+
+SIGNS = {"42501": "-", "PT403": "3", "PT404": "4", "55000": "v"}
 
 Params = list[tuple[str, str | int | float | bool | None]]
 
 
 @dataclass
 class Play:
-    """`bodies`: of each table what identifies Ada's row, a new row, and a change."""
+    """`ids`: of each of WHO; `things`: of the owner, for ARGUMENTS; `bodies`: of each table what
+    identifies the owner's row, a new row, and a change.
+    """
 
     base_url: str
     headers: dict[str, dict[str, str]]
+    ids: dict[str, str]
     bodies: dict[str, tuple[dict[str, object], dict[str, object], dict[str, object]]]
+    things: dict[str, str]
 
     async def verdict(
         self, who: str, method: str, path: str, body: object, where: Params | None = None
@@ -145,8 +160,14 @@ class Play:
             answer = await client.request(method, path, params=where, json=body)
         found = answer.json() if answer.content else {}
         if answer.is_error:
-            return "-" if found["code"] == "42501" else str(found["code"])
+            return SIGNS.get(found["code"], str(found["code"]))
         return "0" if found == [] else "1"
+
+    async def rows(self, who: str, path: str) -> list[dict[str, object]]:
+        async with httpx.AsyncClient(headers=self.headers[who]) as client:
+            answer = await client.get(f"{self.base_url}/{path}")
+        found: list[dict[str, object]] = answer.raise_for_status().json()
+        return found
 
     async def of_table(self, who: str, table: str, method: str) -> str:
         known, new, change = self.bodies[table]
@@ -159,16 +180,11 @@ class Play:
         return await self.verdict(who, method, f"/{table}", change, where)
 
 
-def cells(table: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Of TABLES: (table, method, what each of WHO gets)."""
+def cells(table: str) -> Iterator[tuple[str, str, str]]:
+    """Of TABLES: (table, method, a sign for each of WHO)."""
     for line in table.strip().splitlines()[1:]:
-        name, *words = line.split()
-        for method in ("GET", "POST", "PATCH", "DELETE"):
-            if words[1] == "all":
-                verdicts, words = words[:1] * 4, words[2:]
-            else:
-                verdicts, words = words[:4], words[4:]
-            yield name, method, verdicts
+        name, *signs = line.split()
+        yield from ((name, method, one) for method, one in zip(METHODS, signs, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +194,7 @@ async def play(stack: Stack) -> AsyncIterator[Play]:
     headers = {"nobody": {"apikey": publishable}, "gateway": {"apikey": secret}}
     ids = {}
     async with httpx.AsyncClient(headers=headers["nobody"]) as client:
-        for who in ("Ada", "Bob", "Eve", "Fay"):
+        for who in (*WHO[:6], "other", "newcomer", "uninvited"):
             email = f"{who}.{uuid.uuid4().hex}@example.com"
             answer = await client.post(
                 f"{stack.proxy.url}/auth/v1/signup",
@@ -188,8 +204,15 @@ async def play(stack: Stack) -> AsyncIterator[Play]:
             ids[who] = session["user"]["id"]
             bearer = f"Bearer {session['access_token']}"
             headers[who] = {"apikey": publishable, "authorization": bearer}
-    bodies = await furnish(stack, ids["Ada"], [ids["Eve"], ids["Fay"]])
-    yield Play(f"{stack.proxy.url}/rest/v1", headers, bodies)
+    bodies = await furnish(stack, ids["owner"], [ids["newcomer"], ids["uninvited"]])
+    async with stack.postgres.connect() as database:
+        await hire(database, ids)
+        things = await things_of(database, ids["owner"])
+    play = Play(f"{stack.proxy.url}/rest/v1", headers, ids, bodies, things)
+    assert await play.verdict("removed", "GET", "/sms_invitations", None) == "1"
+    fired = {"p_member_id": ids["removed"], "p_user_id": ids["owner"]}
+    assert await play.verdict("owner", "POST", "/rpc/remove_sms_member", fired) == "1"
+    yield play
     async with stack.postgres.connect() as database:
         await database.execute("delete from auth.users where id = any(%s)", (list(ids.values()),))
         await database.execute("delete from sms_error_codes where meaning = 'matrix'")
@@ -200,18 +223,62 @@ async def play(stack: Stack) -> AsyncIterator[Play]:
         await database.execute("delete from sms_model_prices where model = 'matrix'")
 
 
+async def hire(database: psycopg.AsyncConnection[Any], ids: dict[str, str]) -> None:
+    """Make everybody what their name says, and give the stranger and the other a conversation."""
+    for account, member, role in (
+        ("owner", "admin", "admin"),
+        ("owner", "agent", "agent"),
+        ("owner", "both", "agent"),
+        ("owner", "removed", "admin"),
+        ("other", "both", "admin"),
+    ):
+        await database.execute(
+            "insert into sms_members (user_id, member_id, role, email) values (%s, %s, %s, %s)",
+            (ids[account], ids[member], role, f"{member}@example.com"),
+        )
+    for account in ("other", "stranger"):
+        await database.execute(
+            "with made as (insert into sms_configs (user_id, phone_number) values (%s, %s)"
+            " returning id, user_id)"
+            " insert into sms_conversations (user_id, config_id, contact_number)"
+            " select user_id, id, %s from made",
+            (ids[account], new_contact(), new_contact()),
+        )
+
+
+async def things_of(database: psycopg.AsyncConnection[Any], owner: str) -> dict[str, str]:
+    """What ARGUMENTS name; the conversation is one that only functions change."""
+    found = await database.execute(
+        "with one as (insert into sms_conversations (user_id, config_id, contact_number)"
+        " select user_id, id, %s from sms_configs where user_id = %s returning *),"
+        " text as (insert into sms_messages (conversation_id, direction, author, status,"
+        " message_content, message_sid)"
+        " select id, 'incoming', 'contact', 'received', 'Hola', %s from one)"
+        " select one.id, one.config_id, q.id, i.id, d.target_id, d.id, r.id from one"
+        " join sms_questions q using (user_id) join sms_invitations i using (user_id)"
+        " join sms_event_deliveries d using (user_id) join sms_replays r using (user_id)",
+        (new_contact(), owner, new_sid()),
+    )
+    names = (
+        *("a conversation", "a number", "a question", "an invitation"),
+        *("a target", "a delivery", "a replay"),
+    )
+    [row] = await found.fetchall()
+    return {"the owner": owner, **dict(zip(names, map(str, row), strict=True))}
+
+
 async def furnish(
-    stack: Stack, ada: str, members: list[str]
+    stack: Stack, owner: str, members: list[str]
 ) -> dict[str, tuple[dict[str, object], dict[str, object], dict[str, object]]]:
-    """Give Ada one row of each table; what names it, another one, and a change."""
+    """Give the owner one row of each table; what names it, another one, and a change."""
     phone, contact, sid = new_contact(), new_contact(), new_sid()
     config, conversation, target, document, replay = (str(uuid.uuid4()) for _ in range(5))
     async with stack.postgres.connect() as database:
         for query, values in (
-            ("sms_configs (id, user_id, phone_number)", (config, ada, phone)),
+            ("sms_configs (id, user_id, phone_number)", (config, owner, phone)),
             (
                 "sms_conversations (id, user_id, config_id, contact_number)",
-                (conversation, ada, config, contact),
+                (conversation, owner, config, contact),
             ),
             (
                 "sms_messages (conversation_id, direction, author, status, message_content,"
@@ -220,44 +287,44 @@ async def furnish(
             ),
             (
                 "sms_opt_outs (user_id, contact_number, source, changed_at)",
-                (ada, contact, "text", "2026-01-01"),
+                (owner, contact, "text", "2026-01-01"),
             ),
             (
                 "sms_keyword_replies (user_id, config_id, keyword, answer)",
-                (ada, config, "horario", "9 a 18"),
+                (owner, config, "horario", "9 a 18"),
             ),
-            ("sms_documents (id, user_id, title, content)", (document, ada, "Matrix", "uno")),
+            ("sms_documents (id, user_id, title, content)", (document, owner, "Matrix", "uno")),
             (
                 "sms_questions (user_id, config_id, question, plain)",
-                (ada, config, "Matrix?", "matrix"),
+                (owner, config, "Matrix?", "matrix"),
             ),
-            ("sms_contacts (user_id, contact_number, name)", (ada, contact, "Matrix")),
+            ("sms_contacts (user_id, contact_number, name)", (owner, contact, "Matrix")),
             (
                 "sms_replays (id, user_id, config_id, config_version, changes)",
-                (replay, ada, config, 1, "{}"),
+                (replay, owner, config, 1, "{}"),
             ),
-            ("sms_replay_answers (replay_id, place, user_id)", (replay, 1, ada)),
-            ("sms_members (user_id, member_id, email)", (ada, members[0], "eve@example.com")),
+            ("sms_replay_answers (replay_id, place, user_id)", (replay, 1, owner)),
+            ("sms_members (user_id, member_id, email)", (owner, members[0], "eve@example.com")),
             (
                 "sms_invitations (user_id, email, invited_by)",
-                (ada, "matrix@example.com", ada),
+                (owner, "matrix@example.com", owner),
             ),
             (
                 "sms_tool_calls (user_id, conversation_id, waiting_since, message_id, name,"
                 " arguments, acts)",
-                (ada, conversation, "2026-01-01", 1, "matrix", "{}", False),
+                (owner, conversation, "2026-01-01", 1, "matrix", "{}", False),
             ),
             (
                 "sms_event_targets (id, user_id, kind, address, event_types)",
-                (target, ada, "webhook", "https://example.com/", ["tool.failed"]),
+                (target, owner, "webhook", "https://example.com/", ["tool.failed"]),
             ),
             (
                 "sms_events (id, user_id, config_id, type, occurred_at)",
-                (target, ada, config, "tool.failed", datetime.now(UTC)),
+                (target, owner, config, "tool.failed", datetime.now(UTC)),
             ),
             (
                 "sms_event_deliveries (user_id, event_id, target_id, status, due_at, retry_until)",
-                (ada, target, target, "dead", None, "2026-01-01"),
+                (owner, target, target, "dead", None, "2026-01-01"),
             ),
             ("sms_webhook_logs (message_sid, payload, outcome)", (sid, "{}", "stored")),
             ("sms_delivery_events (message_sid, status)", (sid, "sent")),
@@ -271,17 +338,17 @@ async def furnish(
     return {
         "sms_configs": (
             {"id": config},
-            {"user_id": ada, "phone_number": other},
+            {"user_id": owner, "phone_number": other},
             {"system_prompt": "x"},
         ),
         "sms_conversations": (
             {"id": conversation},
-            {"user_id": ada, "config_id": config, "contact_number": other},
+            {"user_id": owner, "config_id": config, "contact_number": other},
             {"auto_reply": True},
         ),
         "sms_daily_stats": (
-            {"user_id": ada},
-            {"user_id": ada, "config_id": config, "day": today},
+            {"user_id": owner},
+            {"user_id": owner, "config_id": config, "day": today},
             {"messages_in": 1},
         ),
         "sms_delivery_events": (
@@ -308,41 +375,41 @@ async def furnish(
         ),
         "sms_config_versions": (
             {"config_id": config, "version": 1},
-            {"config_id": config, "user_id": ada, "version": 9, "settings": {}},
+            {"config_id": config, "user_id": owner, "version": 9, "settings": {}},
             {"version": 1},
         ),
         "sms_event_targets": (
             {"id": target},
-            {"user_id": ada, "kind": "webhook", "address": f"https://{other[1:]}.example/"}
+            {"user_id": owner, "kind": "webhook", "address": f"https://{other[1:]}.example/"}
             | {"event_types": ["tool.failed"]},
             {"with_content": True},
         ),
         "sms_events": (
             {"id": target},
-            {"user_id": ada, "config_id": config, "type": "tool.failed", "occurred_at": today},
+            {"user_id": owner, "config_id": config, "type": "tool.failed", "occurred_at": today},
             {"status": "x"},
         ),
         "sms_event_deliveries": (
             {"target_id": target},
-            {"user_id": ada, "event_id": target, "target_id": target, "status": "dead"}
+            {"user_id": owner, "event_id": target, "target_id": target, "status": "dead"}
             | {"due_at": None, "retry_until": today},
             {"attempts": 1},
         ),
         "sms_contacts": (
             {"name": "Matrix"},
-            {"user_id": ada, "contact_number": other},
+            {"user_id": owner, "contact_number": other},
             {"notes": "x"},
         ),
         "sms_documents": (
             {"id": document},
-            {"user_id": ada, "title": "Matrix 2", "content": "dos"},
+            {"user_id": owner, "title": "Matrix 2", "content": "dos"},
             {"title": "Matrix"},
         ),
         "sms_passages": (
             {"document_id": document},
             {
                 "document_id": document,
-                "user_id": ada,
+                "user_id": owner,
                 "place": 9,
                 "title": "t",
                 "content": "c",
@@ -353,12 +420,12 @@ async def furnish(
         ),
         "sms_replays": (
             {"id": replay},
-            {"user_id": ada, "config_id": config, "config_version": 1, "changes": {}},
+            {"user_id": owner, "config_id": config, "config_version": 1, "changes": {}},
             {"changes": {}},
         ),
         "sms_replay_answers": (
             {"replay_id": replay, "place": 1},
-            {"replay_id": replay, "place": 2, "user_id": ada},
+            {"replay_id": replay, "place": 2, "user_id": owner},
             {"mark": "same"},
         ),
         "sms_model_prices": (
@@ -374,17 +441,17 @@ async def furnish(
         ),
         "sms_questions": (
             {"question": "Matrix?"},
-            {"user_id": ada, "config_id": config, "question": "Matrix 2?", "plain": "x"},
+            {"user_id": owner, "config_id": config, "question": "Matrix 2?", "plain": "x"},
             {"status": "open"},
         ),
         "sms_invitations": (
             {"email": "matrix@example.com"},
-            {"user_id": ada, "email": "matrix.2@example.com", "invited_by": ada},
+            {"user_id": owner, "email": "matrix.2@example.com", "invited_by": owner},
             {"role": "admin"},
         ),
         "sms_members": (
             {"member_id": members[0]},
-            {"user_id": ada, "member_id": members[1], "email": "fay@example.com"},
+            {"user_id": owner, "member_id": members[1], "email": "fay@example.com"},
             {"role": "admin"},
         ),
         "sms_messages": (
@@ -404,13 +471,13 @@ async def furnish(
         ),
         "sms_opt_outs": (
             {"source": "text"},
-            {"user_id": ada, "contact_number": other, "source": "text", "changed_at": today},
+            {"user_id": owner, "contact_number": other, "source": "text", "changed_at": today},
             {"source": "text"},
         ),
         "sms_tool_calls": (
             {"conversation_id": conversation},
             {
-                "user_id": ada,
+                "user_id": owner,
                 "conversation_id": conversation,
                 "waiting_since": today,
                 "message_id": 1,
@@ -434,29 +501,32 @@ async def furnish(
 
 
 ARGUMENTS: dict[str, dict[str, object]] = {
-    "accept_sms_invitation": {"p_invitation_id": NOBODYS},
-    "answer_sms_question": {"p_question_id": NOBODYS, "p_answer": "x"},
-    "ask_sms_knowledge": {"p_config_id": NOBODYS, "p_question": "x"},
-    "assign_sms_conversation": {"p_conversation_id": NOBODYS, "p_member_id": NOBODYS},
-    "erase_sms_contact": {"p_contact_number": "+1", "p_user_id": NOBODYS},
-    "upsert_sms_contacts": {"p_contacts": [], "p_user_id": NOBODYS},
-    "start_sms_replay": {"p_config_id": NOBODYS, "p_changes": {}},
-    "start_sms_preview": {"p_config_id": NOBODYS, "p_changes": {}, "p_message": "x"},
-    "get_sms_replay": {"p_replay_id": NOBODYS},
-    "cancel_sms_replay": {"p_replay_id": NOBODYS},
-    "mark_sms_replay_answer": {"p_replay_id": NOBODYS, "p_place": 1, "p_mark": "same"},
-    "record_sms_replay_answer": {"p_lease_id": NOBODYS, "p_answer": {}},
+    "accept_sms_invitation": {"p_invitation_id": "an invitation"},
+    "answer_sms_question": {"p_question_id": "a question", "p_answer": " "},
+    "ask_sms_knowledge": {"p_config_id": "a number", "p_question": "x"},
+    "assign_sms_conversation": {"p_conversation_id": "a conversation", "p_member_id": None},
+    "erase_sms_contact": {"p_contact_number": "+15550000000", "p_user_id": "the owner"},
+    "upsert_sms_contacts": {"p_contacts": [], "p_user_id": "the owner"},
     "import_sms_document": {
         "p_config_id": NOBODYS,
         "p_source": "x",
         "p_title": "x",
         "p_content": "x",
     },
-    "get_sms_team": {"p_user_id": NOBODYS},
-    "invite_sms_member": {"p_email": "x", "p_role": "agent", "p_user_id": NOBODYS},
+    "start_sms_replay": {"p_config_id": "a number", "p_changes": {}},
+    "start_sms_preview": {"p_config_id": "a number", "p_changes": {}, "p_message": "x"},
+    "get_sms_replay": {"p_replay_id": "a replay"},
+    "cancel_sms_replay": {"p_replay_id": "a replay"},
+    "mark_sms_replay_answer": {"p_replay_id": "a replay", "p_place": 1, "p_mark": "same"},
+    "record_sms_replay_answer": {"p_lease_id": NOBODYS, "p_answer": {}},
+    "get_sms_team": {"p_user_id": "the owner"},
+    "invite_sms_member": {"p_email": "x", "p_role": "agent", "p_user_id": "the owner"},
     "leave_sms_account": {"p_user_id": NOBODYS},
-    "remove_sms_member": {"p_member_id": NOBODYS, "p_user_id": NOBODYS},
-    "restore_sms_config_version": {"p_config_id": NOBODYS, "p_version": 1},
+    "remove_sms_member": {"p_member_id": "the owner", "p_user_id": "the owner"},
+    "restore_sms_config_version": {"p_config_id": "a number", "p_version": 1},
+    "get_user_sms_stats": {"p_user_id": "the owner"},
+    "get_sms_daily": {"p_user_id": "the owner"},
+    "get_sms_engagement_metrics": {"p_user_id": "the owner"},
     "add_sms_number": {"p_owner": "nobody@example.com", "p_phone_number": "+15550000000"},
     "call_sms_tool": {"p_lease_id": NOBODYS, "p_message_id": 0, "p_name": "x", "p_arguments": {}},
     "try_sms_tool": {"p_contact_number": "+15550000000", "p_name": "x", "p_arguments": {}},
@@ -466,17 +536,17 @@ ARGUMENTS: dict[str, dict[str, object]] = {
         "p_kind": "webhook",
         "p_address": "x",
         "p_event_types": [],
-        "p_user_id": NOBODYS,
+        "p_user_id": "the owner",
     },
-    "test_sms_event_target": {"p_target_id": NOBODYS},
-    "replay_sms_event_delivery": {"p_delivery_id": 0},
+    "test_sms_event_target": {"p_target_id": "a target"},
+    "replay_sms_event_delivery": {"p_delivery_id": "a delivery"},
     "claim_sms_event_deliveries": {"p_lease_id": NOBODYS, "p_limit": 0},
     "finish_sms_event_delivery": {
         "p_delivery_id": 0,
         "p_lease_id": NOBODYS,
         "p_response_status": 200,
     },
-    "close_sms_conversation": {"p_conversation_id": NOBODYS},
+    "close_sms_conversation": {"p_conversation_id": "a conversation"},
     "fail_sms_reply": {"p_lease_id": NOBODYS, "p_error": "x"},
     "fail_sms_send": {
         "p_lease_id": NOBODYS,
@@ -492,10 +562,10 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     },
     "finish_sms_backfill": {"p_config_id": NOBODYS},
     "forget_sms_contact": {"p_user_id": NOBODYS, "p_contact_number": "+15550000000"},
-    "get_sms_conversation_history": {"p_conversation_id": NOBODYS},
+    "get_sms_conversation_history": {"p_conversation_id": "a conversation"},
     "get_sms_message": {"p_message_id": 0},
     "ingest_sms": {"p_payload": {}},
-    "mark_sms_read": {"p_conversation_id": NOBODYS},
+    "mark_sms_read": {"p_conversation_id": "a conversation"},
     "missing_sms": {"p_sids": []},
     "note_sms_refused": {"p_sid": "SM0", "p_reason": "x"},
     "note_sms_worker": {"p_name": "matrix", "p_version": "1"},
@@ -511,8 +581,8 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "record_sms_statuses": {"p_messages": []},
     "release_sms_work": {"p_lease_id": NOBODYS},
     "resend_sms": {"p_message_id": 0},
-    "search_sms": {"p_query": "x"},
-    "send_sms": {"p_conversation_id": NOBODYS, "p_content": "x"},
+    "search_sms": {"p_query": "Hola", "p_user_id": "the owner"},
+    "send_sms": {"p_conversation_id": "a conversation", "p_content": "x"},
     "set_sms_opt_out": {"p_user_id": NOBODYS, "p_contact_number": "+15550000000"},
     "reconcile_sms": {"p_message_id": 0, "p_found": []},
 }
@@ -520,27 +590,61 @@ ARGUMENTS: dict[str, dict[str, object]] = {
 
 async def test_tables_answer_each_role_as_the_matrix_says(play: Play) -> None:
     found = []
-    for table, method, verdicts in cells(TABLES):
-        got = [await play.of_table(who, table, method) for who in WHO]
-        print(f"{table:21} {method:6} " + " ".join(f"{verdict:5}" for verdict in got))
-        if got != verdicts:
-            found.append((table, method, got, verdicts))
+    for table, method, signs in cells(TABLES):
+        got = "".join([await play.of_table(who, table, method) for who in WHO])
+        print(f"{table:20} {method:6} {got}")
+        if got != signs:
+            found.append((table, method, got, signs))
     assert found == []
 
 
 async def test_functions_answer_each_role_as_the_matrix_says(play: Play) -> None:
     found = []
     for line in FUNCTIONS.strip().splitlines():
-        name, *verdicts = line.split()
-        answers = [
-            await play.verdict(who, "POST", f"/rpc/{name}", ARGUMENTS.get(name, {})) for who in WHO
-        ]
+        name, signs = line.split()
+        arguments = {
+            key: play.things.get(str(value), value)
+            for key, value in ARGUMENTS.get(name, {}).items()
+        }
+        answers = [await play.verdict(who, "POST", f"/rpc/{name}", arguments) for who in WHO]
         assert "PGRST202" not in answers, f"{name} has other parameters"
-        got = ["-" if answer == "-" else "yes" for answer in answers]
-        print(f"{name:30} " + " ".join(f"{verdict:3}" for verdict in got))
-        if got != verdicts:
-            found.append((name, got, verdicts))
+        # What is left are refusals of the other arguments.
+        got = "".join(answer if len(answer) == 1 else "1" for answer in answers)
+        print(f"{name:30} {got}")
+        if got != signs:
+            found.append((name, got, signs))
     assert found == []
+
+
+async def test_who_works_in_two_accounts_reads_both_and_no_third(play: Play) -> None:
+    for who, accounts in (
+        ("both", {"owner", "other"}),
+        ("agent", {"owner"}),
+        ("stranger", {"stranger"}),
+        ("removed", set()),
+    ):
+        expected = {play.ids[account] for account in accounts}
+        for table in ("sms_configs", "sms_conversations", "sms_inbox"):
+            rows = await play.rows(who, table)
+            assert {row["user_id"] for row in rows} == expected, (who, table)
+    roles = {row["user_id"]: row["role"] for row in await play.rows("both", "rpc/get_sms_accounts")}
+    assert roles == {
+        play.ids["both"]: "owner",
+        play.ids["owner"]: "agent",
+        play.ids["other"]: "admin",
+    }
+
+
+async def test_a_role_of_one_account_is_none_of_another(play: Play) -> None:
+    """`both` is an admin of the other's number, and only an agent at the owner's."""
+    change = {"system_prompt": "x"}
+    theirs, owners = (play.ids[who] for who in ("other", "owner"))
+    for account, sign in ((theirs, "1"), (owners, "0")):
+        where: Params = [("user_id", f"eq.{account}")]
+        assert await play.verdict("both", "PATCH", "/sms_configs", change, where) == sign
+    for account, sign in ((theirs, "PT422"), (owners, "3")):
+        given = {"p_email": "x", "p_role": "owner", "p_user_id": account}
+        assert await play.verdict("both", "POST", "/rpc/invite_sms_member", given) == sign
 
 
 async def test_the_matrix_has_every_table_and_function(stack: Stack) -> None:

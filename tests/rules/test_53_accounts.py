@@ -65,7 +65,7 @@ MAY = {
     "close": "yes yes yes",
     "assign": "yes yes yes",
     "change settings": "no yes yes",
-    "add a keyword": "PT404 yes yes",
+    "add a keyword": "PT403 yes yes",
     "invite": "PT403 yes yes",
     "see invitations": "no yes yes",
     "restore a version": "PT403 yes yes",
