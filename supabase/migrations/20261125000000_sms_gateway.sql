@@ -3866,12 +3866,13 @@ declare
 begin
   select f.user_id into new.user_id from public.sms_configs as f
   where f.id = new.config_id
-    and (auth.uid() is null or f.user_id in (select sms.account_ids('admin')))
+    and (auth.uid() is null or f.user_id in (select sms.account_ids('agent')))
   for no key update;
   if not found then
     raise exception using errcode = 'PT404', message = 'There is no such number',
-      hint = 'It may have been removed, or you are no admin of its account.';
+      hint = 'It may have been removed, or it belongs to somebody else.';
   end if;
+  perform sms.require_role(new.user_id, 'admin');
   if (
     select count(*) from public.sms_keyword_replies as k
     where k.config_id = new.config_id and k.user_id = new.user_id

@@ -411,7 +411,9 @@ def of_another_type(case: Case) -> Attack:
     types = ("application/json", "multipart/form-data; boundary=x", "text/plain", "x", "", ";")
     type_ = case.one_of(*(known.encode() for known in types), case.draw(any_header))
     raw = forged_post(case, {"Content-Type": type_})
-    return Attack(case.target, "of another type", raw, frozenset({415}), len(raw) > MAX_BODY)
+    is_too_long = len(body_of(raw)) > MAX_BODY
+    allowed = frozenset({413 if is_too_long else 415})
+    return Attack(case.target, "of another type", raw, allowed, len(raw) > MAX_BODY)
 
 
 # Kinds of requests that go anywhere: well-formed ones that nobody may make, and then broken
