@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -60,7 +61,9 @@ def snippets(language: str) -> list[str]:
 
 def test_every_snippet_is_of_a_language_that_is_tested_here() -> None:
     languages = set(re.findall(r"^```(\w+)$", HANDBOOKS, re.MULTILINE))
-    assert languages == {"sh", "text", "mermaid", "python", "ts", "sql", "ini"}
+    assert languages <= {"sh", "text", "mermaid", "python", "ts", "sql", "ini", "json"}
+    for snippet in snippets("json"):
+        json.loads(snippet)
 
 
 @pytest.mark.parametrize("snippet", snippets("python"))
@@ -133,11 +136,13 @@ async def test_the_typescript_snippets_are_typed(tmp_path: Path) -> None:
         "const supabase = createClient<Database>('https://x.supabase.co', 'sb_publishable_x')\n"
         "declare const id: string, user: { id: string }, refetch: () => void\n"
     )
-    (tmp_path / "snippets.ts").write_text(scope + "\n".join(snippets("ts")))
+    files = [f"{n}.ts" for n, _ in enumerate(snippets("ts"))]
+    for file, snippet in zip(files, snippets("ts"), strict=True):
+        (tmp_path / file).write_text(scope + snippet)
     options = ("--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "esnext")
     code, output = await run(
         *(binaries.node, modules / "typescript/bin/tsc", *options),
-        *("--moduleResolution", "bundler", "--lib", "es2022,dom", "snippets.ts"),
+        *("--moduleResolution", "bundler", "--lib", "es2022,dom", *files),
         folder=tmp_path,
     )
     assert code == 0, output
