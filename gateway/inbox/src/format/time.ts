@@ -45,22 +45,23 @@ export function utcDay(day: string): string {
   })
 }
 
-/** In the largest unit that fits: 40 s, 12 min, 3 h, 2 days. */
+/** In the largest unit that fits: 41 ms, 40 s, 12 min, 3 h, 2 days. */
 export function duration(seconds: number): string {
   const steps: [number, string][] = [
+    [1, 'millisecond'],
     [60, 'second'],
     [3600, 'minute'],
     [86_400, 'hour'],
     [Infinity, 'day'],
   ]
   const place = steps.findIndex(([limit]) => seconds < limit)
-  const size = place > 0 ? (steps[place - 1]?.[0] ?? 1) : 1
+  const size = place > 0 ? (steps[place - 1]?.[0] ?? 1) : 0.001
   const value = seconds / size
   return value.toLocaleString(i18next.language, {
     style: 'unit',
     unit: steps[place]?.[1] ?? 'second',
     unitDisplay: 'short',
-    maximumFractionDigits: value < 10 && place < 3 ? 1 : 0,
+    maximumFractionDigits: value < 10 && place > 0 && place < 4 ? 1 : 0,
   })
 }
 
