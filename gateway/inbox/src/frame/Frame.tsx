@@ -10,6 +10,7 @@ import { useLive } from './useLive'
 
 const Statistics = lazy(() => import('../statistics/Statistics'))
 const Team = lazy(() => import('../team/Team'))
+const Alerts = lazy(() => import('../alerts/Alerts'))
 const Knowledge = lazy(() => import('../knowledge/Knowledge'))
 const Numbers = lazy(() => import('../numbers/Numbers'))
 
@@ -39,6 +40,7 @@ export function Frame({ accounts, onAccount }: {
             <Route path="/statistics"><Statistics /></Route>
             <Route path="/team"><Team /></Route>
             <Route path="/knowledge"><Knowledge /></Route>
+            <Route path="/alerts"><Alerts /></Route>
             <Route path="/numbers"><Numbers /></Route>
             <Route path="/:id?">{({ id }) => <Conversations open={id ?? ''} />}</Route>
           </Switch>

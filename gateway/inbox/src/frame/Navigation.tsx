@@ -9,14 +9,15 @@ import { Menu, MenuAction, MenuChoice, MenuLine } from '../parts/Menu'
 import { setTheme, type Theme, theme } from '../theme'
 import { LANGUAGES, setLanguage } from '../words'
 
-const SECTIONS = ['statistics', 'knowledge', 'numbers', 'team'] as const
+const SECTIONS = ['statistics', 'knowledge', 'numbers', 'alerts', 'team'] as const
 const ICONS: Record<(typeof SECTIONS)[number], IconName> = {
   statistics: 'chart',
   knowledge: 'book',
   numbers: 'phone',
+  alerts: 'bell',
   team: 'people',
 }
-const FOR_ADMINS = ['knowledge', 'numbers']
+const FOR_ADMINS = ['knowledge', 'numbers', 'alerts']
 
 type Props = { onHelp: () => void; accounts: OwnAccount[]; onAccount: (id: string) => void }
 

@@ -18,6 +18,7 @@ export function Shortcuts({ isOpen, setOpen }: { isOpen: boolean; setOpen: (open
     statistics: () => go('/statistics'),
     knowledge: () => go('/knowledge'),
     numbers: () => go('/numbers'),
+    alerts: () => go('/alerts'),
     team: () => go('/team'),
   })
 

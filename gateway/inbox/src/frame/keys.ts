@@ -15,6 +15,7 @@ export const KEYS = {
   statistics: ['g s'],
   knowledge: ['g k'],
   numbers: ['g n'],
+  alerts: ['g a'],
   team: ['g t'],
   help: ['?'],
 } as const
