@@ -1,13 +1,25 @@
 import { supabase } from './client'
 
-/** Counters of the last days (UTC, today included) that have any, oldest first. */
-export async function listDailyStats(account: string, days: number, number: string) {
+/** The last UTC days that have anything, oldest first. */
+export async function listDaily(account: string, number: string, days: number) {
   const { data } = await supabase
     .rpc('get_sms_daily', { p_user_id: account, p_config_id: number || undefined, p_days: days })
     .throwOnError()
   return data
 }
-export type DailyStats = Awaited<ReturnType<typeof listDailyStats>>[number]
+export type Day = Awaited<ReturnType<typeof listDaily>>[number]
+
+export async function getMetrics(account: string, number: string, days: number) {
+  const { data } = await supabase
+    .rpc('get_sms_engagement_metrics', {
+      p_user_id: account,
+      p_config_id: number || undefined,
+      p_days: days,
+    })
+    .single()
+    .throwOnError()
+  return data
+}
 
 /** The newest outgoing messages that failed, for the table of reasons. */
 export async function listFailures(account: string, since: string) {

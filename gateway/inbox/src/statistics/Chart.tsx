@@ -2,16 +2,18 @@ import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
-import { count, utcDay } from '../format/time'
+import { count, money, utcDay } from '../format/time'
 import { THEME_CHANGED } from '../theme'
-import type { Day } from './days'
+import type { Day } from '../data/statistics'
 
-type Series = 'in' | 'ai' | 'human' | 'segments'
+type Series = 'messages_in' | 'ai_replies' | 'human_replies' | 'segments' | 'cost'
+type Drawn = { days: Day[]; series: Series[]; currency?: string }
 const HEIGHT = 220
 const LABEL_WIDTH = 76
 
 /** Bars for each day that has any, and the same as a table. */
-export function Chart({ title, days, series }: { title: string; days: Day[]; series: Series[] }) {
+export function Chart({ title, ...drawn }: { title: string } & Drawn) {
+  const { series } = drawn
   const { t } = useTranslation()
   const [isTable, setTable] = useState(false)
   return (
@@ -22,9 +24,9 @@ export function Chart({ title, days, series }: { title: string; days: Day[]; ser
           {t('statistics.table')}
         </button>
       </header>
-      {isTable ? <Table days={days} series={series} /> : (
+      {isTable ? <Table {...drawn} /> : (
         <>
-          <Bars title={title} days={days} series={series} />
+          <Bars title={title} {...drawn} />
           {series.length > 1 && (
             <ul className="legend">
               {series.map((name) => (
@@ -38,7 +40,7 @@ export function Chart({ title, days, series }: { title: string; days: Day[]; ser
   )
 }
 
-function Table({ days, series }: { days: Day[]; series: Series[] }) {
+function Table({ days, series, currency }: Drawn) {
   const { t } = useTranslation()
   return (
     <div className="table-place" tabIndex={0} role="group" aria-label={t('statistics.table')}>
@@ -53,7 +55,7 @@ function Table({ days, series }: { days: Day[]; series: Series[] }) {
           {days.toReversed().map((day) => (
             <tr key={day.day}>
               <th scope="row">{utcDay(day.day)}</th>
-              {series.map((name) => <td key={name} className="number">{count(day[name])}</td>)}
+              {series.map((name) => <td key={name} className="number">{written(day[name], currency)}</td>)}
             </tr>
           ))}
         </tbody>
@@ -62,18 +64,18 @@ function Table({ days, series }: { days: Day[]; series: Series[] }) {
   )
 }
 
-function Bars({ title, days, series }: { title: string; days: Day[]; series: Series[] }) {
+function Bars({ title, days, series, currency }: { title: string } & Drawn) {
   const { i18n } = useTranslation()
   const place = useRef<HTMLDivElement>(null)
-  const drawn = JSON.stringify([days, series, i18n.language])
+  const drawn = JSON.stringify([days, series, currency, i18n.language])
 
   useEffect(() => {
     const box = place.current
     if (!box) return
-    let plot = draw(box, days, series)
+    let plot = draw(box, { days, series, currency })
     const again = () => {
       plot.destroy()
-      plot = draw(box, days, series)
+      plot = draw(box, { days, series, currency })
     }
     const width = new ResizeObserver(again)
     width.observe(box)
@@ -91,15 +93,23 @@ function Bars({ title, days, series }: { title: string; days: Day[]; series: Ser
   return <div className="chart" ref={place} role="img" aria-label={title} />
 }
 
+function written(value: number, currency: string | undefined): string {
+  return currency ? money(value, currency) : count(value)
+}
+
 /** What came in stands beside the answers; those are stacked, the tallest drawn first. */
-function draw(box: HTMLElement, days: Day[], series: Series[]): uPlot {
+function draw(box: HTMLElement, { days, series, currency }: Drawn): uPlot {
   const color = (name: string) => getComputedStyle(box).getPropertyValue(`--series-${name}`).trim()
   const own = getComputedStyle(box)
   const isPair = series.length > 1
   const stacked = isPair
-    ? [days.map((day) => day.in), days.map((day) => day.ai + day.human), days.map((day) => day.ai)]
+    ? [
+        days.map((day) => day.messages_in),
+        days.map((day) => day.ai_replies + day.human_replies),
+        days.map((day) => day.ai_replies),
+      ]
     : [days.map((day) => day[series[0]!])]
-  const names = isPair ? ['in', 'human', 'ai'] : [series[0]!]
+  const names = isPair ? ['messages_in', 'human_replies', 'ai_replies'] : [series[0]!]
   const every = Math.ceil((days.length * LABEL_WIDTH) / box.clientWidth)
   const axis = {
     stroke: own.getPropertyValue('--quiet').trim(),
@@ -116,7 +126,7 @@ function draw(box: HTMLElement, days: Day[], series: Series[]): uPlot {
       legend: { show: false },
       scales: {
         x: { time: false, range: () => [-0.6, Math.max(days.length, 7) - 0.4] },
-        y: { range: (_, __, top) => [0, Math.max(4, top * 1.1)] },
+        y: { range: (_, __, top) => [0, Math.max(currency ? 0.01 : 4, top * 1.1)] },
       },
       axes: [
         {
@@ -128,10 +138,10 @@ function draw(box: HTMLElement, days: Day[], series: Series[]): uPlot {
         },
         {
           ...axis,
-          size: 44,
+          size: currency ? 64 : 44,
           grid: { stroke: own.getPropertyValue('--line').trim(), width: 1 },
-          incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000],
-          values: (_, values) => values.map(count),
+          incrs: [...(currency ? [0.01, 0.02, 0.05, 0.1, 0.2, 0.5] : []), 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000],
+          values: (_, values) => values.map((value) => written(value, currency)),
         },
       ],
       series: [

@@ -2,16 +2,15 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useAccount } from '../account'
-import { listDailyStats, listFailures } from '../data/statistics'
+import { type Day, getMetrics, listDaily, listFailures } from '../data/statistics'
 import { useNumbers } from '../data/queries'
 import { sentence } from '../errors'
 import { usePhone } from '../format/phone'
-import { count, duration, percent } from '../format/time'
+import { count, duration, money, percent } from '../format/time'
 import { Empty } from '../parts/Empty'
 import { Icon } from '../parts/Icon'
 import { Chart } from './Chart'
 import { download, toCsv } from './csv'
-import { type Day, perDay } from './days'
 import { Reasons } from './Reasons'
 
 const RANGES = [7, 30, 90]
@@ -24,15 +23,21 @@ export default function Statistics() {
   const [number, setNumber] = useState('')
   const since = new Date(Date.now() - (days - 1) * DAY_MS).toISOString().slice(0, 10)
   const daily = useQuery({
-    queryKey: ['daily', account, days, number],
-    queryFn: () => listDailyStats(account, days, number),
+    queryKey: ['daily', account, number, days],
+    queryFn: () => listDaily(account, number, days),
+  })
+  const metrics = useQuery({
+    queryKey: ['metrics', account, number, days],
+    queryFn: () => getMetrics(account, number, days),
   })
   const failures = useQuery({
     queryKey: ['failures', account, since],
     queryFn: () => listFailures(account, since),
   })
-  const shown = perDay(daily.data ?? [])
-  const problem = daily.error ?? failures.error
+  const shown = daily.data ?? []
+  const measured = metrics.data
+  const currency = shown.find((day) => day.currency)?.currency
+  const problem = daily.error ?? metrics.error ?? failures.error
 
   return (
     <main className="page">
@@ -48,14 +53,31 @@ export default function Statistics() {
         <>
           <dl className="figures">
             <Figure name={t('statistics.conversations')} value={count(sum(shown, 'conversations'))} />
-            <Figure name={t('statistics.in')} value={count(sum(shown, 'in'))} />
-            <Figure name={t('statistics.withoutHuman')} value={orDash(share(shown), percent)} />
-            <Figure name={t('statistics.answeredAfter')} value={orDash(replyTime(shown), duration)} />
+            <Figure name={t('statistics.messages_in')} value={count(sum(shown, 'messages_in'))} />
+            <Figure
+              name={t('statistics.withoutHuman')}
+              value={orDash(measured?.share_answered_without_human, percent)}
+            />
+            <Figure
+              name={t('statistics.firstReply')}
+              value={orDash(measured?.first_reply_seconds_p50, duration)}
+              more={t('statistics.slowest', { time: orDash(measured?.first_reply_seconds_p95, duration) })}
+            />
             <Figure name={t('statistics.failed')} value={count(sum(shown, 'failed'))} />
             <Figure name={t('statistics.segments')} value={count(sum(shown, 'segments'))} />
+            {currency && (
+              <Figure name={t('statistics.cost')} value={money(sum(shown, 'cost'), currency)} />
+            )}
           </dl>
-          <Chart title={t('statistics.messages')} days={shown} series={['in', 'ai', 'human']} />
+          <Chart
+            title={t('statistics.messages')}
+            days={shown}
+            series={['messages_in', 'ai_replies', 'human_replies']}
+          />
           <Chart title={t('statistics.segmentsByDay')} days={shown} series={['segments']} />
+          {currency && (
+            <Chart title={t('statistics.costByDay')} days={shown} series={['cost']} currency={currency} />
+          )}
           <Reasons failures={failures.data ?? []} />
           <footer className="page-foot">
             <button className="quiet" onClick={() => save(shown, t)}>
@@ -104,31 +126,28 @@ function Choices({ days, onDays, number, onNumber }: {
   )
 }
 
-function Figure({ name, value }: { name: string; value: string }) {
-  return <div className="figure"><dt>{name}</dt><dd>{value}</dd></div>
+function Figure({ name, value, more }: { name: string; value: string; more?: string }) {
+  return (
+    <div className="figure">
+      <dt>{name}</dt>
+      <dd>{value}{more && <span className="quiet-words">{more}</span>}</dd>
+    </div>
+  )
 }
 
-function sum(days: Day[], name: Exclude<keyof Day, 'day'>): number {
+type Counted = { [Name in keyof Day]: Day[Name] extends number ? Name : never }[keyof Day]
+
+function sum(days: Day[], name: Counted): number {
   return days.reduce((all, day) => all + day[name], 0)
 }
 
-/** Of the conversations that ended answered in these days; undefined when none did. */
-function share(days: Day[]): number | undefined {
-  const answered = sum(days, 'byAi') + sum(days, 'byHuman')
-  return answered ? sum(days, 'byAi') / answered : undefined
-}
-
-function replyTime(days: Day[]): number | undefined {
-  const responses = sum(days, 'responses')
-  return responses ? sum(days, 'responseSeconds') / responses : undefined
-}
-
-function orDash(value: number | undefined, format: (value: number) => string): string {
-  return value === undefined ? '–' : format(value)
+function orDash(value: number | null | undefined, format: (value: number) => string): string {
+  return value === undefined || value === null ? '–' : format(value)
 }
 
 function save(days: Day[], t: ReturnType<typeof useTranslation>['t']) {
-  const names = ['in', 'ai', 'human', 'failed', 'segments'] as const
+  const names = ['messages_in', 'ai_replies', 'human_replies', 'failed', 'segments', 'cost', 'currency'] as const
   const head = [t('statistics.day'), ...names.map((name) => t(`statistics.${name}`))]
-  download('statistics.csv', toCsv([head, ...days.map((day) => [day.day, ...names.map((name) => day[name])])]))
+  const rows = days.map((day) => [day.day, ...names.map((name) => day[name] ?? '')])
+  download('statistics.csv', toCsv([head, ...rows]))
 }
