@@ -157,11 +157,11 @@ async def fill(world: World) -> None:
             (STORY[0].contact, world.config_id),
         )
         await database.execute(
-            "insert into sms_daily_stats (user_id, config_id, day, messages_in,"
-            " messages_out, ai_replies, human_replies, failed, segments, conversations,"
-            " ended, answered_by_ai, answered_by_human, responses, response_seconds)"
+            "insert into sms_daily_stats (user_id, config_id, day, messages_in, messages_out,"
+            " ai_replies, human_replies, failed, segments, conversations, ended, answered_by_ai,"
+            " answered_by_human, responses, response_seconds, cost, currency)"
             " select user_id, id, current_date - n, 20 + n * 7 %% 17, 15 + n, 11 + n * 2 %% 9,"
-            " 2 + n %% 3, n %% 2, 18 + n, 9, 9, 7, 2, 13, 54.6"
+            " 2 + n %% 3, n %% 2, 18 + n, 9, 8, 6, 2, 13, 54.6, 0.0079 * (18 + n), 'USD'"
             " from sms_configs, generate_series(0, 22, 2) n where id = %s",
             (world.config_id,),
         )

@@ -57,7 +57,7 @@ async def test_the_list_a_thread_and_the_statistics_in_every_look(
     await screen.shows("Ana")
     await screen.take_picture("thread")
     await screen.page.goto(f"{screen.url}statistics")
-    await expect(screen.page.locator(".chart canvas")).to_have_count(2)
+    await expect(screen.page.locator(".chart canvas")).to_have_count(3)
     await screen.take_picture("statistics")
 
 
@@ -162,6 +162,25 @@ async def test_the_knowledge(looker: Screen, world: World) -> None:
     await expect(looker.page.locator("textarea[name=answer]")).to_be_visible()
     await looker.take_picture("knowledge")
     await forget(world)
+
+
+async def test_the_alerts(looker: Screen, world: World) -> None:
+    await world.rows("delete from sms_event_targets")
+    await looker.sign_in()
+    await looker.page.goto(f"{looker.url}alerts")
+    await expect(looker.page.locator(".empty-title")).to_be_visible()
+    await looker.take_picture("alerts-empty")
+    await looker.page.locator(".page-head button").click()
+    await expect(looker.page.get_by_role("dialog")).to_be_visible()
+    await looker.take_picture("alerts-new")
+    await looker.page.locator("input[name=address]").fill("+34 600 99 88 77")
+    await looker.page.locator("select[name=number]").select_option(str(world.config_id))
+    await looker.page.get_by_role("dialog").locator(".primary").click()
+    await expect(looker.page.get_by_role("dialog")).to_have_count(0)
+    await looker.page.locator(".target-actions [aria-expanded]").click()
+    await expect(looker.page.locator(".card-block .people li")).to_have_count(1)
+    await looker.take_picture("alerts")
+    await world.rows("delete from sms_event_targets")
 
 
 async def test_the_team(looker: Screen, world: World) -> None:

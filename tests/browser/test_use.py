@@ -75,7 +75,7 @@ async def test_a_csv_of_statistics_holds_no_formula(screen: Screen, world: World
     async with screen.page.expect_download() as started:
         await screen.press("Download CSV")
     lines = (await (await started.value).path()).read_text("utf-8-sig").splitlines()
-    assert lines[0] == "Day,From contacts,Assistant,Humans,Not delivered,Segments"
+    assert lines[0] == "Day,From contacts,Assistant,Humans,Not delivered,Segments,Cost,Currency"
     assert len(lines) == 13
     assert all(line[0].isalnum() for line in lines)
 
