@@ -61,7 +61,9 @@ export default function Statistics() {
             <Figure
               name={t('statistics.firstReply')}
               value={orDash(measured?.first_reply_seconds_p50, duration)}
-              more={t('statistics.slowest', { time: orDash(measured?.first_reply_seconds_p95, duration) })}
+              more={measured?.first_reply_seconds_p95
+                ? t('statistics.slowest', { time: duration(measured.first_reply_seconds_p95) })
+                : undefined}
             />
             <Figure name={t('statistics.failed')} value={count(sum(shown, 'failed'))} />
             <Figure name={t('statistics.segments')} value={count(sum(shown, 'segments'))} />
