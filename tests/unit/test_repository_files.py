@@ -12,7 +12,9 @@ from gateway.local.stack import PHONE_PORT, PROXY_PORT, WEB_PORT
 
 REPOSITORY = Path(__file__).parents[2]
 RUN = (REPOSITORY / ".ci/run").read_text().splitlines()
-FILES = [path for path in (REPOSITORY / ".github").rglob("*") if path.is_file()]
+FILES = [
+    path for path in (REPOSITORY / ".github").rglob("*") if path.is_file() and path.suffix != ".png"
+]
 
 
 def words(name: str) -> str:
