@@ -1793,7 +1793,7 @@ $$;
 
 -- 11_classify.sql =================================================================================
 
--- What a message means that needs no model to be understood: an opt-out, a start, a wish for a
+-- What a message means that needs no model to be understood: an opt-out, a start, a request for a
 -- human, a phone's reaction, another machine.
 --
 -- An opt-out is heard by what it is made of, not by a list of sentences:
@@ -1804,7 +1804,7 @@ $$;
 --      inside ("stop sending me the wrong size") makes it about something else.
 -- When in doubt it is answered, and the reply ends by saying how to stop (maybe_stop).
 
--- What is left of a text when case, accents, apostrophes, punctuation, emoji and stressed letters
+-- What is left of a message when case, accents, apostrophes, punctuation, emoji and stressed letters
 -- do not count: "¡¡Stoooop!! 🛑", "S.T.O.P." and "stop" are one.
 create function sms.normalize(p_text text)
 returns text language plpgsql immutable parallel safe set search_path = '' as $$
@@ -4113,8 +4113,9 @@ comment on function public.claim_sms_work(text, uuid, interval) is
   'due or a lease ends (null: none). Asked again with the same lease id it returns the job already '
   'held.';
 
--- What claim_sms_work and finish_sms_send hand out. One call at a time for one lease id: asked again
--- while the first still runs it would lease a second conversation, or say that there is nothing.
+-- What claim_sms_work and finish_sms_send hand out. One call at a time for one lease id: asked
+-- again while the first still runs it would lease a second conversation, or say that there is
+-- nothing.
 create function sms.claim(p_lease_id uuid, p_lease interval, p_worker text)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
@@ -4260,9 +4261,10 @@ begin
 end;
 $$;
 
--- What the model is shown, [{id, role, content}]: the last messages up to the newest one a reply is due
--- for, more than history_limit when so many wait; before them, where there is room, the last ones
--- of the contact's earlier conversation with this number. No more characters than policy allows.
+-- What the model is shown, [{id, role, content}]: the last messages up to the newest one a reply is
+-- due for, more than history_limit when so many wait; before them, where there is room, the last
+-- ones of the contact's earlier conversation with this number. No more characters than policy
+-- allows.
 create function sms.history(p_conversation public.sms_conversations, p_config public.sms_configs)
 returns jsonb language plpgsql stable set search_path = '' as $$
 declare
@@ -4293,7 +4295,7 @@ $$;
 -- always there when it is the one to be answered. A reply stands after the message it answers, also
 -- when a newer one superseded it. A picture is named by its type, which the model cannot see. Opt
 -- words and what confirmed them are between the contact and the carriers: to a model a STOP in the
--- past reads like a wish of now.
+-- past reads like a request of now.
 create function sms.turns(
   p_conversation_id uuid, p_up_to_id bigint, p_limit bigint, p_characters integer,
   p_first_id bigint default 0, p_last_id bigint default 9223372036854775807
@@ -4332,8 +4334,8 @@ begin
 end;
 $$;
 
--- False for a text that never was at Twilio: what it answers, the next answer covers. A carrier's
--- later "failed" may still be contradicted.
+-- False for a message that never was at Twilio: what it answers, the next answer covers. A
+-- carrier's later "failed" may still be contradicted.
 create function sms.reached_twilio(p_message_sid text, p_status text)
 returns boolean language plpgsql immutable set search_path = '' as $$
 begin
@@ -4341,7 +4343,7 @@ begin
 end;
 $$;
 
--- How many texts the next answer has to cover, at most 100: the model is shown all of them.
+-- How many messages the next answer has to cover, at most 100: the model is shown all of them.
 create function sms.unanswered(p_conversation public.sms_conversations)
 returns bigint language plpgsql stable set search_path = '' as $$
 begin
@@ -4446,7 +4448,7 @@ end;
 $$;
 
 -- Locks the conversation whose work is due first. Not one whose contact has another one leased:
--- texts to a contact leave in order.
+-- messages to a contact leave in order.
 create function sms.pick_conversation(
   p_now timestamptz, p_from timestamptz, p_window_end timestamptz
 )
@@ -4471,8 +4473,8 @@ begin
 end;
 $$;
 
--- The first conversation of another number among the 200 at the head of the queue: also when a whole
--- backlog is due at one moment, no more than these are looked at.
+-- The first conversation of another number among the 200 at the head of the queue: also when a
+-- whole backlog is due at one moment, no more than these are looked at.
 create function sms.pick_beside(
   p_now timestamptz, p_from timestamptz, p_window_end timestamptz, p_not_config_id uuid
 )
@@ -4507,8 +4509,9 @@ begin
 end;
 $$;
 
--- Locks a due conversation of another number, however long the busy one's backlog before it is: from
--- number to number of those with anything due or pending, 20 at most, from a different one each time.
+-- Locks a due conversation of another number, however long the busy one's backlog before it is:
+-- from number to number of those with anything due or pending, 20 at most, from a different one
+-- each time.
 create function sms.pick_behind(p_now timestamptz, p_not_config_id uuid)
 returns public.sms_conversations language plpgsql set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
@@ -4567,8 +4570,8 @@ begin
 end;
 $$;
 
--- The job a locked conversation has now: a queued text first, then an unknown one to look up, then
--- the owed answer. Null: none after all.
+-- The job a locked conversation has now: a queued message first, then an unknown one to look up,
+-- then the pending reply. Null: none after all.
 create function sms.claim_conversation(
   p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
   p_now timestamptz
@@ -4596,7 +4599,7 @@ begin
 end;
 $$;
 
--- A queued text to send, else an unknown one to look up; null: none now.
+-- A queued message to send, else an unknown one to look up; null: none now.
 create function sms.claim_open_message(
   p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
   p_now timestamptz
@@ -4618,7 +4621,7 @@ begin
 end;
 $$;
 
--- Takes the first queued text through the gate; null: there is none to send now.
+-- Takes the first queued message through the gate; null: there is none to send now.
 create function sms.claim_queued_message(
   p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
   p_now timestamptz
@@ -4642,7 +4645,7 @@ begin
       and p_conversation.reply_due_at is not null
       and coalesce(v_message.canned_reply, 'keyword') = 'keyword'
       and not sms.tells_what_was_done(v_message.id) then
-      v_verdict := 'superseded'; -- the newer text's answer covers both
+      v_verdict := 'superseded'; -- the newer message's answer covers both
     elsif v_message.send_at > p_now then
       return null;
     else
@@ -4669,8 +4672,8 @@ begin
 end;
 $$;
 
--- Quiet hours hold every automatic message until their end, when the gate is asked anew; but not what
--- was begun before them, nor what the contact's own STOP and HELP ask for at any hour.
+-- Quiet hours hold every automatic message until their end, when the gate is asked anew; but not
+-- what was begun before them, nor what the contact's own STOP and HELP ask for at any hour.
 create function sms.keeps_quiet_hours(p_message public.sms_messages)
 returns boolean language plpgsql immutable set search_path = '' as $$
 begin
@@ -4679,8 +4682,8 @@ begin
 end;
 $$;
 
--- What the gate does to a queued text: quiet and suspended wait, opted_out is blocked, the rest is
--- canceled and gives in_reply_to back.
+-- What the gate does to a queued message: quiet and suspended wait, opted_out is blocked, the rest
+-- is canceled and gives in_reply_to back.
 create function sms.withhold_queued(
   p_message public.sms_messages, p_verdict text, p_not_before timestamptz
 )
@@ -4725,7 +4728,7 @@ begin
 end;
 $$;
 
--- Puts the owed answer behind the open texts it has to wait for. False: it need not wait.
+-- Puts the pending reply behind the open messages it has to wait for. False: it need not wait.
 create function sms.delay_reply(p_conversation public.sms_conversations, p_now timestamptz)
 returns boolean language plpgsql set search_path = '' as $$
 begin
@@ -4733,7 +4736,7 @@ begin
   from (
     select m.send_at from public.sms_messages as m
     where m.conversation_id = p_conversation.id and m.is_open and (
-      m.status = 'queued' -- behind the texts that wait: they leave in order
+      m.status = 'queued' -- behind the messages that wait: they leave in order
       or sms.must_wait_for(m, p_now)
     )
     order by m.id
@@ -4745,8 +4748,8 @@ end;
 $$;
 
 -- While nobody knows whether Twilio has an answer, the next one cannot know what it has to cover:
--- too little leaves texts unanswered, too much answers them twice. It waits, but not for ever; a
--- person's text does not.
+-- too little leaves messages unanswered, too much answers them twice. It waits, but not for ever; a
+-- human's message does not.
 create function sms.must_wait_for(p_message public.sms_messages, p_now timestamptz)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
@@ -4755,8 +4758,8 @@ begin
 end;
 $$;
 
--- The owed answer: generate it, or send the fallback when the attempts are used up. Null: not now,
--- or not at all.
+-- The pending reply: generate it, or send the fallback when the attempts are used up. Null: not
+-- now, or not at all.
 create function sms.claim_reply(
   p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
   p_now timestamptz
@@ -4830,7 +4833,7 @@ begin
   if not found then
     return sms.release_replay(p_lease_id);
   end if;
-  -- Released before the request was made: the text goes back as it was.
+  -- Released before the request was made: the message goes back as it was.
   update public.sms_messages as m
   set status = 'queued', send_at = clock_timestamp(), attempts = greatest(m.attempts - 1, 0)
   where m.conversation_id = v_conversation.id and m.is_open and m.status = 'sending';
@@ -4843,7 +4846,7 @@ begin
 end;
 $$;
 comment on function public.release_sms_work(uuid) is
-  'Gives a job back with its attempt, for a worker that is stopping. Only before its text was '
+  'Gives a job back with its attempt, for a worker that is stopping. Only before its message was '
   'handed to Twilio. False: the lease was gone.';
 
 -- The next job, handed out by the call that ended the one before; null: the claim failed.

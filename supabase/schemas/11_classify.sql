@@ -1,4 +1,4 @@
--- What a message means that needs no model to be understood: an opt-out, a start, a wish for a
+-- What a message means that needs no model to be understood: an opt-out, a start, a request for a
 -- human, a phone's reaction, another machine.
 --
 -- An opt-out is heard by what it is made of, not by a list of sentences:
@@ -9,7 +9,7 @@
 --      inside ("stop sending me the wrong size") makes it about something else.
 -- When in doubt it is answered, and the reply ends by saying how to stop (maybe_stop).
 
--- What is left of a text when case, accents, apostrophes, punctuation, emoji and stressed letters
+-- What is left of a message when case, accents, apostrophes, punctuation, emoji and stressed letters
 -- do not count: "¡¡Stoooop!! 🛑", "S.T.O.P." and "stop" are one.
 create function sms.normalize(p_text text)
 returns text language plpgsql immutable parallel safe set search_path = '' as $$
