@@ -66,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     examine = commands.add_parser("doctor", help="look at every part and say what to do")
     examine.set_defaults(run=_run_doctor)
 
+    tools = commands.add_parser("tools", help="the functions that the model may call")
+    _add_tool_commands(tools)
     _add_number_commands(commands.add_parser("number", help="Twilio numbers and their owners"))
     _add_message_commands(commands.add_parser("message", help="one text by its id"))
 
@@ -123,6 +125,29 @@ def _add_inbox_commands(inbox: argparse.ArgumentParser) -> None:
         help="where it will be served, default: /inbox/",
     )
     build.set_defaults(run=_run_inbox_build)
+
+
+def _add_tool_commands(tools: argparse.ArgumentParser) -> None:
+    commands = tools.add_subparsers(metavar="COMMAND")
+    tools.set_defaults(run=_run_tools, number=None)
+    listing = commands.add_parser("list", help="what the model of a number is shown, exactly")
+    listing.add_argument(
+        "number",
+        nargs="?",
+        type=_phone_number,
+        metavar="+15551234567",
+        help="default: all there are",
+    )
+    listing.set_defaults(run=_run_tools)
+    call = commands.add_parser("call", help="call one as a contact")
+    call.add_argument("name", metavar="NAME", help="a function of schema sms_tools")
+    call.add_argument("arguments", metavar="JSON", help="such as '{\"p_people\": 4}'")
+    call.add_argument(
+        "--as", dest="contact", type=_phone_number, required=True, metavar="+15551234567"
+    )
+    call.add_argument("--number", type=_phone_number, metavar="+15551234567", help="default: any")
+    call.add_argument("--rollback", action="store_true", help="undo what it did")
+    call.set_defaults(run=_run_tools_call)
 
 
 def _add_number_commands(number: argparse.ArgumentParser) -> None:
@@ -248,6 +273,23 @@ def _run_doctor(options: argparse.Namespace) -> None:
     from gateway import commands
 
     commands.run(commands.examine(settings))
+
+
+def _run_tools(options: argparse.Namespace) -> None:
+    from gateway import commands
+
+    commands.run(commands.list_tools(_quiet_settings(), options.number))
+
+
+def _run_tools_call(options: argparse.Namespace) -> None:
+    from gateway import commands
+
+    commands.run(
+        commands.call_tool(
+            _quiet_settings(),
+            *(options.name, options.arguments, options.contact, options.number, options.rollback),
+        )
+    )
 
 
 def _run_number_add(options: argparse.Namespace) -> None:

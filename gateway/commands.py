@@ -8,6 +8,7 @@ it is used.
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -202,6 +203,39 @@ def _print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     console.print(table)
+
+
+# tools
+
+
+async def list_tools(settings: Settings, number: str | None) -> None:
+    """As the model is shown them: JSON, and what keeps a function from being one."""
+    async with _connect(settings) as (database, _):
+        listing = await database.list_sms_tools(number)
+    shown = [tool for tool in listing["tools"] if tool["fault"] is None]
+    print(
+        json.dumps(
+            [{key: tool[key] for key in ("name", "description", "parameters")} for tool in shown],
+            indent=2,
+            ensure_ascii=False,
+        )
+    )
+    for problem in listing["problems"]:
+        print(f"{problem['subject']}: {problem['reason']}", file=sys.stderr)
+
+
+async def call_tool(
+    settings: Settings, name: str, arguments: str, contact: str, number: str | None, undo: bool
+) -> None:
+    try:
+        given = json.loads(arguments)
+    except ValueError as error:
+        raise Impossible(f"the arguments are no JSON: {error}") from None
+    async with _connect(settings) as (database, _):
+        called = await database.try_sms_tool(contact, name, given, number, undo)
+    if "error" in called:
+        raise Impossible(f"{name} said {called['error']}")
+    print(json.dumps(called.get("result"), indent=2, ensure_ascii=False))
 
 
 # message

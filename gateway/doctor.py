@@ -171,6 +171,7 @@ class Doctor:
             self.check_unconfigured,
             self.check_registration,
             self.check_models,
+            self.check_tools,
             self.check_worker,
             self.check_connections,
         )
@@ -410,6 +411,16 @@ class Doctor:
             yield ok("registration", "no message was refused for it in 24 h (30032, 30034)")
 
     # OpenAI
+
+    async def check_tools(self) -> Findings:
+        listing = await self._database.list_sms_tools()
+        for problem in listing["problems"]:
+            what, _, fix = problem["reason"].rpartition(": ")
+            finding = fault if problem["is_fault"] else warning
+            yield finding("tools", f"{problem['subject']}: {what or fix}", fix)
+        if not listing["problems"]:
+            own = sum(not tool["is_built_in"] for tool in listing["tools"])
+            yield ok("tools", f"{own} functions of schema sms_tools can be offered")
 
     async def check_models(self) -> Findings:
         try:

@@ -210,6 +210,21 @@ class Setup(TypedDict):
     unconfigured_to: list[str]
 
 
+class ToolProblem(TypedDict):
+    """What is wrong with a function, a number's tools or a grant."""
+
+    subject: str
+    reason: str
+    is_fault: bool
+
+
+class ToolListing(TypedDict):
+    """list_sms_tools: each tool has name, description, parameters, acts, is_built_in, fault."""
+
+    tools: list[dict[str, Any]]
+    problems: list[ToolProblem]
+
+
 class Database:
     """The Data API as the service role. Needs a running event loop, and belongs to it."""
 
@@ -508,6 +523,31 @@ class Database:
 
     async def list_sms_numbers(self) -> list[Number]:
         return [Number(**found) for found in await self._call("list_sms_numbers", {})]
+
+    async def list_sms_tools(self, phone_number: str | None = None) -> ToolListing:
+        return cast(
+            ToolListing, await self._object("list_sms_tools", {"p_phone_number": phone_number})
+        )
+
+    async def try_sms_tool(
+        self,
+        contact_number: str,
+        name: str,
+        arguments: Mapping[str, Any],
+        phone_number: str | None,
+        undo: bool,
+    ) -> dict[str, Any]:
+        """{"outcome", "result" or "error"}: as call_sms_tool, and not recorded."""
+        return await self._object(
+            "try_sms_tool",
+            {
+                "p_contact_number": contact_number,
+                "p_name": name,
+                "p_arguments": dict(arguments),
+                "p_phone_number": phone_number,
+                "p_undo": undo,
+            },
+        )
 
     async def import_sms_document(
         self, config_id: str, source: str, title: str, content: str, language: str

@@ -41,7 +41,16 @@ CONTACTS = """
 """
 TEXTS = """
     select m.id, m.direction, m.author, m.message_content as content, m.status, m.segments,
-      m.encoding, m.error_message, m.no_reply_reason, m.created_at as at
+      m.encoding, m.error_message, m.no_reply_reason, m.created_at as at,
+      (
+        select jsonb_agg(jsonb_build_object(
+          'name', k.name, 'arguments', k.arguments, 'result', k.result, 'error', k.error,
+          'ms', k.duration_ms
+        ) order by k.id)
+        from public.sms_tool_calls as k
+        where k.conversation_id = c.id
+          and m.id = coalesce(k.reply_id, k.message_id)
+      ) as calls
     from public.sms_messages as m
     join public.sms_conversations as c on c.id = m.conversation_id
     join public.sms_configs as n on n.id = c.config_id
