@@ -71,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_number_commands(commands.add_parser("number", help="Twilio numbers and their owners"))
     _add_message_commands(commands.add_parser("message", help="one text by its id"))
 
+    _add_event_commands(commands.add_parser("events", help="what targets were told"))
+
     backfill = commands.add_parser("backfill", help="fetch from Twilio what never arrived")
     backfill.add_argument(
         "--since",
@@ -185,6 +187,16 @@ def _add_message_commands(message: argparse.ArgumentParser) -> None:
     ):
         command.add_argument("id", type=int, metavar="ID", help="sms_messages.id")
         command.set_defaults(run=run)
+
+
+def _add_event_commands(events: argparse.ArgumentParser) -> None:
+    commands = events.add_subparsers(required=True, metavar="COMMAND")
+    show = commands.add_parser("show", help="the newest deliveries and what came of them")
+    show.add_argument("--status", choices=("pending", "delivered", "dead"), help="default: all")
+    show.set_defaults(run=_run_events_show)
+    replay = commands.add_parser("replay", help="deliver one again, with the same webhook-id")
+    replay.add_argument("id", type=int, metavar="ID", help="sms_event_deliveries.id")
+    replay.set_defaults(run=_run_events_replay)
 
 
 def _matching(pattern: str, description: str) -> Callable[[str], str]:
@@ -340,6 +352,18 @@ def _run_knowledge_ask(options: argparse.Namespace) -> None:
     from gateway import commands
 
     commands.run(commands.ask_knowledge(_quiet_settings(), options.number, options.question))
+
+
+def _run_events_show(options: argparse.Namespace) -> None:
+    from gateway import commands
+
+    commands.run(commands.show_events(_quiet_settings(), options.status))
+
+
+def _run_events_replay(options: argparse.Namespace) -> None:
+    from gateway import commands
+
+    commands.run(commands.replay_event(_quiet_settings(), options.id))
 
 
 def _run_backfill(options: argparse.Namespace) -> None:

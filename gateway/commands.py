@@ -1,4 +1,4 @@
-"""What the operator's commands do: doctor, number, message, backfill.
+"""What the operator's commands do: doctor, number, message, events, backfill.
 
 Each ends with one sentence when it cannot be done. Tables and progress bars are for terminals;
 elsewhere the same is plain lines with tabs. What loads OpenAI's client, 1.5 s, is imported where
@@ -279,6 +279,33 @@ async def reconcile_message(settings: Settings, message_id: int) -> None:
         )
         outcome = await database.reconcile_sms(message_id, found)
     print(VERDICTS.get(outcome, f"It is {outcome} by now."))
+
+
+# events
+
+
+async def show_events(settings: Settings, status: str | None) -> None:
+    """The newest 50; no address is shown, since one may be a secret itself."""
+    async with Database.connect(settings) as database:
+        rows = await database.list_sms_event_deliveries(status, 50)
+    headers = ("ID", "EVENT", "TARGET", "STATE", "ATTEMPTS", "NEXT", "ANSWER", "SINCE")
+    _print_table(
+        headers,
+        [
+            (
+                *(str(row["id"]), row["type"], f"{row['kind']} {row['target_id'][:8]}"),
+                *(row["status"], str(row["attempts"]), row["due_at"] or "-"),
+                *(row["error"] or str(row["response_status"] or "-"), row["created_at"]),
+            )
+            for row in rows
+        ],
+    )
+
+
+async def replay_event(settings: Settings, delivery_id: int) -> None:
+    async with Database.connect(settings) as database:
+        await database.replay_sms_event_delivery(delivery_id)
+    print(f"Delivery {delivery_id} is tried again, for 24 hours.")
 
 
 # backfill

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -16,10 +17,13 @@ from typing import Any, Literal
 import httpx
 
 from gateway import __version__, realtime, schema
+from gateway.events import Poster, allows_loopback
 from gateway.openai import FAILURES, Replies, failure_of
 from gateway.settings import Settings
 from gateway.supabase import (
     Database,
+    EventHealth,
+    EventTarget,
     Health,
     Number,
     NumberHealth,
@@ -36,6 +40,7 @@ CHECK_SECONDS = 12.0
 REALTIME_SECONDS = realtime.READY_WITHIN + realtime.FLOWS_WITHIN + 5
 READ_SECONDS = 4.0
 OLD_BACKFILL_SECONDS = 3600
+LATE_EVENT_SECONDS = 600
 CALLS_OF_A_WEB_PROCESS = 20  # connections of its pool
 
 APPLY_MIGRATIONS = (
@@ -173,6 +178,7 @@ class Doctor:
             self.check_models,
             self.check_tools,
             self.check_worker,
+            self.check_events,
             self.check_connections,
         )
 
@@ -457,6 +463,17 @@ class Doctor:
         ):
             yield finding
 
+    async def check_events(self) -> Findings:
+        """A signed ping to each webhook, which a receiver ignores: it knows no such type."""
+        targets = await self._database.list_sms_event_targets()
+        health = await asyncio.shield(self._health)
+        for finding in _check_deliveries(len(targets), health["events"]):
+            yield finding
+        async with Poster.connect(allows_loopback(self._settings), READ_SECONDS) as poster:
+            pinged = [ping(poster, target) for target in targets if target["kind"] == "webhook"]
+            for finding in await asyncio.gather(*pinged):
+                yield finding
+
     async def check_connections(self) -> Findings:
         """The Data API queues what its pool cannot take, and says PGRST003 when that lasts."""
         health = await asyncio.shield(self._health)
@@ -604,6 +621,34 @@ def _check_backlog(health: Health) -> Finding:
             "see the worker's log; start more workers if it is only busy",
         )
     return ok("backlog", f"{health['in_work']} conversations in work, none is late")
+
+
+def _check_deliveries(targets: int, health: EventHealth) -> list[Finding]:
+    late = health["oldest_waiting_seconds"] or 0
+    findings = []
+    if health["dead_24h"]:
+        detail = f"{health['dead_24h']} deliveries were given up in 24 h"
+        fix = "sms-gateway events show says why; sms-gateway events replay ID tries again"
+        findings.append(warning("events", detail, fix))
+    if late > LATE_EVENT_SECONDS:
+        detail = f"the oldest delivery waits for {late:.0f} s"
+        findings.append(warning("events", detail, "see the lines of the targets below"))
+    return findings or [ok("events", f"{targets} targets, no delivery is late or was given up")]
+
+
+async def ping(poster: Poster, target: EventTarget) -> Finding:
+    """The finding names the target's id: an address may be a secret itself."""
+    name = f"target {target['target_id'][:8]}"
+    if not target["is_enabled"]:
+        reason = target["disabled_reason"] or "its account turned it off"
+        return warning(name, f"it is off: {reason}", "turn it on again, or delete it")
+    payload = {"type": "target.ping", "timestamp": datetime.now(UTC).isoformat(), "data": {}}
+    attempt = await poster.post(
+        target["address"], target["secret"] or "", f"ping_{uuid.uuid4()}", payload
+    )
+    if attempt.is_delivered:
+        return ok(name, f"it answered {attempt.status} to a signed ping")
+    return fault(name, f"it does not take events: {attempt.error}", "correct it, or delete it")
 
 
 def _check_suspended(numbers: list[NumberHealth]) -> list[Finding]:

@@ -54,6 +54,7 @@ async def listen(
     wake: Callable[[float], object],
     on_ready: Callable[[datetime], object],
     on_lost: Callable[[], object],
+    on_event: Callable[[], object],
     *,
     ready_within: float = READY_WITHIN,
     flows_within: float = FLOWS_WITHIN,
@@ -63,6 +64,7 @@ async def listen(
 ) -> NoReturn:
     """Call `wake` with the seconds until there is work, on each hint and each (re)join; `on_ready`
     with the time from when on broadcasts flow, `on_lost` when nothing is heard until the next one.
+    `on_event`: there may be an event to deliver.
 
     All are called in the event loop and must not block. Ends only by being cancelled. Seconds:
     a connection that has not joined `ready_within` is replaced, as is one of `max_age`; one of
@@ -73,7 +75,7 @@ async def listen(
     _quieten_libraries()
     failures, is_lost = 0, False
     while True:
-        connection = _Connection(settings, wake, on_ready)
+        connection = _Connection(settings, wake, on_ready, on_event)
         reason = await connection.hold(ready_within, flows_within, max_age)
         on_lost()
         if connection.ready_for >= healthy_after:
@@ -123,9 +125,11 @@ class _Connection:
         settings: Settings,
         wake: Callable[[float], object],
         on_ready: Callable[[datetime], object],
+        on_event: Callable[[], object] = lambda: None,
     ) -> None:
         self._wake = wake
         self._on_ready = on_ready
+        self._on_event = on_event
         self._key = settings.supabase_secret_key
         self._ready_at: float | None = None
         self._joined = asyncio.Event()
@@ -150,7 +154,7 @@ class _Connection:
                 }
             },
         )
-        self._channel.on_broadcast("*", lambda hint: self._tell(lambda: self._wake(_seconds(hint))))
+        self._channel.on_broadcast("*", lambda hint: self._tell(lambda: self._hear(hint)))
         self._channel.on_system(self._on_system)
 
     @property
@@ -224,8 +228,15 @@ class _Connection:
         elif payload.extension == "system":
             self._flows.set()
 
+    def _hear(self, hint: Mapping[str, Any]) -> None:
+        if hint.get("event") == "event":
+            self._on_event()
+        else:
+            self._wake(_seconds(hint))
+
     def _wake_now(self) -> None:
         self._wake(0.0)
+        self._on_event()
 
     def _tell(self, callback: Callable[[], object]) -> None:
         """An error that reached realtime-py would end its reading."""

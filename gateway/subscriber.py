@@ -18,6 +18,7 @@ from datetime import datetime
 from gateway import __version__, realtime
 from gateway.backfill import backfill_number
 from gateway.claims import POLL_SECONDS, ClaimedJob, Claims
+from gateway.events import Deliveries, Poster, allows_loopback
 from gateway.jobs import Jobs
 from gateway.messages import Wait
 from gateway.openai import Replies
@@ -96,12 +97,13 @@ async def serve(
         Database.connect(settings) as database,
         TwilioSms.connect(settings) as twilio,
         Replies(settings) as replies,
+        Poster.connect(allows_loopback(settings)) as poster,
     ):
         worker = Worker(database, twilio, replies, stop, poll_seconds)
         concurrency = settings.sms_worker_concurrency
         log_event(log, "worker started", worker=worker.name, slots=concurrency)
         slots = asyncio.create_task(worker.run_slots(concurrency), name="slots")
-        background = worker.start_background_tasks(settings)
+        background = worker.start_background_tasks(settings, poster)
         try:
             ended = await _ended_before(stop, {slots, *background})
             stop.set()
@@ -198,15 +200,23 @@ class Worker:
 
     # Background tasks: none may end before the worker does
 
-    def start_background_tasks(self, settings: Settings) -> list[asyncio.Task[None]]:
+    def start_background_tasks(
+        self, settings: Settings, poster: Poster
+    ) -> list[asyncio.Task[None]]:
+        deliveries = Deliveries(self._database, self._twilio, poster)
         listen = realtime.listen(
-            settings, self.claims.wake_after, self.on_realtime_ready, self.on_realtime_lost
+            settings,
+            self.claims.wake_after,
+            self.on_realtime_ready,
+            self.on_realtime_lost,
+            deliveries.wake,
         )
         return [
             asyncio.create_task(listen, name="realtime"),
             asyncio.create_task(self.send_heartbeats(), name="heartbeats"),
             asyncio.create_task(self.run_backfill(), name="backfill"),
             asyncio.create_task(self.run_maintenance(), name="maintenance"),
+            asyncio.create_task(deliveries.run(self._stop), name="events"),
         ]
 
     async def send_heartbeats(self) -> None:

@@ -21,7 +21,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypedDict, cast
 
@@ -152,6 +152,40 @@ class Number:
     backfilled_until: str  # ISO 8601
 
 
+@dataclass(frozen=True, slots=True)
+class EventDelivery:
+    """An event on its way to one target; `kind` sms has the last three instead of a secret."""
+
+    id: int
+    kind: Literal["webhook", "sms"]
+    address: str
+    secret: str | None = field(repr=False)
+    event_id: str
+    payload: Mapping[str, Any] = field(repr=False)
+    from_number: str | None = None
+    service_sid: str | None = None
+    content: str | None = field(default=None, repr=False)
+
+
+class EventTarget(TypedDict):
+    """One of list_sms_event_targets."""
+
+    target_id: str
+    kind: Literal["webhook", "sms"]
+    address: str
+    secret: str | None
+    is_enabled: bool
+    disabled_reason: str | None
+
+
+class EventHealth(TypedDict):
+    """Deliveries that were given up or wait, and targets that turned themselves off."""
+
+    dead_24h: int
+    oldest_waiting_seconds: float | None
+    disabled_targets: int
+
+
 class WorkerHealth(TypedDict):
     """One that was seen within ten minutes; `notices` are {"subject": "reason"}.
 
@@ -194,6 +228,7 @@ class Health(TypedDict):
     oldest_webhook_log: str | None  # ISO 8601
     oldest_delivery_event: str | None
     oldest_transaction_seconds: float | None
+    events: EventHealth
     numbers: list[NumberHealth]
     workers: list[WorkerHealth]
 
@@ -471,6 +506,61 @@ class Database:
     async def drop_sms_backlog(self) -> int:
         """Answer and send nothing that waits or was missed by now; number of conversations."""
         return int(await self._call("drop_sms_backlog", {}))
+
+    # Events
+
+    async def claim_sms_event_deliveries(
+        self, lease_id: str, limit: int
+    ) -> tuple[list[EventDelivery], float | None]:
+        """Up to `limit` that are due, and the seconds until more are (None: nobody is told)."""
+        params = {"p_lease_id": lease_id, "p_limit": limit}
+        found = await self._object("claim_sms_event_deliveries", params)
+        deliveries = [
+            EventDelivery(
+                id=job["delivery_id"],
+                kind=job["kind"],
+                address=job["address"],
+                secret=job["secret"],
+                event_id=job["event_id"],
+                payload=job["payload"],
+                from_number=job["from"],
+                service_sid=job["service_sid"],
+                content=job["content"],
+            )
+            for job in found["deliveries"]
+        ]
+        return deliveries, found["seconds"]
+
+    async def finish_sms_event_delivery(
+        self,
+        delivery_id: int,
+        lease_id: str,
+        status: int | None,
+        error: str | None,
+        retry_after: float | None,
+    ) -> str:
+        """'delivered', 'retry', 'dead' or 'gone'."""
+        return await self._outcome(
+            "finish_sms_event_delivery",
+            {
+                "p_delivery_id": delivery_id,
+                "p_lease_id": lease_id,
+                "p_response_status": status,
+                "p_error": error,
+                "p_retry_after": retry_after,
+            },
+        )
+
+    async def list_sms_event_targets(self) -> list[EventTarget]:
+        return cast(list[EventTarget], await self._call("list_sms_event_targets", {}))
+
+    async def list_sms_event_deliveries(self, status: str | None, limit: int) -> list[Any]:
+        """The newest first, as rows of list_sms_event_deliveries."""
+        params = {"p_status": status, "p_limit": limit}
+        return cast(list[Any], await self._call("list_sms_event_deliveries", params))
+
+    async def replay_sms_event_delivery(self, delivery_id: int) -> None:
+        await self._call("replay_sms_event_delivery", {"p_delivery_id": delivery_id})
 
     # Upkeep
 

@@ -220,13 +220,30 @@ class TwilioSms:
         """
         asked = _is_too_late.set(is_too_late)
         try:
-            message = await self._client.messages.create_async(
+            return await self._create(
                 to=sms.to_number,
                 from_=sms.from_number,
                 body=sms.body,
                 status_callback=self._status_url(sms.message_id),
+                service_sid=sms.service_sid,
+            )
+        finally:
+            _is_too_late.reset(asked)
+
+    async def send_notice(
+        self, *, from_number: str, to_number: str, body: str, service_sid: str | None
+    ) -> SentSms:
+        """A message to the staff, which is no row and whose delivery nobody follows: as send()."""
+        return await self._create(
+            to=to_number, from_=from_number, body=body, service_sid=service_sid
+        )
+
+    async def _create(self, *, service_sid: str | None, **fields: str) -> SentSms:
+        try:
+            message = await self._client.messages.create_async(
+                **fields,
                 validity_period=VALIDITY_SECONDS,
-                **({"messaging_service_sid": sms.service_sid} if sms.service_sid else {}),
+                **({"messaging_service_sid": service_sid} if service_sid else {}),
             )
             sent = _sent(message)
         except TwilioFailed as failure:
@@ -234,8 +251,6 @@ class TwilioSms:
         except Exception as error:
             # Whatever went wrong after the request may have left, Twilio may have the message.
             raise SendFailed("unknown", f"unreadable answer: {type(error).__name__}") from error
-        finally:
-            _is_too_late.reset(asked)
         if not sent.sid:
             raise SendFailed("unknown", "the answer holds no SID")
         return sent

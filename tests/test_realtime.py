@@ -35,6 +35,7 @@ class Listener:
 
     def __init__(self) -> None:
         self.wakes = 0
+        self.events = 0
         self.seconds = -1.0
         self.hears = False
         self.ready: list[datetime] = []
@@ -48,6 +49,10 @@ class Listener:
         self._changed.set()
         if self.breaks:
             raise RuntimeError("a callback that raises")
+
+    def on_event(self) -> None:
+        self.events += 1
+        self._changed.set()
 
     def on_ready(self, at: datetime) -> None:
         self.ready.append(at)
@@ -109,6 +114,7 @@ async def listening(
             listener.wake,
             listener.on_ready,
             listener.on_lost,
+            listener.on_event,
             **times or {},
         )
     )
@@ -147,6 +153,18 @@ async def test_a_hint_and_a_join_wake(stack: Stack, server: RealtimeServer) -> N
         await listener.until(lambda: listener.wakes == 3)
         assert listener.seconds == 1.5
     assert server.joins == len(server.accepted) == 1
+
+
+async def test_a_hint_of_an_event_wakes_its_delivery_and_no_claim(
+    stack: Stack, server: RealtimeServer
+) -> None:
+    async with listening(server, QUICK) as listener:
+        await listener.until(lambda: listener.wakes == 2)
+        before = listener.events
+        async with await psycopg.AsyncConnection.connect(stack.postgres_url) as connection:
+            await connection.execute("select realtime.send('{}', 'event', 'sms:worker')")
+        await listener.until(lambda: listener.events > before)
+        assert listener.wakes == 2
 
 
 # Joined is not heard: broadcasts may flow at once, later, or never.

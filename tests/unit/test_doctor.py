@@ -30,13 +30,14 @@ SERVICE = "MG" + "2" * 32
 CHECKS = {
     *("settings", "web", "secret key", "publishable key", "schema", "realtime"),
     *("twilio token", "twilio api key", "numbers", "messaging services", "unconfigured"),
-    *("registration", "models", "worker", "connections"),
+    *("registration", "models", "worker", "events", "connections"),
 }
 
 HEALTH: dict[str, Any] = {
     **dict.fromkeys(Health.__annotations__, 0),
     **{"oldest_due_seconds": None, "oldest_transaction_seconds": None},
     **{"numbers": [], "workers": [], "late_after_seconds": 90},
+    "events": {"dead_24h": 0, "oldest_waiting_seconds": None, "disabled_targets": 0},
 }
 SETUP: dict[str, Any] = {
     **{"schema_version": schema.VERSION, "postgres_version": "17.6", "max_connections": 100},
@@ -60,6 +61,7 @@ class Outside:
             "get_sms_health": HEALTH,
             "get_sms_setup": SETUP,
             "list_sms_numbers": [config(OURS)],
+            "list_sms_event_targets": [],
             "add_sms_number": {"config_id": "c", "user_id": "u", "change": "none"},
             "models": {"object": "list", "data": [{"id": "gpt-6-luna", "object": "model"}]},
             "status": "",

@@ -27,6 +27,7 @@ IDLE: dict[str, Any] = {
     "claim_sms_work": {"kind": "wait", "seconds": None},
     "claim_sms_backfill": {"config_id": None, "seconds": 300},
     "maintain_sms": {"outcome": "not due"},
+    "claim_sms_event_deliveries": {"deliveries": [], "seconds": None},
 }
 
 
