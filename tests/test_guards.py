@@ -29,10 +29,10 @@ from tests.sql import Db, Number, Session, new_contact, new_sid, scratch_databas
 PAGES = {
     "ingest_sms, known contact": 150,
     "ingest_sms, new contact": 290,  # with the row of sms_contacts; 259 measured
-    "claim_sms_work, an answer": 215,
-    "claim_sms_work, nothing due": 140,
+    "claim_sms_work, an answer": 140,
+    "claim_sms_work, nothing due": 15,
     "queue_sms_reply": 190,
-    "finish_sms_send": 95,
+    "finish_sms_send": 90,
     "record_sms_delivery": 50,
 }
 OLD_TEXTS = 100_000

@@ -9726,11 +9726,13 @@ begin
 end;
 $$;
 
--- Without the list of entries to be sorted in later: every search would read it once per block, and
--- the message that fills it would wait until it is sorted in. Without open messages, which would be
+-- New entries wait in a list of at most 64 kB and are sorted in together: half of a message's WAL
+-- was this index (23.1 kB a life before, 12.2 kB now). A search reads the list once per block, for
+-- 0.01 ms each; with 256 kB it would be 0.06 ms, and 9.4 kB. Without open messages, which would be
 -- indexed again a moment later: they are among the newest.
 create index sms_messages_search_idx on public.sms_messages
-  using gin (sms.search_words(user_id, id, message_content)) with (fastupdate = off)
+  using gin (sms.search_words(user_id, id, message_content))
+  with (fastupdate = on, gin_pending_list_limit = 64)
   where not is_open;
 
 -- A part of a contact's number, from anywhere in it. Beside the conversation, because every message
