@@ -793,3 +793,52 @@ async def public_functions(tools: Scenario) -> list[tuple[str, str]]:
         " where pronamespace = 'sms_tools'::regnamespace and proacl is null order by 1"
     )
     return [(row["proname"], row["signature"]) for row in rows]
+
+
+# The other examples of tests/examples/tools.
+
+
+async def test_an_order_is_found_however_the_shop_wrote_the_number(scenario: Scenario) -> None:
+    async with scenario.db.admin.transaction() as undone:
+        await scenario.db.admin.rows((EXAMPLES / "orders.sql").read_text())
+        digits = scenario.contact.removeprefix("+1")
+        await scenario.db.admin.rows(
+            "insert into public.orders (customer_phone, status, total) values (%s, 'sent', 12),"
+            " ('+1 555 000 9999', 'lost', 99)",
+            f"({digits[:3]}) {digits[3:6]}-{digits[6:]}",
+        )
+        tried = await scenario.db.admin.call(
+            "try_sms_tool", contact_number=scenario.contact, name="my_orders", arguments={}
+        )
+        assert [row["status"] for row in tried["result"]] == ["sent"]
+        raise psycopg.Rollback(undone)
+
+
+async def test_what_is_private_waits_for_the_code(scenario: Scenario) -> None:
+    admin = scenario.db.admin
+
+    async def tried(name: str, **arguments: str) -> Any:
+        called = await admin.call(
+            "try_sms_tool",
+            contact_number=scenario.contact,
+            name=name,
+            arguments=arguments,
+            undo=False,
+        )
+        return called["result"]
+
+    async with admin.transaction() as undone:
+        await admin.rows((EXAMPLES / "code.sql").read_text())
+        unknown = await tried("send_code")
+        await admin.rows(
+            "insert into public.customers values (%s, 'ana@example.com', 40)", scenario.contact
+        )
+        assert await tried("send_code") == unknown, "who asks learns nothing"
+        code = (await admin.value("select body from public.emails"))[-6:]
+        wrong = f"{(int(code) + 1) % 10**6:06}"
+        assert await tried("my_balance", p_code=wrong) is None
+        assert await tried("my_balance", p_code=code) == 40
+        for _ in range(5):
+            await tried("my_balance", p_code=wrong)
+        assert await tried("my_balance", p_code=code) is None, "five were tried"
+        raise psycopg.Rollback(undone)

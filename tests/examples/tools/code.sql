@@ -49,13 +49,16 @@ comment on function sms_tools.send_code is
 
 create function sms_tools.my_balance(p_code text)
 returns numeric language plpgsql security definer set search_path = '' as $$
+declare
+  v_hash text;
 begin
+  -- Counted and not raised: an exception would take the count back.
   update public.codes as k set tries = k.tries + 1
-  where k.phone = sms_tools.contact_number() and k.expires_at > now() and k.tries < 5;
+  where k.phone = sms_tools.contact_number() and k.expires_at > now() and k.tries < 5
+  returning k.code_hash into v_hash;
   return (
-    select c.balance from public.codes as k join public.customers as c using (phone)
-    where k.phone = sms_tools.contact_number() and k.expires_at > now() and k.tries <= 5
-      and k.code_hash = encode(sha256(p_code::bytea), 'hex')
+    select c.balance from public.customers as c
+    where c.phone = sms_tools.contact_number() and v_hash = encode(sha256(p_code::bytea), 'hex')
   );
 end;
 $$;
