@@ -7,7 +7,8 @@ outside: each process reaches Supabase, Twilio and OpenAI through a door of its 
 killed or frozen the moment it asks, or the moment before it would learn the answer.
 
 Half of the numbers end their conversations after seconds; some contacts are blocked, for good or
-now and then; humans write to some, often in vain; messages come over RCS and to groups.
+now and then; humans write to some, often in vain; messages come over RCS and to groups. Replays
+run whenever nothing is due, and somebody is told of every message and every ending.
 
     python -m tests.flow.chaos --minutes 20 --seed 7
 """
@@ -458,6 +459,34 @@ where c.status = 'active' and c.paused_until > now() and f.takeover_pause > '0'
 select c.id from sms_conversations c
 where c.closed_by = 'idle' and (c.reply_due_at is not null or c.send_due_at is not null)""",
 }
+# What the target TOLD is told of what happened to contacts of a run.
+TOLD = "http://127.0.0.1:9/chaos"
+TOLD_OF = ["message.received", "reply.sent", "conversation.closed"]
+BROKEN |= {
+    "a message came, and TOLD was not told once": """
+select m.id from sms_messages m join sms_conversations c on c.id = m.conversation_id
+join sms_event_targets t on t.address = %s and t.created_at < m.created_at
+where m.direction = 'incoming' and c.contact_number like '+1557%%' and 1 <> (
+  select count(*) from sms_events e join sms_event_deliveries d on d.event_id = e.id
+  where e.message_id = m.id and e.type = 'message.received' and d.target_id = t.id
+)""",
+    "a reply reached Twilio, and TOLD was not told once": """
+select m.id from sms_messages m join sms_conversations c on c.id = m.conversation_id
+join sms_event_targets t on t.address = %s and t.created_at < m.created_at
+where m.author = 'ai' and m.message_sid is not null and c.contact_number like '+1557%%'
+  and 1 <> (
+    select count(*) from sms_events e join sms_event_deliveries d on d.event_id = e.id
+    where e.message_id = m.id and e.type = 'reply.sent' and d.target_id = t.id
+  )""",
+    "a conversation ended, and TOLD was not told once": """
+select c.id from sms_conversations c
+join sms_event_targets t on t.address = %s and t.created_at < c.closed_at
+where c.status = 'closed' and c.contact_number like '+1557%%' and 1 <> (
+  select count(*) from sms_events e join sms_event_deliveries d on d.event_id = e.id
+  where e.conversation_id = c.id and e.type = 'conversation.closed' and d.target_id = t.id
+)""",
+}
+REPLAYS = "select id, status from sms_replays where config_id = any(%s)"
 ENDED = """
 select count(*) filter (where closed_by = 'idle') as "conversations ended",
   count(*) filter (where is_reopened) as "conversations reopened"
@@ -538,7 +567,10 @@ class Chaos:
         load = asyncio.create_task(self._text())
         people = [
             asyncio.create_task(work())
-            for work in (self._maintain, self._block_now_and_then, self._write_as_humans)
+            for work in (
+                *(self._maintain, self._block_now_and_then, self._write_as_humans),
+                self._replay,
+            )
         ]
         try:
             await asyncio.gather(self._spring_traps(), self._disturb())
@@ -562,6 +594,7 @@ class Chaos:
         wanted += ["posted twice", "burst", "never posted", "contradictory callbacks"]
         wanted += ["conversations ended", "conversations reopened", "group messages", "over RCS"]
         wanted += ["from somebody blocked", "human messages failed", "human messages sent"]
+        wanted += ["replays done", "somebody told"]
         return [f"{name}: only {self.hits[name]} times" for name in wanted if self._lacks(name)]
 
     def report(self, record: Record) -> None:
@@ -760,6 +793,15 @@ class Chaos:
                 contact,
             )
 
+    async def _replay(self) -> None:
+        """Old replies again, with other settings; none of it may be sent."""
+        for world in cycle(self.worlds):
+            await asyncio.sleep(self.plan.seconds / 10)
+            await self._ask(
+                "select start_sms_replay(%s, '{\"temperature\": 0.1}', p_limit => 10)",
+                world.config_id,
+            )
+
     async def _disturb(self) -> None:
         wanted = list(DISTURBANCES)
         while wanted:
@@ -864,6 +906,14 @@ class Chaos:
         for query in (ENDED, HAPPENED):
             [counted] = await self.worlds[0].rows(query, ids)
             self.hits.update(counted)
+        [told] = await self.worlds[0].rows(
+            "select count(*) from sms_event_deliveries d"
+            " join sms_event_targets t on t.id = d.target_id where t.address = %s",
+            TOLD,
+        )
+        self.hits["somebody told"] = told["count"]
+        replays = await self.worlds[0].rows(REPLAYS, ids)
+        self.hits["replays done"] = sum(replay["status"] == "done" for replay in replays)
 
     async def _all_back(self) -> None:
         while self._tasks:
@@ -900,6 +950,7 @@ class Chaos:
             " and (reply_due_at is not null or leased_until > now())",
             configs,
         )
+        replays = await self.worlds[0].rows(f"{REPLAYS} and status <> 'done'", configs)
         incoming = [row for row in rows if row["direction"] == "incoming"]
         stored = {row["message_sid"]: row["id"] for row in incoming}
         outgoing = [row for row in rows if row["direction"] == "outgoing"]
@@ -912,13 +963,14 @@ class Chaos:
             sids={row["message_sid"] for row in outgoing},
             left_open=[f"row {row['id']} is {row['status']}" for row in outgoing if row["is_open"]]
             + [f"{row['contact_number']} is owed an answer" for row in owed]
+            + [f"replay {row['id']} is {row['status']}" for row in replays]
             + [f"{process.name} ended by itself" for process in self._processes if process.is_dead],
             stored_twice=len(stored) - len({row["message_content"] for row in incoming}),
             miscounted=[str(row) for row in await self.worlds[0].rows(MISCOUNTED, configs)],
             broken=[
                 f"{name}: {row}"
                 for name, query in BROKEN.items()
-                for row in await self.worlds[0].rows(query)
+                for row in await self.worlds[0].rows(query, *[TOLD] * query.count("%s"))
             ],
         )
 
@@ -947,6 +999,11 @@ class Chaos:
             f"{plan.reconcile_after} s",
         )
         await self._block([contact for _, contact in self._of_kind("blocked")], "now()")
+        await self.worlds[0].rows(
+            "select create_sms_event_target('webhook', %s, %s, p_user_id => user_id)"
+            " from sms_configs where id = %s",
+            *(TOLD, TOLD_OF, self.worlds[0].config_id),
+        )
         assert stack.openai
         stack.openai.answer, stack.openai.latency = serials, 0.3
         stack.twilio.delivery_delay = 0.1
@@ -964,6 +1021,7 @@ class Chaos:
         await self.balancer.stop()
         assert self.stack.openai
         self.stack.openai.answer, self.stack.twilio.scripts = quote, []
+        await self.worlds[0].rows("delete from sms_event_targets where address = %s", TOLD)
         await self.worlds[0].rows("delete from sms.policy")
         await self.worlds[0].rows("insert into sms.policy default values")
         ids = [world.config_id for world in self.worlds if world.config_id]
