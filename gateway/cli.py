@@ -72,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_message_commands(commands.add_parser("message", help="one text by its id"))
 
     _add_event_commands(commands.add_parser("events", help="what targets were told"))
+    _add_replay_options(
+        commands.add_parser("replay", help="what another model or prompt would have answered")
+    )
 
     backfill = commands.add_parser("backfill", help="fetch from Twilio what never arrived")
     backfill.add_argument(
@@ -89,6 +92,35 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("knowledge", help="documents that the assistant answers from")
     )
     return parser
+
+
+def _add_replay_options(replay: argparse.ArgumentParser) -> None:
+    replay.add_argument("number", type=_phone_number, metavar="+15551234567")
+    replay.add_argument("--model", metavar="NAME", help="default: the number's own")
+    replay.add_argument("--prompt", type=Path, metavar="FILE", help="default: the number's own")
+    replay.add_argument(
+        "--since", type=_duration, default="7d", metavar="AGE", help="default: 7d, such as 24h"
+    )
+    replay.add_argument(
+        "--limit", type=int, choices=range(1, 201), default=200, metavar="N", help="at most 200"
+    )
+    replay.add_argument(
+        "--fail-on",
+        type=_faults,
+        default=(),
+        metavar="WHAT",
+        help="end with 1 if a new reply is one of: longer, budget, empty, language, failed, "
+        "diverged; several with commas",
+    )
+    replay.add_argument("--format", choices=("table", "markdown", "json"), default="table")
+    replay.set_defaults(run=_run_replay)
+
+
+def _faults(text: str) -> tuple[str, ...]:
+    known = ("longer", "budget", "empty", "language", "failed", "diverged")
+    if unknown := [name for name in text.split(",") if name not in known]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
+    return tuple(text.split(","))
 
 
 def _add_knowledge_commands(knowledge: argparse.ArgumentParser) -> None:
@@ -370,3 +402,24 @@ def _run_backfill(options: argparse.Namespace) -> None:
     from gateway import commands
 
     commands.run(commands.backfill(_quiet_settings(), options.since, options.number))
+
+
+def _run_replay(options: argparse.Namespace) -> None:
+    from gateway import commands
+
+    changes = {"openai_model": options.model} if options.model else {}
+    if options.prompt:
+        changes["system_prompt"] = options.prompt.read_text(encoding="utf-8").strip()
+    if not changes:
+        sys.exit("sms-gateway: name what to change: --model, --prompt or both")
+    commands.run(
+        commands.replay(
+            _quiet_settings(),
+            options.number,
+            changes,
+            options.since,
+            options.limit,
+            options.fail_on,
+            options.format,
+        )
+    )

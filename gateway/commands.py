@@ -1,4 +1,4 @@
-"""What the operator's commands do: doctor, number, message, events, backfill.
+"""What the operator's commands do: doctor, number, message, events, knowledge, backfill, replay.
 
 Each ends with one sentence when it cannot be done. Tables and progress bars are for terminals;
 elsewhere the same is plain lines with tabs. What loads OpenAI's client, 1.5 s, is imported where
@@ -410,6 +410,59 @@ async def _backfill_all(
             found.append(await backfill_number(database, twilio, job, note))
             progress.update(task, total=1, completed=1)
     return found
+
+
+# replay
+
+
+async def replay(
+    settings: Settings,
+    phone_number: str,
+    changes: dict[str, str],
+    since: timedelta,
+    limit: int,
+    fail_on: Sequence[str],
+    output: str,
+) -> None:
+    """Ask again for past replies; ends with 1 when a new one is what `fail_on` names."""
+    from gateway import replays
+
+    async with Database.connect(settings) as database:
+        replay_id = await database.start_sms_replay(
+            await _config_id(database, phone_number), changes, datetime.now(UTC) - since, limit
+        )
+        try:
+            found = await _follow_replay(database, replay_id)
+        except asyncio.CancelledError:
+            await database.cancel_sms_replay(replay_id)
+            raise
+    if output == "json":
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    elif output == "markdown":
+        print(replays.as_markdown(found))
+    else:
+        _print_table(replays.HEADERS, replays.rows(found))
+        print(*replays.summary(found), sep="\n")
+    if faults := replays.faults(found, fail_on):
+        _fail(f"the replay has {', '.join(faults)}")
+
+
+async def _follow_replay(database: Database, replay_id: str) -> dict[str, Any]:
+    """The replay when it is done, with a bar until then."""
+    console = Console(stderr=True)
+    columns = (BarColumn(20), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("a worker answers them", total=None)
+        while True:
+            found = await database.get_sms_replay(replay_id)
+            totals = found["totals"]
+            done = totals["answers"] - totals["pending"]
+            waits = f", waiting: {found['suspended_reason']}" if found["is_suspended"] else ""
+            said = f"{done} of {totals['answers']} answered by the worker{waits}"
+            progress.update(task, total=totals["answers"], completed=done, description=said)
+            if found["status"] != "running":
+                return found
+            await asyncio.sleep(1)
 
 
 # worker --no-backlog

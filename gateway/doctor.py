@@ -437,8 +437,12 @@ class Doctor:
             return
         yield ok("openai key", f"it may use {len(models)} models")
         fallback = self._settings.openai_fallback_model
-        for name in sorted({number.openai_model for number in await asyncio.shield(self._numbers)}):
-            choose = f"set openai_model in sms_configs to one that stays, such as {fallback}"
+        asked = {n.openai_model: n.phone_number for n in await asyncio.shield(self._numbers)}
+        for name in sorted(asked):
+            choose = (
+                f"set openai_model in sms_configs to one that stays, such as {fallback}; what that "
+                f"would have answered: sms-gateway replay {asked[name]} --model {fallback}"
+            )
             yield _check_model(f"model {name}", name, models, choose)
         if fallback not in models:
             yield warning(

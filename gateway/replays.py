@@ -1,6 +1,4 @@
-"""What is stored of a replayed reply: its text as it would be sent, and what it has beside the old
-one. Pure.
-"""
+"""A replayed reply as it is stored beside the old one, and a whole replay as it is shown. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gateway import segments
@@ -111,3 +109,78 @@ def language_of(text: str) -> str | None:
     votes = Counter({name: sum(word in words for word in said) for name, words in WORDS.items()})
     (first, most), (_, second) = votes.most_common(2)
     return first if most > second else None
+
+
+# What get_sms_replay returns, for people.
+
+HEADERS = ("reply", "question", "old", "new", "segments", "notes")
+TOTALS = {  # what --fail-on names, and the total that counts it
+    "longer": "longer",
+    "budget": "over_budget",
+    "empty": "empty",
+    "language": "other_language",
+    "failed": "failed",
+    "diverged": "diverged",
+}
+
+
+def rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    return [
+        (
+            str(pair["message_id"] or ""),
+            pair["question"] or found["message"] or "",
+            (pair["old"] or {}).get("content", ""),
+            (pair["new"] or {}).get("content", pair["error"] or pair["state"]),
+            " → ".join(str(side["segments"]) for side in (pair["old"], pair["new"]) if side),
+            ", ".join(_notes(pair)),
+        )
+        for pair in found["answers"]
+    ]
+
+
+def _notes(pair: Mapping[str, Any]) -> Iterator[str]:
+    if pair["state"] not in ("answered", "pending"):
+        yield pair["state"]
+    if pair["is_over_budget"]:
+        yield "over budget"
+    if pair["same_language"] is False:
+        yield "other language"
+    if pair["is_approximate"]:
+        yield "approximate"
+    if pair["new"] and pair["new"]["mentions_human"]:
+        yield "mentions a human"
+
+
+def summary(found: Mapping[str, Any]) -> list[str]:
+    totals = found["totals"]
+    counts = ", ".join(
+        f"{totals[name]} {name.replace('_', ' ')}"
+        for name in ("answered", *TOTALS.values(), "approximate")
+    )
+    sides = [f"{name}: {_cost(totals[name])}" for name in ("old", "new") if totals["answered"]]
+    return [f"{totals['answers']} replies: {counts}", *sides]
+
+
+def _cost(side: Mapping[str, Any]) -> str:
+    price = "unknown" if side["price"] is None else f"${side['price']:.6f}"
+    tokens = " and ".join(str(side[name] or "?") for name in ("prompt_tokens", "completion_tokens"))
+    return (
+        f"{side['segments']} segments, {tokens} tokens, price {price}, "
+        f"{side['mentions_human']} mention a human"
+    )
+
+
+def as_markdown(found: Mapping[str, Any]) -> str:
+    table = [HEADERS, ("---",) * len(HEADERS), *rows(found)]
+    lines = ("| " + " | ".join(map(_cell, row)) + " |" for row in table)
+    return "\n".join([*lines, "", *(f"- {line}" for line in summary(found))])
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").split())
+
+
+def faults(found: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Of what --fail-on names, that which there is: "2 longer"."""
+    totals = found["totals"]
+    return [f"{totals[TOTALS[name]]} {name}" for name in names if totals[TOTALS[name]]]

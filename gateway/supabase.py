@@ -473,6 +473,25 @@ class Database:
             "record_sms_replay_answer", {"p_lease_id": lease_id, "p_answer": dict(answer)}
         )
 
+    async def start_sms_replay(
+        self, config_id: str, changes: Mapping[str, Any], since: datetime, limit: int
+    ) -> str:
+        """The id of a replay of the newest AI replies; `changes` are columns of sms_configs."""
+        params = {
+            "p_config_id": config_id,
+            "p_changes": dict(changes),
+            "p_since": since.isoformat(),
+            "p_limit": limit,
+        }
+        return str(await self._call("start_sms_replay", params))
+
+    async def get_sms_replay(self, replay_id: str) -> dict[str, Any]:
+        """{"status", "answers": [{"old", "new", …}], "totals", …}: see its comment in SQL."""
+        return await self._object("get_sms_replay", {"p_replay_id": replay_id})
+
+    async def cancel_sms_replay(self, replay_id: str) -> None:
+        await self._call("cancel_sms_replay", {"p_replay_id": replay_id})
+
     # What the webhook missed
 
     async def claim_sms_backfill(self) -> BackfillJob | Wait:

@@ -9398,6 +9398,8 @@ declare
   );
 begin
   return to_jsonb(v_replay) - array['claimed_at', 'user_id'] || jsonb_build_object(
+    'is_suspended', v_replay.status = 'running'
+      and coalesce(v_replay.suspended_until > clock_timestamp(), false),
     'answers', coalesce(v_pairs, '[]'),
     'totals', (
       select jsonb_build_object(
@@ -9420,7 +9422,7 @@ begin
 end;
 $$;
 comment on function public.get_sms_replay(uuid) is
-  'A replay with its answers, old and new side by side: {status, suspended_until, answers: [{place, '
+  'A replay with its answers, old and new side by side: {status, is_suspended, answers: [{place, '
   'state, question, old, new: {content, segments, model, tokens, price in US dollars, '
   'mentions_human}, is_approximate, is_over_budget, same_language, mark, comment}], totals}. PT404: '
   'not of one of the caller''s accounts.';

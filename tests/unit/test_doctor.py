@@ -160,6 +160,7 @@ async def test_an_odd_date_of_one_model_does_not_hide_the_others(
     found = await examine(outside, twilio)
     assert found["openai key"].detail == "it may use 2 models"
     assert "shut it down on 2026-01-01" in found["model gpt-6-luna"].detail
+    assert f"sms-gateway replay {OURS} --model gpt-6-luna" in found["model gpt-6-luna"].fix
 
 
 # Who gets the messages
