@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     local = commands.add_parser("local", help="a whole gateway on this machine, without accounts")
-    local.add_argument("--say", metavar="TEXT", help="send one text, print the answer, end")
+    local.add_argument("--say", metavar="TEXT", help="send one message, print the answer, end")
     local.add_argument(
         "--data", type=Path, default=Path(".local"), metavar="FOLDER", help="default: .local"
     )
@@ -53,11 +53,11 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_inbox_commands(commands.add_parser("inbox", help="the React inbox"))
 
-    worker = commands.add_parser("worker", help="answer and send texts until SIGTERM")
+    worker = commands.add_parser("worker", help="answer and send messages until SIGTERM")
     worker.add_argument(
         "--no-backlog",
         action="store_true",
-        help="first drop what is owed, queued or missed: for a database restored from a dump",
+        help="first drop what is pending, queued or missed: for a database restored from a dump",
     )
     worker.set_defaults(run=_run_worker)
 
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     tools = commands.add_parser("tools", help="the functions that the model may call")
     _add_tool_commands(tools)
     _add_number_commands(commands.add_parser("number", help="Twilio numbers and their owners"))
-    _add_message_commands(commands.add_parser("message", help="one text by its id"))
+    _add_message_commands(commands.add_parser("message", help="one message by its id"))
 
     _add_event_commands(commands.add_parser("events", help="what targets were told"))
     _add_replay_options(
@@ -200,7 +200,9 @@ def _add_number_commands(number: argparse.ArgumentParser) -> None:
     )
     add.add_argument("--yes", action="store_true", help="do it without asking")
     add.set_defaults(run=_run_number_add)
-    listing = commands.add_parser("list", help="all numbers, and whether their texts arrive here")
+    listing = commands.add_parser(
+        "list", help="all numbers, and whether their messages arrive here"
+    )
     listing.set_defaults(run=_run_number_list)
 
 
@@ -208,7 +210,7 @@ def _add_message_commands(message: argparse.ArgumentParser) -> None:
     commands = message.add_subparsers(required=True, metavar="COMMAND")
     show = commands.add_parser("show", help="its state and what Twilio said of it")
     show.add_argument("--text", action="store_true", help="show the words and the contact as well")
-    resend = commands.add_parser("resend", help="send a text that failed again")
+    resend = commands.add_parser("resend", help="send a message that failed again")
     reconcile = commands.add_parser(
         "reconcile", help="look at Twilio what became of an unknown message"
     )

@@ -471,4 +471,4 @@ async def _follow_replay(database: Database, replay_id: str) -> dict[str, Any]:
 async def drop_backlog(settings: Settings) -> None:
     async with Database.connect(settings) as database:
         dropped = await database.drop_sms_backlog()
-    print(f"Dropped what {dropped} conversations were owed.", flush=True)
+    print(f"Dropped what was pending in {dropped} conversations.", flush=True)

@@ -203,7 +203,7 @@ class SentSms:
 
 @dataclass(frozen=True, slots=True)
 class ReplyJob:
-    """Generate an answer to `message_id` (the newest text owed), then queue_sms_reply."""
+    """Generate a reply to `message_id`, the newest that one is due for, then queue_sms_reply."""
 
     conversation_id: str
     message_id: int

@@ -1,6 +1,6 @@
 """The only module that talks to OpenAI: asks a model, and lets only a usable answer through.
 
-Nothing OpenAI says goes into an error or a log: its messages quote keys and texts.
+Nothing OpenAI says goes into an error or a log: its errors quote keys and messages.
 """
 
 from __future__ import annotations

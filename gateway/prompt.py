@@ -185,7 +185,7 @@ def _about_the_contact(prompt: Prompt) -> list[dict[str, str]]:
 
 
 def _characters(prompt: Prompt) -> int:
-    """What the segments hold in the alphabet of the text to answer."""
+    """What the segments hold in the alphabet of the message to answer."""
     last = prompt.history[-1].content if prompt.history else ""
     letters = "".join(filter(str.isalpha, last))
     return room(count(fold(letters, prompt.fold_accents)).encoding, prompt.max_segments)
