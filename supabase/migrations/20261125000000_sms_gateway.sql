@@ -6445,7 +6445,7 @@ language plpgsql stable set search_path = '' as $$
 begin
   return query
   select p.proname::text, p.oid, p.provolatile = 'v',
-    p.proname in ('request_human', 'stop_messages', 'no_reply_needed'),
+    p.proname in ('request_human', 'stop_messages', 'no_reply_needed', 'not_known'),
     sms.tool_description(p.comment, p.proargnames[1:p.pronargs]),
     jsonb_build_object('type', 'object', 'additionalProperties', false,
       'properties', s.properties, 'required', s.required),
@@ -6729,6 +6729,20 @@ $$;
 comment on function sms_tools.request_human(text) is
   'Asks a human of the business to take over this conversation: when the contact wants one, is upset, or needs what you cannot do. Then tell the contact that a human will get back.
 p_reason: one short sentence for that human';
+
+create function sms_tools.not_known(p_question text)
+returns text language plpgsql security definer set search_path = '' as $$
+begin
+  perform sms.note_question(
+    c, nullif(current_setting('sms.message_id', true), '')::bigint, p_question
+  )
+  from public.sms_conversations as c where c.id = sms_tools.conversation_id();
+  return 'Noted. Say briefly that you do not know and that a human will look into it.';
+end;
+$$;
+comment on function sms_tools.not_known(text) is
+  'Notes a question about the business that neither the facts nor a tool answer, so that a human can add the answer. Then say briefly that you do not know.
+p_question: the question in one sentence, understandable by itself, without names or numbers of the contact';
 
 create function sms_tools.stop_messages(p_language text default null)
 returns void language plpgsql security definer set search_path = '' as $$

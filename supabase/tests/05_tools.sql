@@ -3,7 +3,7 @@
 -- settings set by hand?
 
 begin;
-select plan(4 * 22 + 7);
+select plan(4 * 23 + 7);
 
 \ir ../../tests/examples/tools/bakery.sql
 
@@ -60,10 +60,11 @@ insert into play values
   ('select * from sms_tools.cancel_booking(''2027-12-03'')', '1', '42501', '42501', '42501'),
   ('select sms_tools.contact_number()', '1', '42501', '42501', '42501'),
   ('select sms_tools.request_human(''x'')', '1', '42501', '42501', '42501'),
+  ('select sms_tools.not_known(''x'')', '1', '42501', '42501', '42501'),
   ('select sms_tools.stop_messages()', 'PT410', '42501', '42501', '42501'),
   ('select sms_tools.no_reply_needed(''reaction'')', 'PT410', '42501', '42501', '42501'),
   ('select sms.as_contact(''select 1'', ''{}'')', '42501', '42501', '42501', '1'),
-  ('select * from sms.tools()', '42501', '42501', '42501', '6'),
+  ('select * from sms.tools()', '42501', '42501', '42501', '7'),
   ('select public.call_sms_tool(gen_random_uuid(), 1, ''book_table'', ''{}'')', '42501', '42501', '42501', '1'),
   ('select public.try_sms_tool(''+1'', ''x'', ''{}'')', '42501', '42501', '42501', 'PT422'),
   ('select public.list_sms_tools()', '42501', '42501', '42501', '1'),

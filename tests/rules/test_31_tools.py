@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from gateway.prompt import NO_REPLY_NEEDED, REQUEST_HUMAN, STOP_MESSAGES
+from gateway.prompt import NO_REPLY_NEEDED, NOT_KNOWN, REQUEST_HUMAN, STOP_MESSAGES
 from tests.scenario import Scenario
 from tests.sql import Job, Session, new_contact
 
@@ -639,8 +639,18 @@ async def test_the_built_in_tools_that_travel_with_the_process_are_those_of_the_
 ) -> None:
     listed = await scenario.one.call("list_sms_tools")
     built_in = {t["name"]: t["parameters"] for t in listed["tools"] if t["is_built_in"]}
-    travelling = (REQUEST_HUMAN, STOP_MESSAGES, NO_REPLY_NEEDED)
+    travelling = (REQUEST_HUMAN, NOT_KNOWN, STOP_MESSAGES, NO_REPLY_NEEDED)
     assert {tool.name: tool.parameters for tool in travelling} == built_in
+
+
+async def test_a_question_nobody_could_answer_is_noted_once_and_told(scenario: Scenario) -> None:
+    job = await pending(scenario, "¿tienen pan sin gluten?")
+    asked = {"p_question": "¿Tienen pan sin gluten?"}
+    assert (await call(scenario.one, job, "not_known", asked))["outcome"] == "done"
+    assert (await call(scenario.one, job, "not_known", asked))["outcome"] == "done"
+    [row] = await scenario.db.admin.rows("select question, asked, status from sms_questions")
+    assert row == {"question": "¿Tienen pan sin gluten?", "asked": 1, "status": "open"}
+    assert (await scenario.one.answer(job))["outcome"] == "send"
 
 
 async def test_a_human_is_asked_for(scenario: Scenario) -> None:

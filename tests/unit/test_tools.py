@@ -24,7 +24,13 @@ from gateway.local.standins.openai import (
 from gateway.local.testserver import serve
 from gateway.messages import Reply, ReplyEnded, Tool, ToolCall, ToolResult, Turn
 from gateway.openai import MAX_CALLS, MAX_ROUNDS, Replies, read_arguments
-from gateway.prompt import NO_REPLY_NEEDED, REQUEST_HUMAN, STOP_MESSAGES, offered_tools
+from gateway.prompt import (
+    NO_REPLY_NEEDED,
+    NOT_KNOWN,
+    REQUEST_HUMAN,
+    STOP_MESSAGES,
+    offered_tools,
+)
 from tests.unit.test_openai import FALLBACK, KEY, PROMPT, SETTINGS
 
 BOOK = Tool(
@@ -308,4 +314,10 @@ def test_arguments_as_they_are_read(text: str, arguments: dict[str, Any] | None)
 
 
 def test_the_built_in_tools_come_first_for_the_providers_cache() -> None:
-    assert offered_tools(ASKED) == (REQUEST_HUMAN, STOP_MESSAGES, NO_REPLY_NEEDED, BOOK)
+    assert offered_tools(ASKED) == (
+        REQUEST_HUMAN,
+        NOT_KNOWN,
+        STOP_MESSAGES,
+        NO_REPLY_NEEDED,
+        BOOK,
+    )
