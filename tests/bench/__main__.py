@@ -17,6 +17,7 @@ from tests.bench import (
     cleanup,
     data_api,
     database_load,
+    monday,
     recovery,
     report,
     snapshot,
@@ -38,6 +39,7 @@ SECTIONS = {
     "announcements": announcements,
     "cleanup": cleanup,
     "snapshot": snapshot,
+    "monday": monday,
 }
 FOLDER = REPOSITORY / ".local/bench"
 
