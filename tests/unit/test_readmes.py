@@ -41,6 +41,12 @@ def test_every_function_of_the_data_api_is_named_with_what_it_does() -> None:
     assert public_functions(SQL) - in_code(DATABASE) == set()
 
 
+def test_every_function_in_the_tables_is_there() -> None:
+    section = DATABASE.partition("## Functions")[2].partition("\n## ")[0]
+    first_cells = "\n".join(re.findall(r"^\| (`.*?) \|", section, re.MULTILINE))
+    assert in_code(first_cells) - public_functions(SQL) == set()
+
+
 def test_a_function_that_nobody_wrote_down_is_seen() -> None:
     sql = "create function public.new_sms_function(p_id uuid)\n"
     assert public_functions(sql) - in_code(DATABASE) == {"new_sms_function"}
