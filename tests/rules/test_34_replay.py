@@ -432,7 +432,6 @@ async def test_the_history_is_cut_as_it_was_then(scenario: Scenario, admin: Sess
     }
     equal = sum(again[reply] == history for reply, history in originals.items())
     assert equal / len(originals) >= 0.9, f"{equal} of {len(originals)}"
-    print(equal, len(originals))
 
 
 async def test_a_row_of_before_this_was_kept_gets_the_last_messages(
