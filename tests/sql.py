@@ -441,11 +441,13 @@ class Db:
         return {row["name"]: await self.admin.rows(INVARIANTS[row["name"]]) for row in names}
 
     async def empty(self) -> None:
-        """Forget every user and all that is theirs, and every change of the waiting times."""
+        """Forget users and all that is theirs, changes of a rule, and what maintenance did."""
         await self.admin.rows("delete from auth.users")
         await self.admin.rows("truncate sms.steps_back")
         await self.admin.rows("delete from sms.policy")
         await self.admin.rows("insert into sms.policy default values")
+        await self.admin.rows("truncate sms.maintenance")
+        await self.admin.rows("insert into sms.maintenance default values")
 
 
 @asynccontextmanager

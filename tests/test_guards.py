@@ -30,7 +30,7 @@ PAGES = {
     "ingest_sms, known contact": 150,
     "ingest_sms, new contact": 290,  # with the row of sms_contacts; 259 measured
     "claim_sms_work, an answer": 140,
-    "claim_sms_work, nothing due": 15,
+    "claim_sms_work, nothing due": 50,  # with the look for a replay; 34 measured
     "queue_sms_reply": 190,
     "finish_sms_send": 90,
     "record_sms_delivery": 50,

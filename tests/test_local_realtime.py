@@ -937,3 +937,26 @@ async def test_supabase_js_receives_announcements(stack: Stack, vsn: str) -> Non
         assert await client.tells("status", mine.topic) == "SUBSCRIBED"
         await client.run("leave", mine.topic)
         assert await client.tells("left", mine.topic) == "ok"
+
+
+async def test_a_join_after_a_restart_of_postgres_is_answered(stack: Stack) -> None:
+    """The server's own connection ended meanwhile, and it does not know it yet."""
+    mine = await sign_up(stack)
+    key = stack.environ["SUPABASE_PUBLISHABLE_KEY"]
+    listener = AsyncRealtimeClient(f"{stack.proxy.url}/realtime/v1", key)
+
+    async def join(topic: str) -> str:
+        states: list[str] = []
+        channel = listener.channel(topic, {"config": {"private": True}})  # type: ignore[arg-type]
+        await channel.subscribe(lambda state, error: states.append(f"{state.value} {error}"))
+        return states[0]
+
+    try:
+        assert "You do not have permissions" in await join(mine.topic)
+        asking = stack.realtime.messages.connection
+        assert asking
+        async with stack.postgres.connect() as database:
+            await database.execute("select pg_terminate_backend(%s)", [asking.info.backend_pid])
+        assert "You do not have permissions" in await join("sms:worker")
+    finally:
+        await listener.close()

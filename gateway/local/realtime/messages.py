@@ -23,12 +23,12 @@ class Messages:
     def __init__(self, postgres_url: str) -> None:
         self._url = postgres_url
         self._lock = asyncio.Lock()
-        self._connection: psycopg.AsyncConnection | None = None
+        self.connection: psycopg.AsyncConnection | None = None
         self._partitioned_on: date | None = None
 
     async def close(self) -> None:
-        if self._connection:
-            await self._connection.close()
+        if self.connection:
+            await self.connection.close()
 
     async def committed(self, listening: asyncio.Event) -> AsyncIterator[tuple[str, str]]:
         """(id, topic) of every row in commit order; `listening` is set when none is missed."""
@@ -111,9 +111,18 @@ class Messages:
     async def _connected(self) -> AsyncIterator[psycopg.AsyncConnection]:
         """The one connection to ask, for one at a time."""
         async with self._lock:
-            if self._connection is None or self._connection.closed:
-                self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
-            yield self._connection
+            if self.connection is None or not await _answers(self.connection):
+                self.connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
+            yield self.connection
+
+
+async def _answers(connection: psycopg.AsyncConnection) -> bool:
+    """Not after a restart of Postgres: that a connection ended is only seen when it is used."""
+    try:
+        await connection.execute("select 1")
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 async def _become(connection: psycopg.AsyncConnection, topic: str, claims: dict[str, Any]) -> None:
