@@ -23,7 +23,7 @@ export function Shortcuts({ isOpen, setOpen }: { isOpen: boolean; setOpen: (open
   })
 
   return (
-    <Dialog title={t('shortcuts.title')} isOpen={isOpen} onClose={() => setOpen(false)}>
+    <Dialog title={t('shortcuts.title')} isOpen={isOpen} onClose={() => setOpen(false)} isOnlyRead>
       <dl className="keys">
         {(Object.keys(KEYS) as KeyName[]).map((name) => (
           <div key={name}>

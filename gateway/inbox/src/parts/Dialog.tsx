@@ -3,12 +3,14 @@ import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Icon } from './Icon'
 
-/** A window over the page: focus stays in it, Escape closes it. */
-export function Dialog({ title, isOpen, onClose, kind = 'center', children }: {
+/** A window over the page: focus stays in it, Escape closes it. With `isOnlyRead` nothing in it takes
+    the focus, so that its body does: by the keyboard it could not be scrolled otherwise. */
+export function Dialog({ title, isOpen, onClose, kind = 'center', isOnlyRead = false, children }: {
   title: string
   isOpen: boolean
   onClose: () => void
   kind?: 'center' | 'large' | 'side'
+  isOnlyRead?: boolean
   children: ReactNode
 }) {
   const { t } = useTranslation()
@@ -23,7 +25,7 @@ export function Dialog({ title, isOpen, onClose, kind = 'center', children }: {
               <Icon name="close" />
             </Base.Close>
           </header>
-          <div className="dialog-body">{children}</div>
+          <div className="dialog-body" tabIndex={isOnlyRead ? 0 : undefined}>{children}</div>
         </Base.Popup>
       </Base.Portal>
     </Base.Root>
