@@ -64,6 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_schema_commands(commands.add_parser("schema", help="the database's SQL"))
 
     examine = commands.add_parser("doctor", help="look at every part and say what to do")
+    examine.add_argument(
+        "--deep",
+        action="store_true",
+        help="also whether the project answers as the gateway relies on; nothing is written",
+    )
     examine.set_defaults(run=_run_doctor)
 
     tools = commands.add_parser("tools", help="the functions that the model may call")
@@ -318,7 +323,7 @@ def _run_doctor(options: argparse.Namespace) -> None:
         sys.exit(1)
     from gateway import commands
 
-    commands.run(commands.examine(settings))
+    commands.run(commands.examine(settings, options.deep))
 
 
 def _run_tools(options: argparse.Namespace) -> None:

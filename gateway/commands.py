@@ -90,11 +90,11 @@ async def _connect(settings: Settings) -> AsyncIterator[tuple[Database, TwilioSm
 # doctor
 
 
-async def examine(settings: Settings) -> None:
+async def examine(settings: Settings, is_deep: bool = False) -> None:
     """Prints a line for each finding; ends with 1 when one of them is a fault."""
     from gateway import doctor
 
-    findings = await doctor.examine(settings)
+    findings = await doctor.examine(settings, is_deep)
     console = Console(highlight=False, soft_wrap=True)
     for finding in findings:
         console.print(_line(finding))

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import httpx
 
 from gateway import __version__, realtime, schema
+from gateway.contract import CONTRACT, Project
 from gateway.events import Poster, allows_loopback
 from gateway.openai import FAILURES, Replies, failure_of
 from gateway.settings import Settings
@@ -106,15 +107,19 @@ def fault(name: str, detail: str, fix: str) -> Finding:
     return Finding("FAULT", name, detail, fix)
 
 
-async def examine(settings: Settings) -> list[Finding]:
-    """All findings, in the order of a message's way through the parts."""
+async def examine(settings: Settings, is_deep: bool = False) -> list[Finding]:
+    """All findings, in the order of a message's way through the parts.
+
+    `is_deep`: also whether the project answers as the gateway relies on.
+    """
     async with (
         Database.connect(settings, READ_SECONDS) as database,
         TwilioSms.connect(settings) as twilio,
         Replies(settings) as model,
     ):
         doctor = Doctor(settings, database, twilio, model)
-        found = await asyncio.gather(*(_collect(check) for check in doctor.checks))
+        checks = (*doctor.checks, doctor.check_contract) if is_deep else doctor.checks
+        found = await asyncio.gather(*(_collect(check) for check in checks))
     return [_without_secrets(finding, settings) for findings in found for finding in findings]
 
 
@@ -122,7 +127,7 @@ async def _collect(check: Callable[[], Findings]) -> list[Finding]:
     """What a check found until its end or its deadline."""
     name = check.__name__.removeprefix("check_").replace("_", " ")
     findings: list[Finding] = []
-    seconds = REALTIME_SECONDS if name == "realtime" else CHECK_SECONDS
+    seconds = REALTIME_SECONDS if name in ("realtime", "contract") else CHECK_SECONDS
     try:
         async with asyncio.timeout(seconds):
             async for finding in check():
@@ -304,6 +309,16 @@ class Doctor:
                 "messages wait for the worker's next look, up to 10 s; see the secret key, "
                 "Realtime > Settings in the dashboard, status.supabase.com",
             )
+
+    async def check_contract(self) -> Findings:
+        async with httpx.AsyncClient(timeout=READ_SECONDS) as http:
+            project = Project(self._settings, http)
+            for clause in CONTRACT:
+                seen = await clause.ask(project)
+                if seen:
+                    yield fault("contract", f"not so: {clause.promise} ({seen})", clause.fix)
+                else:
+                    yield ok("contract", clause.promise)
 
     # Twilio
 

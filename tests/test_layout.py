@@ -18,7 +18,7 @@ COLUMNS = [
     {"markdown", "prompt", "twilio_post"},
     {"replays"},
     {"supabase", "realtime", "twilio", "openai"},
-    {"claims", "backfill", "events", "webhooks", "api", "inbox_files"},
+    {"claims", "backfill", "events", "webhooks", "api", "inbox_files", "contract"},
     {"jobs"},
     {"web", "subscriber", "doctor"},
     {"commands"},
