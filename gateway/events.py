@@ -4,8 +4,9 @@ Which delivery is due, in which order and when again is SQL (33_events.sql). Her
 made: signed as Standard Webhooks says (https://www.standardwebhooks.com), and only to a public
 address. Whoever sets a target may name any host, and this process stands inside a network: so a
 name is looked up once, and whether an address is public is asked where the socket to it is made:
-a name cannot lead elsewhere in between. Redirects are not followed, and of the answer nothing but
-its status is used.
+a name cannot lead elsewhere in between. Redirects are not followed. Of the answer nothing but its
+status counts, and its body is not waited for: a receiver that said 2xx has the event, however
+slowly it goes on, and one that drips for ten seconds would hold a slot without ever failing.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ POLL_SECONDS = 10.0
 IDLE_SECONDS = 60.0  # while no account has a target; a hint wakes sooner
 BUSY_SECONDS = 1.0  # due, but in the hands of another worker
 GONE = 410  # turns the target off
+ANSWER_BUFFER = 2**15  # bytes; the client stops receiving at twice this, before anybody reads
 
 # Clouds answer here with their machines' keys, although the address is a public one.
 METADATA = {ipaddress.ip_address("168.63.129.16")}
@@ -186,6 +188,7 @@ class Poster:
             timeout=aiohttp.ClientTimeout(total=seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
+            read_bufsize=ANSWER_BUFFER,
         ) as session:
             yield cls(session, allow_loopback)
 
@@ -194,7 +197,7 @@ class Poster:
     ) -> Attempt:
         """One attempt; raises nothing but what is a fault of ours.
 
-        aiohttp buffers 64 kB of an answer at most and closes the connection with the rest unread.
+        Leaving the answer closes the connection, with whatever of the body did not come unread.
         """
         body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
         try:

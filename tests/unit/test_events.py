@@ -260,21 +260,98 @@ async def test_a_slow_drip_ends_at_the_deadline() -> None:
     assert time.monotonic() - began < 2
 
 
-async def test_an_endless_body_is_not_read() -> None:
+@pytest.mark.parametrize(
+    "head",
+    [
+        *(b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n"),
+        b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n",
+    ],
+)
+async def test_of_an_endless_body_64_kb_are_taken(head: bytes) -> None:
+    """Held before the answer is looked at, so that the client can receive what it wants to."""
     sent = 0
 
     async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal sent
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n")
+        writer.transport.set_write_buffer_limits(0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**12)
+        writer.write(head)
         while True:
-            writer.write(b"a" * 2**16)
-            sent += 2**16
+            writer.write(b"a" * 2**12)
+            await writer.drain()
+            sent += 2**12
+
+    async with receiver(pour) as port, Poster.connect(True, 5) as poster:
+        url = f"http://127.0.0.1:{port}/"
+        async with poster._session.post(url) as answer:
+            await until_it_rests(lambda: sent)
+            buffered = answer.content._size
+        assert await poster.post(url, SECRET, "evt_1", PAYLOAD) == Attempt(200)
+    # What was received in one piece when the bound was passed comes on top: 256 kB at most.
+    assert 2**16 <= buffered < 2**16 + 2**18
+
+
+async def until_it_rests(count: Callable[[], int]) -> None:
+    """Nothing has been added for a tenth of a second."""
+    seen = -1
+    while True:
+        now = count()
+        if now == seen:
+            return
+        seen = now
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_body_that_drips_is_not_waited_for(status: int) -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status} X\r\ncontent-length: 1000\r\n\r\n".encode())
+        while True:
+            writer.write(b"a")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    began = time.monotonic()
+    async with receiver(drip) as port:
+        attempt = await post(f"http://127.0.0.1:{port}/", seconds=5)
+    assert attempt.status == status
+    assert time.monotonic() - began < 2
+
+
+async def test_a_body_that_breaks_off_was_an_answer() -> None:
+    text = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nonly this"
+    async with receiver(answering(text)) as port:
+        assert await post(f"http://127.0.0.1:{port}/") == Attempt(200)
+
+
+async def test_hints_without_an_answer_end_at_the_deadline() -> None:
+    async def hint(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    began = time.monotonic()
+    async with receiver(hint) as port:
+        attempt = await post(f"http://127.0.0.1:{port}/", seconds=0.5)
+    assert attempt.status is None and "no answer within" in (attempt.error or "")
+    assert time.monotonic() - began < 2
+
+
+async def test_headers_without_end_are_refused() -> None:
+    async def head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            writer.write(b"a: b\r\n" * 1000)
             await writer.drain()
 
-    async with receiver(pour) as port:
-        assert await post(f"http://127.0.0.1:{port}/") == Attempt(200)
-    assert sent < 2**24, "what the sockets' buffers took"
+    began = time.monotonic()
+    async with receiver(head) as port:
+        attempt = await post(f"http://127.0.0.1:{port}/", seconds=5)
+    assert attempt.status is None and "no usable answer" in (attempt.error or "")
+    assert time.monotonic() - began < 2
 
 
 async def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path) -> None:
