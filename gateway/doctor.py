@@ -29,6 +29,7 @@ from gateway.supabase import (
     Number,
     NumberHealth,
     Refused,
+    TeamAddress,
     Unavailable,
     WorkerHealth,
 )
@@ -52,6 +53,9 @@ SEE_TWILIO = "see the lines of Twilio's credentials"
 STRANGE_ANSWER = (
     "see what answers at that address (SUPABASE_URL, TWILIO_BASE_URL, OPENAI_BASE_URL, a proxy); "
     "if it is the service itself, open an issue with this line"
+)
+CONFIRM = (
+    "they open the link in Supabase's e-mail (dashboard, Authentication > Users, sends it again)"
 )
 REGISTER = (
     "register the number: https://www.twilio.com/docs/messaging/compliance/a2p-10dlc (US), "
@@ -180,6 +184,7 @@ class Doctor:
             self.check_messaging_services,
             self.check_unconfigured,
             self.check_registration,
+            self.check_team,
             self.check_models,
             self.check_tools,
             self.check_worker,
@@ -431,6 +436,13 @@ class Doctor:
         else:
             yield ok("registration", "no message was refused for it in 24 h (30032, 30034)")
 
+    async def check_team(self) -> Findings:
+        unconfirmed = (await asyncio.shield(self._setup))["unconfirmed_team"]
+        for address in unconfirmed:
+            yield _check_unconfirmed(address)
+        if not unconfirmed:
+            yield ok("team", "the e-mail addresses of all members are confirmed")
+
     # OpenAI
 
     async def check_tools(self) -> Findings:
@@ -552,6 +564,21 @@ def _check_unconfigured(address: str, count: int) -> Finding:
         return warning("unconfigured", detail, fix)
     fix = f"add '{address}' to the addresses of its number's row in sms_configs"
     return warning("unconfigured", detail, fix)
+
+
+def _check_unconfirmed(address: TeamAddress) -> Finding:
+    email = address["email"]
+    if address["is_member"]:
+        return warning(
+            "team",
+            f"{email} is a member, and the address is not confirmed: it may be somebody else's",
+            f"{CONFIRM}; or remove_sms_member",
+        )
+    return warning(
+        "team",
+        f"{email} is invited and signed up, and cannot accept before the address is confirmed",
+        CONFIRM,
+    )
 
 
 def _check_version(version: str, postgres: str) -> Finding:

@@ -233,6 +233,13 @@ class Health(TypedDict):
     workers: list[WorkerHealth]
 
 
+class TeamAddress(TypedDict):
+    """Somebody who works in an account, or is invited to."""
+
+    email: str
+    is_member: bool
+
+
 class Setup(TypedDict):
     """get_sms_setup: what the database is and what the key may not do there."""
 
@@ -243,6 +250,7 @@ class Setup(TypedDict):
     realtime: bool
     unregistered_24h: int
     unconfigured_to: list[str]
+    unconfirmed_team: list[TeamAddress]
 
 
 class ToolProblem(TypedDict):

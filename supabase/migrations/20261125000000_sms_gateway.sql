@@ -11499,12 +11499,14 @@ returns text[] language sql stable set search_path = '' as $$
 $$;
 
 create function public.get_sms_setup()
-returns jsonb language sql stable set search_path = '' as $$
-  select jsonb_build_object(
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  return jsonb_build_object(
     'schema_version', '20261125000000',
     'postgres_version', current_setting('server_version'),
     'max_connections', current_setting('max_connections')::integer,
     'missing_grants', sms.missing_grants(),
+    'unconfirmed_team', sms.unconfirmed_team(),
     'realtime', to_regprocedure('realtime.send(jsonb, text, text, boolean)') is not null,
     'unregistered_24h', (
       select count(distinct e.message_sid) from public.sms_delivery_events as e
@@ -11520,12 +11522,14 @@ returns jsonb language sql stable set search_path = '' as $$
       ) as u
     )
   );
+end;
 $$;
 comment on function public.get_sms_setup() is
   'For sms-gateway doctor. schema_version is the timestamp of the newest migration file; a later '
   'migration replaces this function. unregistered_24h: messages that carriers refused because the '
   'number is not registered. unconfigured_to: up to five addresses of ours that messages came to in '
-  '24 h and that no number has.';
+  '24 h and that no number has. unconfirmed_team: {email, is_member} of people without a confirmed '
+  'address, members and invited.';
 
 -- 53_accounts.sql =================================================================================
 
@@ -11770,6 +11774,26 @@ end;
 $$;
 comment on function public.leave_sms_account(uuid) is
   'Ends the caller''s membership. PT404: the caller is no member. PT422: the caller is the owner.';
+
+-- People whose address is not confirmed: members, and those with an invitation that they cannot
+-- accept yet; 20 at most, members first. For the doctor.
+create function sms.unconfirmed_team()
+returns jsonb language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(to_jsonb(p)), '[]')
+  from (
+    select m.email, true as is_member
+    from public.sms_members as m
+    join auth.users as u on u.id = m.member_id
+    where u.email_confirmed_at is null
+    union
+    select i.email, false
+    from public.sms_invitations as i
+    join auth.users as u on u.email = i.email
+    where i.accepted_at is null and i.expires_at > now() and u.email_confirmed_at is null
+    order by is_member desc, email
+    limit 20
+  ) as p;
+$$;
 
 -- What was a former member's is nobody's.
 create function sms.after_member_left()

@@ -480,12 +480,14 @@ returns text[] language sql stable set search_path = '' as $$
 $$;
 
 create function public.get_sms_setup()
-returns jsonb language sql stable set search_path = '' as $$
-  select jsonb_build_object(
+returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  return jsonb_build_object(
     'schema_version', '20261125000000',
     'postgres_version', current_setting('server_version'),
     'max_connections', current_setting('max_connections')::integer,
     'missing_grants', sms.missing_grants(),
+    'unconfirmed_team', sms.unconfirmed_team(),
     'realtime', to_regprocedure('realtime.send(jsonb, text, text, boolean)') is not null,
     'unregistered_24h', (
       select count(distinct e.message_sid) from public.sms_delivery_events as e
@@ -501,9 +503,11 @@ returns jsonb language sql stable set search_path = '' as $$
       ) as u
     )
   );
+end;
 $$;
 comment on function public.get_sms_setup() is
   'For sms-gateway doctor. schema_version is the timestamp of the newest migration file; a later '
   'migration replaces this function. unregistered_24h: messages that carriers refused because the '
   'number is not registered. unconfigured_to: up to five addresses of ours that messages came to in '
-  '24 h and that no number has.';
+  '24 h and that no number has. unconfirmed_team: {email, is_member} of people without a confirmed '
+  'address, members and invited.';

@@ -240,6 +240,26 @@ $$;
 comment on function public.leave_sms_account(uuid) is
   'Ends the caller''s membership. PT404: the caller is no member. PT422: the caller is the owner.';
 
+-- People whose address is not confirmed: members, and those with an invitation that they cannot
+-- accept yet; 20 at most, members first. For the doctor.
+create function sms.unconfirmed_team()
+returns jsonb language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(to_jsonb(p)), '[]')
+  from (
+    select m.email, true as is_member
+    from public.sms_members as m
+    join auth.users as u on u.id = m.member_id
+    where u.email_confirmed_at is null
+    union
+    select i.email, false
+    from public.sms_invitations as i
+    join auth.users as u on u.email = i.email
+    where i.accepted_at is null and i.expires_at > now() and u.email_confirmed_at is null
+    order by is_member desc, email
+    limit 20
+  ) as p;
+$$;
+
 -- What was a former member's is nobody's.
 create function sms.after_member_left()
 returns trigger language plpgsql security definer set search_path = '' as $$

@@ -222,6 +222,32 @@ async def test_an_invitation_is_for_one_confirmed_address_once_and_for_a_week(db
     assert await refused(owner.session, "select invite_sms_member(%s)", invited.email) == "PT409"
 
 
+async def test_who_has_no_confirmed_address_is_named_for_the_doctor(db: Db) -> None:
+    one = await db.session()
+
+    async def unconfirmed() -> list[tuple[str, bool]]:
+        team = (await one.call("get_sms_setup"))["unconfirmed_team"]
+        return [(person["email"], person["is_member"]) for person in team]
+
+    owner, _, _ = await account(db)
+    member = await join(db, owner, "agent")
+    invited, late = [await person(db, name, confirmed=False) for name in ("invited", "late")]
+    for who in (late, invited, await person(db, "confirmed")):
+        await owner.session.rows("select invite_sms_member(%s)", who.email)
+    await owner.session.rows("select invite_sms_member('not.signed.up@example.com')")
+    await db.admin.rows(
+        "update sms_invitations set expires_at = now() - interval '1 minute' where email = %s",
+        late.email,
+    )
+    assert await unconfirmed() == [(invited.email, False)]
+    confirm = "update auth.users set email_confirmed_at = %s where id = %s"
+    await db.admin.rows(confirm, None, member.id)
+    assert await unconfirmed() == [(member.email, True), (invited.email, False)]
+    for who in (member, invited):
+        await db.admin.rows(confirm, "now", who.id)
+    assert await unconfirmed() == []
+
+
 async def test_the_owner_stays(db: Db) -> None:
     owner, _, _ = await account(db)
     admin = await join(db, owner, "admin")

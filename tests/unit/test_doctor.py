@@ -30,7 +30,7 @@ SERVICE = "MG" + "2" * 32
 CHECKS = {
     *("settings", "web", "secret key", "publishable key", "schema", "realtime"),
     *("twilio token", "twilio api key", "numbers", "messaging services", "unconfigured"),
-    *("registration", "models", "worker", "events", "connections"),
+    *("registration", "team", "models", "worker", "events", "connections"),
 }
 
 HEALTH: dict[str, Any] = {
@@ -42,6 +42,7 @@ HEALTH: dict[str, Any] = {
 SETUP: dict[str, Any] = {
     **{"schema_version": schema.VERSION, "postgres_version": "17.6", "max_connections": 100},
     **{"missing_grants": [], "realtime": True, "unregistered_24h": 0, "unconfigured_to": []},
+    "unconfirmed_team": [],
 }
 
 
@@ -286,6 +287,26 @@ async def test_messages_to_nobodys_address_are_told_with_what_to_do(
 
 async def test_no_message_to_nobody_is_well(outside: Outside, twilio: Twilio) -> None:
     assert (await examine(outside, twilio))["unconfigured"].level == "ok"
+
+
+# People
+
+
+@pytest.mark.parametrize(
+    ("is_member", "fix"), [(True, "or remove_sms_member"), (False, r"again\)$")]
+)
+async def test_who_has_no_confirmed_address_is_told_with_what_to_do(
+    outside: Outside, twilio: Twilio, is_member: bool, fix: str
+) -> None:
+    team = [{"email": "ana@example.com", "is_member": is_member}]
+    outside.answers["get_sms_setup"] = {**SETUP, "unconfirmed_team": team}
+    found = (await examine(outside, twilio))["team"]
+    assert (found.level, "ana@example.com" in found.detail) == ("warning", True)
+    assert re.search(fix, found.fix)
+
+
+async def test_a_team_of_confirmed_addresses_is_well(outside: Outside, twilio: Twilio) -> None:
+    assert (await examine(outside, twilio))["team"].level == "ok"
 
 
 async def test_a_suspended_number_is_shown_with_its_reason(
