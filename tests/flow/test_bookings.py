@@ -15,7 +15,7 @@ from gateway.local.processes import Child, free_port
 from gateway.local.proxy import Cut, Head
 from gateway.local.stack import Stack
 from gateway.local.standins.openai import commands
-from tests.flow.chaos import Door
+from tests.chaos.chaos import Door
 from tests.flow.command import gateway
 from tests.flow.conftest import start_worker
 from tests.flow.world import World, eventually

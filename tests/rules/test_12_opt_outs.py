@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.rules.test_people_sql import STOP_EN, STOP_ES
 from tests.scenario import Scenario
-from tests.test_people_sql import STOP_EN, STOP_ES
 
 START_ES = "Volvera a recibir nuestros mensajes. Responda STOP para no recibir mas."
 

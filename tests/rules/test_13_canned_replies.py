@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.segments import count, fold
+from tests.rules.test_people_sql import STOP_ES
 from tests.scenario import Scenario
 from tests.sql import Db, new_contact
-from tests.test_people_sql import STOP_ES
 
 LIMIT = "Basta por hoy."
 

@@ -10,7 +10,7 @@ import jwt
 
 from gateway.local.stack import EMAIL, PASSWORD, Stack
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "gateway/local/README.md").read_text()
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from gateway import __version__, schema
 from gateway.cli import _parser, main
-from tests.test_settings import COMPLETE
+from tests.unit.test_settings import COMPLETE
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 MIGRATIONS = REPOSITORY / "supabase/migrations"
 NAMED = re.compile(r"sms-gateway ((?:number|message|schema|inbox) [a-z]+|[a-z]+)")
 

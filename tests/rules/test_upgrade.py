@@ -13,7 +13,7 @@ from gateway import schema
 from gateway.local.stack import Stack
 from tests.sql import WATCH, Db, Number, scratch_database
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 UPGRADE = (REPOSITORY / "supabase/upgrade_from_old_tables.sql").read_text()
 OLD_TABLES = (REPOSITORY / "tests/data/old_tables.sql").read_text()
 ANA, BEN = str(uuid.uuid4()), str(uuid.uuid4())

@@ -5,7 +5,7 @@ front of the local stack. A request is answered as its kind allows or its connec
 never with a failure and never late. What Twilio did not sign leaves no row in any table, what it
 signed is stored once, and the process that answers at the end is the one that was started.
 
-    python -m tests.flow.fuzz --requests 100000 --seed 7
+    python -m tests.fuzz --requests 100000 --seed 7
 """
 
 from __future__ import annotations
@@ -853,9 +853,9 @@ async def _main(requests: int, chance: int) -> None:
                 raise SystemExit(1)
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
-    given_line = parser.parse_args()
-    asyncio.run(_main(given_line.requests, given_line.seed))
+    given = parser.parse_args()
+    asyncio.run(_main(given.requests, given.seed))

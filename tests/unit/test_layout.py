@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "gateway"
+PACKAGE = Path(__file__).parents[2] / "gateway"
 
 # Each column may use those left of it; modules of one column never know each other.
 COLUMNS = [

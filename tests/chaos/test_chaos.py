@@ -1,11 +1,11 @@
-"""Everything breaks at once, and each text is answered once; `tests/flow/chaos.py` says how."""
+"""Everything breaks at once, and each text is answered once; `tests/chaos/chaos.py` says how."""
 
 from __future__ import annotations
 
 import pytest
 
 from gateway.local.stack import Stack
-from tests.flow.chaos import Chaos, Plan
+from tests.chaos.chaos import Chaos, Plan
 
 SHORT = Plan(seed=1, conversations=40, texts=100, seconds=25, at_least=1)
 

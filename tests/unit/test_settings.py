@@ -9,7 +9,7 @@ import pytest
 
 from gateway.settings import Settings, SettingsError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 COMPLETE = {
     "SUPABASE_URL": "https://ref.supabase.co",
     "SUPABASE_SECRET_KEY": "sb_secret_1234567890",

@@ -1,11 +1,11 @@
-"""Whatever is posted, the web process answers and stands; `tests/flow/fuzz.py` says how."""
+"""Whatever is posted, the web process answers and stands; `tests/fuzz/fuzz.py` says how."""
 
 from __future__ import annotations
 
 import pytest
 
 from gateway.local.stack import Stack
-from tests.flow.fuzz import Fuzz, Plan
+from tests.fuzz.fuzz import Fuzz, Plan
 
 SHORT = Plan(requests=2000, chance=1)
 

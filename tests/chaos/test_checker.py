@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.flow.chaos import POINTS, Plan, Record, Sent, Text, arrivals
+from tests.chaos.chaos import POINTS, Plan, Record, Sent, Text, arrivals
 
 ANA, BEN = "+15570000001", "+15570000002"
 

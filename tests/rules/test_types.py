@@ -9,14 +9,14 @@ from gateway.local.processes import run
 from gateway.local.stack import Stack
 from tests.npm import install
 
-HERE = Path(__file__).parent
-COMMITTED = HERE.parent / "supabase/types/database.ts"
+TESTS = Path(__file__).parents[1]
+COMMITTED = TESTS.parent / "supabase/types/database.ts"
 
 
 async def test_the_committed_types_are_what_the_cli_generates(stack: Stack, tmp_path: Path) -> None:
     url = f"{stack.postgres.url('postgres')}?sslmode=disable"
     generated = tmp_path / "database.ts"
-    environ = await asyncio.to_thread(install, HERE / "js/types", tmp_path)
+    environ = await asyncio.to_thread(install, TESTS / "js/types", tmp_path)
     cli = tmp_path / "node_modules/@supabase/cli-linux-x64/bin/supabase"
     code, output = await run(
         *("/bin/sh", "-c", 'exec "$@" > "$0"', generated, cli),

@@ -10,7 +10,7 @@ Half of the numbers end their conversations after seconds; some contacts are blo
 now and then; humans write to some, often in vain; messages come over RCS and to groups. Replays
 run whenever nothing is due, and somebody is told of every message and every ending.
 
-    python -m tests.flow.chaos --minutes 20 --seed 7
+    python -m tests.chaos --minutes 20 --seed 7
 """
 
 from __future__ import annotations
@@ -1075,7 +1075,7 @@ async def _main(minutes: float, seed: int) -> None:
                 raise SystemExit(1)
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--seed", type=int, default=1)

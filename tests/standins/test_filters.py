@@ -14,7 +14,7 @@ import pytest
 from psycopg import sql
 
 from gateway.local.stack import Stack
-from tests.test_local_stack import eventually
+from tests.standins.test_stack import eventually
 
 TABLES = """
 create table public.local_values (

@@ -138,7 +138,7 @@ async def refusal(client: Client, **options: Any) -> TwilioRestException:
 
 
 def validator(name: str) -> OAS30Validator:
-    path = Path(__file__).parent / "data" / "twilio_messages_openapi_subset.json"
+    path = Path(__file__).parents[1] / "data" / "twilio_messages_openapi_subset.json"
     document = json.loads(path.read_text())
     registry = Registry().with_resource("urn:twilio", DRAFT4.create_resource(document))
     return OAS30Validator({"$ref": f"urn:twilio#{name}"}, registry=registry)

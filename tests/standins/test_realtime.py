@@ -77,7 +77,7 @@ from gateway.local.stack import Stack
 JWT_SECRET = "a-secret-of-the-local-stack-with-32-bytes-or-more"
 PUBLISHABLE = "sb_publishable_for_tests"
 SECRET = "sb_secret_for_tests"
-HERE = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 WORKER = "realtime:sms:worker"
 
 
@@ -884,7 +884,7 @@ class SupabaseJs:
     async def started(cls, stack: Stack, vsn: str) -> AsyncIterator[SupabaseJs]:
         parts, key = stack.lite.binaries, stack.environ["SUPABASE_PUBLISHABLE_KEY"]
         process = await asyncio.create_subprocess_exec(
-            *(parts.node, HERE / "js/listen.mjs", parts.folder, stack.proxy.url, key, vsn),
+            *(parts.node, TESTS / "js/listen.mjs", parts.folder, stack.proxy.url, key, vsn),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )

@@ -12,7 +12,7 @@ import smsutil  # type: ignore[import-untyped]
 from gateway.segments import GSM_7, count
 from tests.npm import NODE, install
 
-HERE = Path(__file__).parent / "js"
+HERE = Path(__file__).parents[1] / "js"
 PLAIN = sorted(GSM_7 - {"\x1b"})
 OTHERS = "áíóú“”…—😀👍🏽水ж"
 LENGTHS = (1, 60, 70, 71, 134, 135, 153, 160, 161, 306, 307, 459)

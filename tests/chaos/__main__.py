@@ -1,0 +1,3 @@
+from tests.chaos.chaos import main
+
+main()

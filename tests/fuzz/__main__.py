@@ -1,0 +1,3 @@
+from tests.fuzz.fuzz import main
+
+main()
