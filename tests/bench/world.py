@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.local.processes import Child, free_port, spawn
-from gateway.local.stack import REPOSITORY, Stack
+from gateway.local.stack import EMAIL, REPOSITORY, Stack
 from tests.bench import host
 from tests.bench.load import Post, signed_post
 from tests.flow.world import World, eventually
@@ -64,9 +64,9 @@ class Bench:
             self._stack.twilio.delivery_delay = 0.05
         return self._stack
 
-    async def number(self, **columns: object) -> World:
-        """A number of the local user without limits."""
-        world = World(await self.stack())
+    async def number(self, owner: str = EMAIL, **columns: object) -> World:
+        """A number without limits, of the local user or another."""
+        world = World(await self.stack(), owner)
         await world.settle_in(**{**UNLIMITED, **columns})
         return world
 

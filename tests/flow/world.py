@@ -26,10 +26,11 @@ SHORT_WAITS = {
 
 
 class World:
-    """One Twilio number that belongs to the local user, and as many contacts as wanted."""
+    """One Twilio number of the local user or another, and as many contacts as wanted."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, owner: str = EMAIL) -> None:
         self.stack = stack
+        self.owner = owner
         self.number = f"+1555{random.randrange(10**7):07}"
         self.config_id = ""
 
@@ -54,7 +55,7 @@ class World:
             f"insert into sms_configs (user_id, {names})"  # noqa: S608  # names are the tests' own
             f" select id, {places} from auth.users where email = %s returning id",
             *values.values(),
-            EMAIL,
+            self.owner,
         )
         self.config_id = rows[0]["id"]
 
