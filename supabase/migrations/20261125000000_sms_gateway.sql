@@ -439,7 +439,7 @@ $$;
 
 -- The first check that a row of a table would break; null: none.
 create function sms.broken_check(p_table regclass, p_row jsonb, out name text, out sentence text)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable as $$
 declare
   v_check record;
   v_is_broken boolean;
@@ -515,7 +515,7 @@ create trigger sms_configs_check_time_zone
 -- When the quiet hours of this number end; null: it is not in them. From 22:00 until 08:00 passes
 -- midnight.
 create function sms.quiet_until(p_config public.sms_configs, p_now timestamptz)
-returns timestamptz language plpgsql stable set search_path = '' as $$
+returns timestamptz language plpgsql stable as $$
 declare
   v_local timestamp := p_now at time zone p_config.time_zone;
   v_end timestamp := v_local::date + p_config.quiet_until;
@@ -563,7 +563,7 @@ comment on column public.sms_config_versions.changed_by is
 
 -- What of a number's row is behaviour, and not whose it is or how it fares.
 create function sms.behaviour(p_config public.sms_configs)
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 begin
   return to_jsonb(p_config) - array[
     'id', 'user_id', 'phone_number', 'messaging_service_sid', 'addresses', 'version',
@@ -1230,7 +1230,7 @@ create trigger sms_messages_before_insert
 
 -- How long the oldest message that no answer followed has waited, of the newest 100; null: none.
 create function sms.response_seconds(p_conversation_id uuid)
-returns numeric language plpgsql set search_path = '' as $$
+returns numeric language plpgsql as $$
 declare
   v_answer_id bigint := (
     select o.id from public.sms_messages as o
@@ -1255,7 +1255,7 @@ $$;
 
 -- States only move up: Twilio's callbacks come in any order.
 create function sms.status_rank(p_status text)
-returns integer language plpgsql immutable set search_path = '' as $$
+returns integer language plpgsql immutable as $$
 begin
   return array_position(array[
     'queued', 'sending', 'unknown', 'accepted', 'sent', 'canceled', 'failed', 'undelivered',
@@ -1267,7 +1267,7 @@ $$;
 -- Our word for one of Twilio's; null for one we do not know. Its "queued" and "sending" mean that
 -- Twilio has the message; ours mean that it has not.
 create function sms.status_of(p_twilio_status text)
-returns text language plpgsql immutable set search_path = '' as $$
+returns text language plpgsql immutable as $$
 begin
   return case
     when p_twilio_status in ('accepted', 'scheduled', 'queued', 'sending') then 'accepted'
@@ -1281,7 +1281,7 @@ $$;
 -- send_due_at from the open rows: the first queued one, because they leave in order, or the next
 -- look at an unknown one.
 create function sms.send_due(p_conversation_id uuid)
-returns timestamptz language plpgsql stable set search_path = '' as $$
+returns timestamptz language plpgsql stable as $$
 begin
   return least(
     (
@@ -1301,7 +1301,7 @@ $$;
 -- Is there nothing to see in this text? Spaces of all kinds and characters without width count as
 -- nothing.
 create function sms.is_blank(p_text text)
-returns boolean language plpgsql immutable set search_path = '' as $$
+returns boolean language plpgsql immutable as $$
 begin
   return p_text is null or p_text !~ '[^[:space:]\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]';
 end;
@@ -1310,7 +1310,7 @@ $$;
 -- Stores with the messages that wait for a reply why they get none, before the conversation forgets
 -- that they wait.
 create function sms.record_no_reply(p_conversation_id uuid, p_reason text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_since timestamptz := (
     select c.waiting_since from public.sms_conversations as c where c.id = p_conversation_id
@@ -1525,7 +1525,7 @@ comment on function public.ingest_sms(jsonb, timestamptz) is
 -- The number that was written to: by its phone number, by another address of it (an RCS agent), or
 -- by the messaging service when one number alone has it. All null: nobody has it.
 create function sms.config_of(p_payload jsonb)
-returns public.sms_configs language plpgsql stable set search_path = '' as $$
+returns public.sms_configs language plpgsql stable as $$
 declare
   v_config public.sms_configs;
 begin
@@ -1550,7 +1550,7 @@ $$;
 
 -- Logs the post and passes its result on.
 create function sms.log_post(p_payload jsonb, p_result jsonb)
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 begin
   insert into public.sms_webhook_logs (message_sid, payload, outcome)
   values (
@@ -1565,7 +1565,7 @@ $$;
 -- A MessageSid that is stored already changes nothing; only missing media is filled in. Of a
 -- forgotten contact not even that.
 create function sms.note_duplicate(p_payload jsonb)
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 declare
   v_message public.sms_messages;
   v_is_forgotten boolean;
@@ -1591,7 +1591,7 @@ $$;
 create function sms.open_conversation(
   p_config public.sms_configs, p_contact_number text, p_occurred_at timestamptz
 )
-returns public.sms_conversations language plpgsql set search_path = '' as $$
+returns public.sms_conversations language plpgsql as $$
 declare
   v_conversation public.sms_conversations;
 begin
@@ -1626,7 +1626,7 @@ $$;
 -- Makes the contact's row if there is none, and locks it: who blocks the contact waits, and then
 -- sees the new conversation. True: the contact is blocked.
 create function sms.meet_contact(p_user_id uuid, p_contact_number text)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 declare
   v_is_blocked boolean;
 begin
@@ -1642,7 +1642,7 @@ $$;
 create function sms.store_incoming(
   p_conversation_id uuid, p_payload jsonb, p_intent text, p_occurred_at timestamptz
 )
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql as $$
 declare
   v_id bigint;
 begin
@@ -1662,7 +1662,7 @@ $$;
 
 -- The further recipients of a group message; null: it is none.
 create function sms.recipients_of(p_payload jsonb)
-returns text[] language plpgsql immutable set search_path = '' as $$
+returns text[] language plpgsql immutable as $$
 begin
   if jsonb_typeof(p_payload -> 'recipients') <> 'array' then
     return null;
@@ -1680,7 +1680,7 @@ create function sms.decide(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message_id bigint, p_payload jsonb, p_intent jsonb, p_occurred_at timestamptz
 )
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql as $$
 declare
   v_now timestamptz := clock_timestamp();
   v_meaning text := p_intent ->> 'meaning';
@@ -1720,7 +1720,7 @@ create function sms.no_reply_reason(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_payload jsonb, p_intent jsonb, p_occurred_at timestamptz, p_now timestamptz
 )
-returns text language plpgsql stable set search_path = '' as $$
+returns text language plpgsql stable as $$
 begin
   return case
     when p_intent ->> 'meaning' in ('stop', 'start', 'help') then 'opt_word'
@@ -1743,7 +1743,7 @@ $$;
 -- UNAVAILABLE on a telephone's keys, and the country code 990, which no country has
 -- (https://www.twilio.com/docs/voice/api/call-resource, "hidden caller id").
 create function sms.can_be_answered(p_contact_number text)
-returns boolean language plpgsql immutable set search_path = '' as $$
+returns boolean language plpgsql immutable as $$
 begin
   return p_contact_number ~ '^\+[1-9][0-9]{6,14}$'
     and p_contact_number not in ('+266696687', '+7378742833', '+2562533', '+86282452253')
@@ -1753,7 +1753,7 @@ $$;
 
 -- Has a human written in this conversation since then, not in vain?
 create function sms.human_wrote(p_conversation_id uuid, p_after timestamptz)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return exists (
     select from public.sms_messages as m
@@ -1769,7 +1769,7 @@ create function sms.set_reply_due(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message_id bigint, p_reason text, p_now timestamptz
 )
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_is_pending boolean := p_reason is null;
   v_since timestamptz := coalesce(p_conversation.waiting_since, p_now);
@@ -3654,7 +3654,7 @@ create function sms.record_opt_out(
   p_user_id uuid, p_contact_number text, p_phone_number text,
   p_opted_out boolean, p_source text, p_changed_at timestamptz
 )
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   insert into public.sms_opt_outs as o
     (user_id, contact_number, phone_number, opted_out, source, changed_at)
@@ -3667,7 +3667,7 @@ $$;
 
 -- May this number not write to this contact?
 create function sms.is_opted_out(p_user_id uuid, p_contact_number text, p_phone_number text)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return coalesce((
     select o.opted_out from public.sms_opt_outs as o
@@ -3686,7 +3686,7 @@ create function sms.apply_opt_out(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_intent jsonb, p_occurred_at timestamptz, p_now timestamptz
 )
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_meaning text := p_intent ->> 'meaning';
 begin
@@ -3709,7 +3709,7 @@ create function sms.answer_help(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_intent jsonb, p_occurred_at timestamptz, p_now timestamptz
 )
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   if not (p_intent ->> 'by_twilio')::boolean
     and p_conversation.status = 'active' and not p_conversation.is_blocked
@@ -3728,7 +3728,7 @@ $$;
 create function sms.record_opt_word(
   p_conversation public.sms_conversations, p_phone_number text, p_meaning text, p_at timestamptz
 )
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 declare
   v_was_out boolean := sms.is_opted_out(
     p_conversation.user_id, p_conversation.contact_number, p_phone_number
@@ -3895,7 +3895,7 @@ create function sms.canned_reply(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_payload jsonb, p_intent jsonb, p_now timestamptz
 )
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 declare
   v_name text := p_intent ->> 'meaning';
   v_content text;
@@ -3917,7 +3917,7 @@ $$;
 
 -- Is a human told when a contact wants one? Only then is the contact promised that one will write.
 create function sms.human_is_told(p_config public.sms_configs)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return coalesce(
     p_config.promise_human,
@@ -3929,7 +3929,7 @@ $$;
 
 -- The number's own words, else those in that language, else English; folded if the number folds.
 create function sms.canned_content(p_config public.sms_configs, p_name text, p_language text)
-returns text language plpgsql stable set search_path = '' as $$
+returns text language plpgsql stable as $$
 declare
   v_content text := coalesce(
     case p_name
@@ -3957,7 +3957,7 @@ $$;
 -- As gateway/segments.py folds a reply: typography becomes plain, and accents go if all is GSM-7
 -- then, which holds more than twice as much. A test holds the two together.
 create function sms.fold_accents(p_text text)
-returns text language plpgsql immutable set search_path = '' as $$
+returns text language plpgsql immutable as $$
 declare
   v_gsm_7 constant text := E'@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&''()*+,-./0123456789:;<=>?'
     '¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà\f^{}\\[~]|€';
@@ -3987,7 +3987,7 @@ $$;
 create function sms.opt_out_hint(
   p_conversation public.sms_conversations, p_config public.sms_configs
 )
-returns text language plpgsql stable set search_path = '' as $$
+returns text language plpgsql stable as $$
 begin
   return (
     with recent as materialized (
@@ -4012,7 +4012,7 @@ $$;
 
 -- The language that the contact's card names; null: none, and a canned reply says it in two.
 create function sms.contact_language(p_conversation public.sms_conversations)
-returns text language plpgsql stable set search_path = '' as $$
+returns text language plpgsql stable as $$
 begin
   return (
     select k.language from public.sms_contacts as k
@@ -4023,7 +4023,7 @@ $$;
 
 -- The owner's answer to exactly this message; null: there is none.
 create function sms.keyword_reply(p_config_id uuid, p_body text)
-returns text language plpgsql stable set search_path = '' as $$
+returns text language plpgsql stable as $$
 begin
   return (
     select k.answer from public.sms_keyword_replies as k
@@ -4039,7 +4039,7 @@ create function sms.queue_notice(
   p_conversation public.sms_conversations, p_name text, p_content text,
   p_in_reply_to bigint default null
 )
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_now timestamptz := clock_timestamp();
 begin
@@ -4059,7 +4059,7 @@ $$;
 create function sms.had_notice(
   p_conversation public.sms_conversations, p_name text, p_now timestamptz
 )
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return exists (
     select from public.sms_conversations as c
@@ -4075,7 +4075,7 @@ $$;
 
 -- Tells the contact, once in notice_every, that there are no more automatic replies for now.
 create function sms.notify_rate_limited(p_conversation_id uuid)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_conversation public.sms_conversations;
   v_config public.sms_configs;
@@ -4117,7 +4117,7 @@ comment on function public.claim_sms_work(text, uuid, interval) is
 -- again while the first still runs it would lease a second conversation, or say that there is
 -- nothing.
 create function sms.claim(p_lease_id uuid, p_lease interval, p_worker text)
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 declare
   v_now timestamptz;
   v_lease interval := coalesce(p_lease, (sms.policy()).lease);
@@ -4199,7 +4199,7 @@ $$;
 
 -- The job that a leased conversation stands for; null: a callback did it meanwhile.
 create function sms.job(p_conversation public.sms_conversations)
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 declare
   v_config public.sms_configs;
   v_message public.sms_messages;
@@ -4224,7 +4224,7 @@ $$;
 
 -- A job of kind reply.
 create function sms.reply_job(p_conversation public.sms_conversations)
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 begin
   return (
     select jsonb_build_object(
@@ -4266,7 +4266,7 @@ $$;
 -- ones of the contact's earlier conversation with this number. No more characters than policy
 -- allows.
 create function sms.history(p_conversation public.sms_conversations, p_config public.sms_configs)
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 declare
   v_policy sms.policy := sms.policy();
   v_turns jsonb := sms.turns(
@@ -4300,7 +4300,7 @@ create function sms.turns(
   p_conversation_id uuid, p_up_to_id bigint, p_limit bigint, p_characters integer,
   p_first_id bigint default 0, p_last_id bigint default 9223372036854775807
 )
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 begin
   return (
     select coalesce(
@@ -4337,7 +4337,7 @@ $$;
 -- False for a message that never was at Twilio: what it answers, the next answer covers. A
 -- carrier's later "failed" may still be contradicted.
 create function sms.reached_twilio(p_message_sid text, p_status text)
-returns boolean language plpgsql immutable set search_path = '' as $$
+returns boolean language plpgsql immutable as $$
 begin
   return p_message_sid is not null or p_status not in ('blocked', 'canceled', 'failed', 'queued');
 end;
@@ -4345,7 +4345,7 @@ $$;
 
 -- How many messages the next answer has to cover, at most 100: the model is shown all of them.
 create function sms.unanswered(p_conversation public.sms_conversations)
-returns bigint language plpgsql stable set search_path = '' as $$
+returns bigint language plpgsql stable as $$
 begin
   return (
     select count(*) from (
@@ -4369,7 +4369,7 @@ $$;
 
 -- A job of kind fallback.
 create function sms.fallback_job(p_conversation public.sms_conversations)
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 begin
   return (
     select jsonb_build_object(
@@ -4395,7 +4395,7 @@ create function sms.message_job(
   p_kind text, p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message public.sms_messages
 )
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 begin
   return jsonb_build_object(
     'kind', p_kind,
@@ -4413,7 +4413,7 @@ $$;
 
 -- Ends a lease if it is still this one.
 create function sms.end_lease(p_conversation_id uuid, p_lease_id uuid)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 begin
   update public.sms_conversations as c
   set lease_id = null, leased_until = null, leased_for = null
@@ -4426,7 +4426,7 @@ $$;
 create function sms.next_conversation(
   p_now timestamptz, p_from timestamptz, p_window_end timestamptz, p_busy_config_id uuid
 )
-returns public.sms_conversations language plpgsql set search_path = '' as $$
+returns public.sms_conversations language plpgsql as $$
 declare
   v_conversation public.sms_conversations;
 begin
@@ -4557,7 +4557,7 @@ $$;
 -- Two sessions may pick two conversations of one contact at the same moment: one goes on. Looked up
 -- after the lock, because the other may have leased and committed since the pick.
 create function sms.has_contact_alone(p_conversation public.sms_conversations, p_now timestamptz)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 begin
   return pg_try_advisory_xact_lock(hashtextextended(
     p_conversation.config_id::text || p_conversation.contact_number, 0
@@ -4576,7 +4576,7 @@ create function sms.claim_conversation(
   p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
   p_now timestamptz
 )
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 declare
   v_has_open boolean := p_conversation.send_due_at is not null;
   v_job jsonb;
@@ -4604,7 +4604,7 @@ create function sms.claim_open_message(
   p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
   p_now timestamptz
 )
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 declare
   v_job jsonb;
 begin
@@ -4626,7 +4626,7 @@ create function sms.claim_queued_message(
   p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
   p_now timestamptz
 )
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 declare
   v_config public.sms_configs;
   v_message public.sms_messages;
@@ -4675,7 +4675,7 @@ $$;
 -- Quiet hours hold every automatic message until their end, when the gate is asked anew; but not
 -- what was begun before them, nor what the contact's own STOP and HELP ask for at any hour.
 create function sms.keeps_quiet_hours(p_message public.sms_messages)
-returns boolean language plpgsql immutable set search_path = '' as $$
+returns boolean language plpgsql immutable as $$
 begin
   return sms.gate_kind(p_message) not in ('human', 'stop', 'help')
     and p_message.attempts = 0 and p_message.error_message is distinct from 'quiet';
@@ -4687,7 +4687,7 @@ $$;
 create function sms.withhold_queued(
   p_message public.sms_messages, p_verdict text, p_not_before timestamptz
 )
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   if p_not_before is not null then
     update public.sms_messages as m set send_at = p_not_before, error_message = p_verdict
@@ -4706,7 +4706,7 @@ $$;
 create function sms.lease(
   p_conversation_id uuid, p_lease_id uuid, p_worker text, p_until timestamptz, p_for text
 )
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 declare
   v_conversation public.sms_conversations;
 begin
@@ -4730,7 +4730,7 @@ $$;
 
 -- Puts the pending reply behind the open messages it has to wait for. False: it need not wait.
 create function sms.delay_reply(p_conversation public.sms_conversations, p_now timestamptz)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 begin
   update public.sms_conversations as c set reply_due_at = q.send_at
   from (
@@ -4751,7 +4751,7 @@ $$;
 -- too little leaves messages unanswered, too much answers them twice. It waits, but not for ever; a
 -- human's message does not.
 create function sms.must_wait_for(p_message public.sms_messages, p_now timestamptz)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return p_message.status = 'unknown' and p_message.in_reply_to is not null
     and p_message.created_at > p_now - (sms.policy()).resend_within;
@@ -4764,7 +4764,7 @@ create function sms.claim_reply(
   p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
   p_now timestamptz
 )
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 declare
   v_config public.sms_configs;
   v_verdict text;
@@ -4851,7 +4851,7 @@ comment on function public.release_sms_work(uuid) is
 
 -- The next job, handed out by the call that ended the one before; null: the claim failed.
 create function sms.claim_next(p_lease_id uuid, p_worker text)
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 begin
   return sms.claim(p_lease_id, null, p_worker);
 exception
@@ -4946,7 +4946,7 @@ create function sms.send_verdict(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message public.sms_messages, p_now timestamptz
 )
-returns text language plpgsql stable set search_path = '' as $$
+returns text language plpgsql stable as $$
 declare
   v_kind text := sms.gate_kind(p_message);
 begin
@@ -4974,7 +4974,7 @@ $$;
 -- Under whose rules a message passes the gate: human, ai (a reply, the fallback, a canned reply in
 -- its place), or one of the notices that have to be said anyway, by name.
 create function sms.gate_kind(p_message public.sms_messages)
-returns text language plpgsql immutable set search_path = '' as $$
+returns text language plpgsql immutable as $$
 begin
   return case
     when p_message.author = 'human' then 'human'
@@ -4988,7 +4988,7 @@ $$;
 -- Without a reply between them they are a human who waits for one. The newest 50 messages are
 -- looked at; what repeats itself faster than that is stopped by the rate limits.
 create function sms.is_looping(p_conversation_id uuid, p_now timestamptz)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 declare
   v_policy sms.policy := sms.policy();
   v_content text;
@@ -5032,7 +5032,7 @@ create function sms.is_rate_limited(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message public.sms_messages, p_now timestamptz
 )
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 declare
   v_policy sms.policy := sms.policy();
   v_hour timestamptz := p_now - v_policy.hourly_window;
@@ -5068,7 +5068,7 @@ create table sms.automatic_messages (
 
 -- Has this number sent what it may on this UTC day?
 create function sms.is_day_used_up(p_config_id uuid, p_now timestamptz)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return coalesce((
     select a.messages from sms.automatic_messages as a
@@ -5082,7 +5082,7 @@ $$;
 -- Counts an automatic message in its number's row, which stays locked until the commit: so the
 -- bound holds for many workers at once. False: the day is used up, and nothing was counted.
 create function sms.count_automatic(p_config public.sms_configs, p_now timestamptz)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 begin
   if p_config.number_replies_per_day < 1 then
     return false;
@@ -5100,7 +5100,7 @@ $$;
 -- next answer is still fair: not twice dropped already, not 30 s old; and no tool has acted, of
 -- which the answer tells.
 create function sms.is_superseded(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return p_conversation.last_pending_id <> p_message_id and (
     select p_conversation.superseded < t.superseded_max
@@ -5113,7 +5113,7 @@ $$;
 -- A generated answer that may not leave: superseded and suspended stay pending and give their
 -- attempt back.
 create function sms.withhold_generated_reply(p_conversation public.sms_conversations, p_reason text)
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 begin
   if p_reason = 'superseded' then
     update public.sms_conversations as c
@@ -5137,7 +5137,7 @@ $$;
 -- The pending reply is not given; reply_error and the message itself say why, and at the rate limit
 -- the contact is told.
 create function sms.withhold_reply(p_conversation_id uuid, p_reason text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   perform sms.record_no_reply(p_conversation_id, p_reason);
   update public.sms_conversations as c
@@ -5153,7 +5153,7 @@ $$;
 -- The answer covers all messages up to p_message_id: no reply is pending any more, unless a newer
 -- message came.
 create function sms.mark_answered(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   update public.sms_conversations as c
   set reply_due_at = case when n.created_at is not null then c.reply_due_at end,
@@ -5229,7 +5229,7 @@ comment on function public.fail_sms_reply(uuid, text, boolean, numeric) is
 -- The account, key or quota was refused: nothing of this number is tried for a while. Other numbers
 -- go on.
 create function sms.suspend(p_config_id uuid, p_reason text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   update public.sms_configs as f
   set suspended_until = clock_timestamp() + (sms.policy()).suspend_for, suspended_reason = p_reason
@@ -5243,7 +5243,7 @@ $$;
 create function sms.retry_at(
   p_now timestamptz, p_attempts integer, p_retry_after numeric, p_window_end timestamptz
 )
-returns timestamptz language plpgsql set search_path = '' as $$
+returns timestamptz language plpgsql as $$
 declare
   v_own timestamptz := p_now + sms.backoff(p_attempts);
   v_asked interval := make_interval(secs => least(p_retry_after, 604800)::double precision);
@@ -5260,7 +5260,7 @@ $$;
 
 -- The pause after the n-th failed attempt: 5, 10, 20, 40, 60 seconds, give or take a quarter.
 create function sms.backoff(p_attempts integer)
-returns interval language plpgsql set search_path = '' as $$
+returns interval language plpgsql as $$
 begin
   return (
     select least(
@@ -5273,7 +5273,7 @@ $$;
 
 -- Has the contact had no fallback reply within the hour?
 create function sms.fallback_is_due(p_conversation public.sms_conversations, p_now timestamptz)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return not exists (
     select from public.sms_conversations as c
@@ -5317,7 +5317,7 @@ create function sms.record_sent(
   p_lease_id uuid, p_message_id bigint, p_message_sid text, p_status text,
   p_segments integer, p_encoding text
 )
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql as $$
 declare
   v_message public.sms_messages := sms.lock_message(p_message_id);
   v_outcome text;
@@ -5342,7 +5342,7 @@ $$;
 -- A message of the conversation is no longer open: when the next is due. Ends the lease if it is
 -- still this one.
 create function sms.record_sent_at(p_message public.sms_messages, p_lease_id uuid)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   update public.sms_conversations as c
   set send_due_at = sms.send_due(c.id),
@@ -5402,7 +5402,7 @@ comment on function public.fail_sms_send(uuid, bigint, text, text, integer, nume
 -- number has sent others since it last rested, and this one meets the same code again, the code is
 -- about this one: else one contact could keep a number silent for ever.
 create function sms.is_message_at_fault(p_message public.sms_messages, p_error_code integer)
-returns boolean language sql stable set search_path = '' as $$
+returns boolean language sql stable as $$
   select coalesce(p_message.error_code = p_error_code, false)
     and not exists (
       select from public.sms_error_codes as e where e.code = p_error_code and e.action = 'operator'
@@ -5422,7 +5422,7 @@ $$;
 -- when the message was handed to Twilio; a START since then is newer, however late the report
 -- comes.
 create function sms.record_refusal(p_message public.sms_messages, p_error_code integer, p_error_message text, p_outcome text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_conversation public.sms_conversations;
   v_phone_number text;
@@ -5498,7 +5498,7 @@ comment on function public.reconcile_sms(bigint, jsonb, uuid) is
 -- The SID of a message at Twilio that is nobody's yet and has our words, or ends in them (a trial
 -- account puts a sentence before).
 create function sms.matching_sid(p_message public.sms_messages, p_found jsonb)
-returns text language sql stable set search_path = '' as $$
+returns text language sql stable as $$
   select t ->> 'sid'
   from jsonb_array_elements(p_found) as t
   where p_message.message_content <> ''
@@ -5510,7 +5510,7 @@ $$;
 
 -- Moves a message without SID to another state and its conversation's due time along.
 create function sms.reopen(p_message public.sms_messages, p_status text, p_send_at timestamptz, p_error_code integer, p_error_message text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   update public.sms_messages as m
   set status = p_status, send_at = p_send_at, error_code = p_error_code,
@@ -5524,7 +5524,7 @@ $$;
 -- Does Twilio list a message of ours that is nobody's? It may be the one we look for, its words
 -- changed.
 create function sms.has_unmatched_message(p_found jsonb)
-returns boolean language sql stable set search_path = '' as $$
+returns boolean language sql stable as $$
   select exists (
     select from jsonb_array_elements(p_found) as t
     where not exists (select from public.sms_messages as m where m.message_sid = t ->> 'sid')
@@ -5535,7 +5535,7 @@ $$;
 -- newer in the conversation and it is young; else it failed. Also for the third time: what two
 -- listings prove, they prove each time.
 create function sms.reconcile_missing(p_message public.sms_messages, p_now timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql as $$
 declare
   v_timing sms.policy := sms.policy();
 begin
@@ -5592,7 +5592,7 @@ comment on function public.resend_sms(bigint) is
 -- A message being sent under a lease that ended may be at Twilio: it is looked up later, never sent
 -- blindly.
 create function sms.mark_unknown(p_conversation public.sms_conversations)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   update public.sms_messages as m
   set status = 'unknown',
@@ -5647,7 +5647,7 @@ comment on function public.record_sms_delivery(jsonb) is
 -- callback URL if that message went to that contact. Locked alone, but with its conversation before
 -- it when it failed: that may end a takeover.
 create function sms.callback_target(p_payload jsonb)
-returns public.sms_messages language plpgsql set search_path = '' as $$
+returns public.sms_messages language plpgsql as $$
 declare
   v_message public.sms_messages;
 begin
@@ -5676,7 +5676,7 @@ $$;
 
 -- Locks an outgoing message and, before it, its conversation. Null: it was erased meanwhile.
 create function sms.lock_message(p_message_id bigint)
-returns public.sms_messages language plpgsql set search_path = '' as $$
+returns public.sms_messages language plpgsql as $$
 declare
   v_message public.sms_messages;
 begin
@@ -5694,7 +5694,7 @@ $$;
 -- twice: stored as the event "doubled", unless the message is old: a restored database gives ids
 -- out again that are in callback URLs.
 create function sms.attach_sid(p_message public.sms_messages, p_message_sid text, p_status text)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql as $$
 begin
   if p_message.message_sid <> p_message_sid and coalesce(
     p_message.sending_at, p_message.created_at
@@ -5725,7 +5725,7 @@ $$;
 create function sms.record_event(
   p_message_id bigint, p_message_sid text, p_status text, p_error_code integer, p_payload jsonb
 )
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 begin
   insert into public.sms_delivery_events (message_id, message_sid, status, error_code, payload)
   values (p_message_id, p_message_sid, p_status, p_error_code, p_payload)
@@ -5739,7 +5739,7 @@ $$;
 create function sms.advance_status(
   p_message_id bigint, p_status text, p_error_code integer, p_error_message text
 )
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 begin
   update public.sms_messages as m
   set status = p_status,
@@ -5790,7 +5790,7 @@ $$;
 -- Counts a human's message in the account's own row, which stays locked until the commit: so the
 -- bound holds for one statement of many rows and for many sessions at once.
 create function sms.count_human_message(p_user_id uuid, p_now timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_limit integer := (sms.policy()).human_messages_per_day;
   v_count integer;
@@ -5810,7 +5810,7 @@ $$;
 -- May a human's message in this state have reached the contact, now or later? One that may not
 -- takes nothing over.
 create function sms.begins_takeover(p_status text)
-returns boolean language plpgsql immutable set search_path = '' as $$
+returns boolean language plpgsql immutable as $$
 begin
   return coalesce(p_status, '') not in ('blocked', 'canceled', 'failed', 'undelivered');
 end;
@@ -5897,7 +5897,7 @@ create trigger sms_messages_after_human_failed
 
 -- Is a message of this conversation being handed to Twilio? Then its lease stays.
 create function sms.has_sending(p_conversation_id uuid)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return exists (
     select from public.sms_messages as m
@@ -5938,7 +5938,7 @@ create trigger sms_conversations_before_close
 -- What a conversation came to, from facts: who answered the contact last, unless the last message
 -- that wanted a reply got none.
 create function sms.outcome_of(p_conversation public.sms_conversations)
-returns text language plpgsql stable set search_path = '' as $$
+returns text language plpgsql stable as $$
 declare
   v_by_human boolean;
   v_by_ai boolean;
@@ -5982,7 +5982,7 @@ $$;
 -- how many, 500 at most. Only the last two days before the limit are looked through, for the older
 -- ones were, and once a day all: one that could not be closed then may be closed now.
 create function sms.close_idle_conversations()
-returns integer language plpgsql set search_path = '' as $$
+returns integer language plpgsql as $$
 declare
   v_now timestamptz := clock_timestamp();
   v_closed integer;
@@ -6043,7 +6043,7 @@ create trigger sms_conversations_after_close
 create function sms.cancel_pending_reply(
   p_conversation_id uuid, p_reason text default 'opted_out'
 )
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_keeps_lease boolean := sms.has_sending(p_conversation_id);
 begin
@@ -10350,7 +10350,7 @@ comment on function public.get_sms_daily(uuid, uuid, integer) is
 -- Refuses an account whose statistics are not the caller's to see, or that does not exist. The
 -- service role may ask for null: all.
 create function sms.require_statistics(p_user_id uuid)
-returns void language plpgsql stable set search_path = '' as $$
+returns void language plpgsql stable as $$
 begin
   perform sms.require_role(p_user_id, 'agent');
   if auth.uid() is null and current_setting('role', true) = 'authenticated'
@@ -10364,7 +10364,7 @@ $$;
 
 -- The first of the last p_days UTC days.
 create function sms.first_day(p_days integer)
-returns date language plpgsql stable set search_path = '' as $$
+returns date language plpgsql stable as $$
 begin
   if coalesce(p_days, 0) not between 1 and 3660 then
     raise exception using errcode = 'PT422', message = 'p_days is not a number of days',
@@ -10376,7 +10376,7 @@ $$;
 
 -- Days since then, folded and not yet; null: of all accounts, of all numbers.
 create function sms.counts(p_user_id uuid, p_config_id uuid, p_since date)
-returns setof public.sms_daily_stats language plpgsql stable set search_path = '' as $$
+returns setof public.sms_daily_stats language plpgsql stable as $$
 begin
   return query
   select s.* from public.sms_daily_stats as s
@@ -10390,7 +10390,7 @@ $$;
 
 -- What the next fold will take.
 create function sms.unfolded(p_user_id uuid, p_config_id uuid)
-returns sms.counted[] language plpgsql stable set search_path = '' as $$
+returns sms.counted[] language plpgsql stable as $$
 begin
   return (
     select coalesce(array_agg(c), '{}') from sms.counted as c
@@ -10405,7 +10405,7 @@ $$;
 
 -- Facts as days.
 create function sms.sum_counted(p_rows sms.counted[])
-returns setof public.sms_daily_stats language plpgsql stable set search_path = '' as $$
+returns setof public.sms_daily_stats language plpgsql stable as $$
 begin
   return query
   select c.user_id, (c.at at time zone 'UTC')::date, c.config_id,
@@ -10428,7 +10428,7 @@ $$;
 -- Conversations opened and messages since a full hour of the last two days.
 create function sms.counts_since_hour(p_user_id uuid, p_since timestamptz)
 returns table (conversations bigint, messages bigint)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable as $$
 begin
   return query
   select coalesce(sum(h.conversations), 0)::bigint, coalesce(sum(h.messages), 0)::bigint
@@ -10445,7 +10445,7 @@ $$;
 
 -- How many contacts wrote since a full hour, each once per account.
 create function sms.contacts_since(p_user_id uuid, p_since timestamptz)
-returns bigint language plpgsql stable set search_path = '' as $$
+returns bigint language plpgsql stable as $$
 begin
   return (
     select coalesce(sum(h.contacts), 0) from sms.hourly_contacts as h
@@ -10467,7 +10467,7 @@ $$;
 create function sms.first_reply_seconds(
   p_user_id uuid, p_config_id uuid, p_since date, p_shares numeric[]
 )
-returns numeric[] language plpgsql stable set search_path = '' as $$
+returns numeric[] language plpgsql stable as $$
 begin
   return (
     with buckets as (
@@ -10501,7 +10501,7 @@ $$;
 -- Appending.
 -- What one message counts, once (p_times 1) or taken back (-1).
 create function sms.count_message(p_message public.sms_messages, p_times integer)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   m alias for p_message;
   v_is_billed boolean := m.status not in ('failed', 'canceled', 'blocked');
@@ -10633,7 +10633,7 @@ create trigger sms_conversations_count_delete
 -- Is this the contact's first conversation with any number of the account? Whoever opens one holds
 -- the contact's row locked.
 create function sms.is_new_contact(p_conversation public.sms_conversations)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return not exists (
     select from public.sms_configs as f
@@ -10648,7 +10648,7 @@ $$;
 -- Adds at most p_limit facts to the counters and takes them away; returns how many. maintain_sms calls
 -- it, which lets one caller in at a time.
 create function sms.fold_counters(p_limit integer default 10000)
-returns integer language plpgsql set search_path = '' as $$
+returns integer language plpgsql as $$
 declare
   v_taken sms.counted[];
   v_rows sms.counted[];
@@ -10676,7 +10676,7 @@ end;
 $$;
 
 create function sms.fold_days(p_rows sms.counted[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   insert into public.sms_daily_stats as s select d.* from sms.sum_counted(p_rows) as d
   on conflict (user_id, day, config_id) do update set
@@ -10712,7 +10712,7 @@ end;
 $$;
 
 create function sms.fold_hours(p_rows sms.counted[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   insert into sms.hourly_counts as s (user_id, hour, config_id, conversations, messages)
   select c.user_id, date_trunc('hour', c.at, 'UTC'), c.config_id, coalesce(sum(c.conversations), 0),
@@ -10731,7 +10731,7 @@ $$;
 
 -- A contact who wrote again leaves the hour it stood in.
 create function sms.fold_contacts(p_rows sms.counted[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   with newest as (
     select c.user_id, c.contact_number, max(date_trunc('hour', c.at, 'UTC')) as hour

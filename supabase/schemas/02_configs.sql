@@ -240,7 +240,7 @@ $$;
 
 -- The first check that a row of a table would break; null: none.
 create function sms.broken_check(p_table regclass, p_row jsonb, out name text, out sentence text)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable as $$
 declare
   v_check record;
   v_is_broken boolean;
@@ -316,7 +316,7 @@ create trigger sms_configs_check_time_zone
 -- When the quiet hours of this number end; null: it is not in them. From 22:00 until 08:00 passes
 -- midnight.
 create function sms.quiet_until(p_config public.sms_configs, p_now timestamptz)
-returns timestamptz language plpgsql stable set search_path = '' as $$
+returns timestamptz language plpgsql stable as $$
 declare
   v_local timestamp := p_now at time zone p_config.time_zone;
   v_end timestamp := v_local::date + p_config.quiet_until;
@@ -364,7 +364,7 @@ comment on column public.sms_config_versions.changed_by is
 
 -- What of a number's row is behaviour, and not whose it is or how it fares.
 create function sms.behaviour(p_config public.sms_configs)
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 begin
   return to_jsonb(p_config) - array[
     'id', 'user_id', 'phone_number', 'messaging_service_sid', 'addresses', 'version',

@@ -229,7 +229,7 @@ create trigger sms_messages_before_insert
 
 -- How long the oldest message that no answer followed has waited, of the newest 100; null: none.
 create function sms.response_seconds(p_conversation_id uuid)
-returns numeric language plpgsql set search_path = '' as $$
+returns numeric language plpgsql as $$
 declare
   v_answer_id bigint := (
     select o.id from public.sms_messages as o
@@ -254,7 +254,7 @@ $$;
 
 -- States only move up: Twilio's callbacks come in any order.
 create function sms.status_rank(p_status text)
-returns integer language plpgsql immutable set search_path = '' as $$
+returns integer language plpgsql immutable as $$
 begin
   return array_position(array[
     'queued', 'sending', 'unknown', 'accepted', 'sent', 'canceled', 'failed', 'undelivered',
@@ -266,7 +266,7 @@ $$;
 -- Our word for one of Twilio's; null for one we do not know. Its "queued" and "sending" mean that
 -- Twilio has the message; ours mean that it has not.
 create function sms.status_of(p_twilio_status text)
-returns text language plpgsql immutable set search_path = '' as $$
+returns text language plpgsql immutable as $$
 begin
   return case
     when p_twilio_status in ('accepted', 'scheduled', 'queued', 'sending') then 'accepted'
@@ -280,7 +280,7 @@ $$;
 -- send_due_at from the open rows: the first queued one, because they leave in order, or the next
 -- look at an unknown one.
 create function sms.send_due(p_conversation_id uuid)
-returns timestamptz language plpgsql stable set search_path = '' as $$
+returns timestamptz language plpgsql stable as $$
 begin
   return least(
     (
@@ -300,7 +300,7 @@ $$;
 -- Is there nothing to see in this text? Spaces of all kinds and characters without width count as
 -- nothing.
 create function sms.is_blank(p_text text)
-returns boolean language plpgsql immutable set search_path = '' as $$
+returns boolean language plpgsql immutable as $$
 begin
   return p_text is null or p_text !~ '[^[:space:]\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]';
 end;
@@ -309,7 +309,7 @@ $$;
 -- Stores with the messages that wait for a reply why they get none, before the conversation forgets
 -- that they wait.
 create function sms.record_no_reply(p_conversation_id uuid, p_reason text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_since timestamptz := (
     select c.waiting_since from public.sms_conversations as c where c.id = p_conversation_id

@@ -54,7 +54,7 @@ comment on function public.ingest_sms(jsonb, timestamptz) is
 -- The number that was written to: by its phone number, by another address of it (an RCS agent), or
 -- by the messaging service when one number alone has it. All null: nobody has it.
 create function sms.config_of(p_payload jsonb)
-returns public.sms_configs language plpgsql stable set search_path = '' as $$
+returns public.sms_configs language plpgsql stable as $$
 declare
   v_config public.sms_configs;
 begin
@@ -79,7 +79,7 @@ $$;
 
 -- Logs the post and passes its result on.
 create function sms.log_post(p_payload jsonb, p_result jsonb)
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 begin
   insert into public.sms_webhook_logs (message_sid, payload, outcome)
   values (
@@ -94,7 +94,7 @@ $$;
 -- A MessageSid that is stored already changes nothing; only missing media is filled in. Of a
 -- forgotten contact not even that.
 create function sms.note_duplicate(p_payload jsonb)
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 declare
   v_message public.sms_messages;
   v_is_forgotten boolean;
@@ -120,7 +120,7 @@ $$;
 create function sms.open_conversation(
   p_config public.sms_configs, p_contact_number text, p_occurred_at timestamptz
 )
-returns public.sms_conversations language plpgsql set search_path = '' as $$
+returns public.sms_conversations language plpgsql as $$
 declare
   v_conversation public.sms_conversations;
 begin
@@ -155,7 +155,7 @@ $$;
 -- Makes the contact's row if there is none, and locks it: who blocks the contact waits, and then
 -- sees the new conversation. True: the contact is blocked.
 create function sms.meet_contact(p_user_id uuid, p_contact_number text)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 declare
   v_is_blocked boolean;
 begin
@@ -171,7 +171,7 @@ $$;
 create function sms.store_incoming(
   p_conversation_id uuid, p_payload jsonb, p_intent text, p_occurred_at timestamptz
 )
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql as $$
 declare
   v_id bigint;
 begin
@@ -191,7 +191,7 @@ $$;
 
 -- The further recipients of a group message; null: it is none.
 create function sms.recipients_of(p_payload jsonb)
-returns text[] language plpgsql immutable set search_path = '' as $$
+returns text[] language plpgsql immutable as $$
 begin
   if jsonb_typeof(p_payload -> 'recipients') <> 'array' then
     return null;
@@ -209,7 +209,7 @@ create function sms.decide(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message_id bigint, p_payload jsonb, p_intent jsonb, p_occurred_at timestamptz
 )
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql as $$
 declare
   v_now timestamptz := clock_timestamp();
   v_meaning text := p_intent ->> 'meaning';
@@ -249,7 +249,7 @@ create function sms.no_reply_reason(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_payload jsonb, p_intent jsonb, p_occurred_at timestamptz, p_now timestamptz
 )
-returns text language plpgsql stable set search_path = '' as $$
+returns text language plpgsql stable as $$
 begin
   return case
     when p_intent ->> 'meaning' in ('stop', 'start', 'help') then 'opt_word'
@@ -272,7 +272,7 @@ $$;
 -- UNAVAILABLE on a telephone's keys, and the country code 990, which no country has
 -- (https://www.twilio.com/docs/voice/api/call-resource, "hidden caller id").
 create function sms.can_be_answered(p_contact_number text)
-returns boolean language plpgsql immutable set search_path = '' as $$
+returns boolean language plpgsql immutable as $$
 begin
   return p_contact_number ~ '^\+[1-9][0-9]{6,14}$'
     and p_contact_number not in ('+266696687', '+7378742833', '+2562533', '+86282452253')
@@ -282,7 +282,7 @@ $$;
 
 -- Has a human written in this conversation since then, not in vain?
 create function sms.human_wrote(p_conversation_id uuid, p_after timestamptz)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return exists (
     select from public.sms_messages as m
@@ -298,7 +298,7 @@ create function sms.set_reply_due(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message_id bigint, p_reason text, p_now timestamptz
 )
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_is_pending boolean := p_reason is null;
   v_since timestamptz := coalesce(p_conversation.waiting_since, p_now);

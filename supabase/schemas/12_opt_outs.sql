@@ -56,7 +56,7 @@ create function sms.record_opt_out(
   p_user_id uuid, p_contact_number text, p_phone_number text,
   p_opted_out boolean, p_source text, p_changed_at timestamptz
 )
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   insert into public.sms_opt_outs as o
     (user_id, contact_number, phone_number, opted_out, source, changed_at)
@@ -69,7 +69,7 @@ $$;
 
 -- May this number not write to this contact?
 create function sms.is_opted_out(p_user_id uuid, p_contact_number text, p_phone_number text)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return coalesce((
     select o.opted_out from public.sms_opt_outs as o
@@ -88,7 +88,7 @@ create function sms.apply_opt_out(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_intent jsonb, p_occurred_at timestamptz, p_now timestamptz
 )
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_meaning text := p_intent ->> 'meaning';
 begin
@@ -111,7 +111,7 @@ create function sms.answer_help(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_intent jsonb, p_occurred_at timestamptz, p_now timestamptz
 )
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   if not (p_intent ->> 'by_twilio')::boolean
     and p_conversation.status = 'active' and not p_conversation.is_blocked
@@ -130,7 +130,7 @@ $$;
 create function sms.record_opt_word(
   p_conversation public.sms_conversations, p_phone_number text, p_meaning text, p_at timestamptz
 )
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 declare
   v_was_out boolean := sms.is_opted_out(
     p_conversation.user_id, p_conversation.contact_number, p_phone_number

@@ -142,7 +142,7 @@ create function sms.canned_reply(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_payload jsonb, p_intent jsonb, p_now timestamptz
 )
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 declare
   v_name text := p_intent ->> 'meaning';
   v_content text;
@@ -164,7 +164,7 @@ $$;
 
 -- Is a human told when a contact wants one? Only then is the contact promised that one will write.
 create function sms.human_is_told(p_config public.sms_configs)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return coalesce(
     p_config.promise_human,
@@ -176,7 +176,7 @@ $$;
 
 -- The number's own words, else those in that language, else English; folded if the number folds.
 create function sms.canned_content(p_config public.sms_configs, p_name text, p_language text)
-returns text language plpgsql stable set search_path = '' as $$
+returns text language plpgsql stable as $$
 declare
   v_content text := coalesce(
     case p_name
@@ -204,7 +204,7 @@ $$;
 -- As gateway/segments.py folds a reply: typography becomes plain, and accents go if all is GSM-7
 -- then, which holds more than twice as much. A test holds the two together.
 create function sms.fold_accents(p_text text)
-returns text language plpgsql immutable set search_path = '' as $$
+returns text language plpgsql immutable as $$
 declare
   v_gsm_7 constant text := E'@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&''()*+,-./0123456789:;<=>?'
     '¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà\f^{}\\[~]|€';
@@ -234,7 +234,7 @@ $$;
 create function sms.opt_out_hint(
   p_conversation public.sms_conversations, p_config public.sms_configs
 )
-returns text language plpgsql stable set search_path = '' as $$
+returns text language plpgsql stable as $$
 begin
   return (
     with recent as materialized (
@@ -259,7 +259,7 @@ $$;
 
 -- The language that the contact's card names; null: none, and a canned reply says it in two.
 create function sms.contact_language(p_conversation public.sms_conversations)
-returns text language plpgsql stable set search_path = '' as $$
+returns text language plpgsql stable as $$
 begin
   return (
     select k.language from public.sms_contacts as k
@@ -270,7 +270,7 @@ $$;
 
 -- The owner's answer to exactly this message; null: there is none.
 create function sms.keyword_reply(p_config_id uuid, p_body text)
-returns text language plpgsql stable set search_path = '' as $$
+returns text language plpgsql stable as $$
 begin
   return (
     select k.answer from public.sms_keyword_replies as k
@@ -286,7 +286,7 @@ create function sms.queue_notice(
   p_conversation public.sms_conversations, p_name text, p_content text,
   p_in_reply_to bigint default null
 )
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_now timestamptz := clock_timestamp();
 begin
@@ -306,7 +306,7 @@ $$;
 create function sms.had_notice(
   p_conversation public.sms_conversations, p_name text, p_now timestamptz
 )
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return exists (
     select from public.sms_conversations as c
@@ -322,7 +322,7 @@ $$;
 
 -- Tells the contact, once in notice_every, that there are no more automatic replies for now.
 create function sms.notify_rate_limited(p_conversation_id uuid)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_conversation public.sms_conversations;
   v_config public.sms_configs;

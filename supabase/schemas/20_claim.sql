@@ -23,7 +23,7 @@ comment on function public.claim_sms_work(text, uuid, interval) is
 -- again while the first still runs it would lease a second conversation, or say that there is
 -- nothing.
 create function sms.claim(p_lease_id uuid, p_lease interval, p_worker text)
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 declare
   v_now timestamptz;
   v_lease interval := coalesce(p_lease, (sms.policy()).lease);
@@ -105,7 +105,7 @@ $$;
 
 -- The job that a leased conversation stands for; null: a callback did it meanwhile.
 create function sms.job(p_conversation public.sms_conversations)
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 declare
   v_config public.sms_configs;
   v_message public.sms_messages;
@@ -130,7 +130,7 @@ $$;
 
 -- A job of kind reply.
 create function sms.reply_job(p_conversation public.sms_conversations)
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 begin
   return (
     select jsonb_build_object(
@@ -172,7 +172,7 @@ $$;
 -- ones of the contact's earlier conversation with this number. No more characters than policy
 -- allows.
 create function sms.history(p_conversation public.sms_conversations, p_config public.sms_configs)
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 declare
   v_policy sms.policy := sms.policy();
   v_turns jsonb := sms.turns(
@@ -206,7 +206,7 @@ create function sms.turns(
   p_conversation_id uuid, p_up_to_id bigint, p_limit bigint, p_characters integer,
   p_first_id bigint default 0, p_last_id bigint default 9223372036854775807
 )
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 begin
   return (
     select coalesce(
@@ -243,7 +243,7 @@ $$;
 -- False for a message that never was at Twilio: what it answers, the next answer covers. A
 -- carrier's later "failed" may still be contradicted.
 create function sms.reached_twilio(p_message_sid text, p_status text)
-returns boolean language plpgsql immutable set search_path = '' as $$
+returns boolean language plpgsql immutable as $$
 begin
   return p_message_sid is not null or p_status not in ('blocked', 'canceled', 'failed', 'queued');
 end;
@@ -251,7 +251,7 @@ $$;
 
 -- How many messages the next answer has to cover, at most 100: the model is shown all of them.
 create function sms.unanswered(p_conversation public.sms_conversations)
-returns bigint language plpgsql stable set search_path = '' as $$
+returns bigint language plpgsql stable as $$
 begin
   return (
     select count(*) from (
@@ -275,7 +275,7 @@ $$;
 
 -- A job of kind fallback.
 create function sms.fallback_job(p_conversation public.sms_conversations)
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 begin
   return (
     select jsonb_build_object(
@@ -301,7 +301,7 @@ create function sms.message_job(
   p_kind text, p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message public.sms_messages
 )
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 begin
   return jsonb_build_object(
     'kind', p_kind,
@@ -319,7 +319,7 @@ $$;
 
 -- Ends a lease if it is still this one.
 create function sms.end_lease(p_conversation_id uuid, p_lease_id uuid)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 begin
   update public.sms_conversations as c
   set lease_id = null, leased_until = null, leased_for = null
@@ -332,7 +332,7 @@ $$;
 create function sms.next_conversation(
   p_now timestamptz, p_from timestamptz, p_window_end timestamptz, p_busy_config_id uuid
 )
-returns public.sms_conversations language plpgsql set search_path = '' as $$
+returns public.sms_conversations language plpgsql as $$
 declare
   v_conversation public.sms_conversations;
 begin
@@ -463,7 +463,7 @@ $$;
 -- Two sessions may pick two conversations of one contact at the same moment: one goes on. Looked up
 -- after the lock, because the other may have leased and committed since the pick.
 create function sms.has_contact_alone(p_conversation public.sms_conversations, p_now timestamptz)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 begin
   return pg_try_advisory_xact_lock(hashtextextended(
     p_conversation.config_id::text || p_conversation.contact_number, 0
@@ -482,7 +482,7 @@ create function sms.claim_conversation(
   p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
   p_now timestamptz
 )
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 declare
   v_has_open boolean := p_conversation.send_due_at is not null;
   v_job jsonb;
@@ -510,7 +510,7 @@ create function sms.claim_open_message(
   p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
   p_now timestamptz
 )
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 declare
   v_job jsonb;
 begin
@@ -532,7 +532,7 @@ create function sms.claim_queued_message(
   p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
   p_now timestamptz
 )
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 declare
   v_config public.sms_configs;
   v_message public.sms_messages;
@@ -581,7 +581,7 @@ $$;
 -- Quiet hours hold every automatic message until their end, when the gate is asked anew; but not
 -- what was begun before them, nor what the contact's own STOP and HELP ask for at any hour.
 create function sms.keeps_quiet_hours(p_message public.sms_messages)
-returns boolean language plpgsql immutable set search_path = '' as $$
+returns boolean language plpgsql immutable as $$
 begin
   return sms.gate_kind(p_message) not in ('human', 'stop', 'help')
     and p_message.attempts = 0 and p_message.error_message is distinct from 'quiet';
@@ -593,7 +593,7 @@ $$;
 create function sms.withhold_queued(
   p_message public.sms_messages, p_verdict text, p_not_before timestamptz
 )
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   if p_not_before is not null then
     update public.sms_messages as m set send_at = p_not_before, error_message = p_verdict
@@ -612,7 +612,7 @@ $$;
 create function sms.lease(
   p_conversation_id uuid, p_lease_id uuid, p_worker text, p_until timestamptz, p_for text
 )
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 declare
   v_conversation public.sms_conversations;
 begin
@@ -636,7 +636,7 @@ $$;
 
 -- Puts the pending reply behind the open messages it has to wait for. False: it need not wait.
 create function sms.delay_reply(p_conversation public.sms_conversations, p_now timestamptz)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 begin
   update public.sms_conversations as c set reply_due_at = q.send_at
   from (
@@ -657,7 +657,7 @@ $$;
 -- too little leaves messages unanswered, too much answers them twice. It waits, but not for ever; a
 -- human's message does not.
 create function sms.must_wait_for(p_message public.sms_messages, p_now timestamptz)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return p_message.status = 'unknown' and p_message.in_reply_to is not null
     and p_message.created_at > p_now - (sms.policy()).resend_within;
@@ -670,7 +670,7 @@ create function sms.claim_reply(
   p_conversation public.sms_conversations, p_lease_id uuid, p_worker text, p_until timestamptz,
   p_now timestamptz
 )
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 declare
   v_config public.sms_configs;
   v_verdict text;
@@ -757,7 +757,7 @@ comment on function public.release_sms_work(uuid) is
 
 -- The next job, handed out by the call that ended the one before; null: the claim failed.
 create function sms.claim_next(p_lease_id uuid, p_worker text)
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 begin
   return sms.claim(p_lease_id, null, p_worker);
 exception

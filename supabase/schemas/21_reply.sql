@@ -81,7 +81,7 @@ create function sms.send_verdict(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message public.sms_messages, p_now timestamptz
 )
-returns text language plpgsql stable set search_path = '' as $$
+returns text language plpgsql stable as $$
 declare
   v_kind text := sms.gate_kind(p_message);
 begin
@@ -109,7 +109,7 @@ $$;
 -- Under whose rules a message passes the gate: human, ai (a reply, the fallback, a canned reply in
 -- its place), or one of the notices that have to be said anyway, by name.
 create function sms.gate_kind(p_message public.sms_messages)
-returns text language plpgsql immutable set search_path = '' as $$
+returns text language plpgsql immutable as $$
 begin
   return case
     when p_message.author = 'human' then 'human'
@@ -123,7 +123,7 @@ $$;
 -- Without a reply between them they are a human who waits for one. The newest 50 messages are
 -- looked at; what repeats itself faster than that is stopped by the rate limits.
 create function sms.is_looping(p_conversation_id uuid, p_now timestamptz)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 declare
   v_policy sms.policy := sms.policy();
   v_content text;
@@ -167,7 +167,7 @@ create function sms.is_rate_limited(
   p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message public.sms_messages, p_now timestamptz
 )
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 declare
   v_policy sms.policy := sms.policy();
   v_hour timestamptz := p_now - v_policy.hourly_window;
@@ -203,7 +203,7 @@ create table sms.automatic_messages (
 
 -- Has this number sent what it may on this UTC day?
 create function sms.is_day_used_up(p_config_id uuid, p_now timestamptz)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return coalesce((
     select a.messages from sms.automatic_messages as a
@@ -217,7 +217,7 @@ $$;
 -- Counts an automatic message in its number's row, which stays locked until the commit: so the
 -- bound holds for many workers at once. False: the day is used up, and nothing was counted.
 create function sms.count_automatic(p_config public.sms_configs, p_now timestamptz)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 begin
   if p_config.number_replies_per_day < 1 then
     return false;
@@ -235,7 +235,7 @@ $$;
 -- next answer is still fair: not twice dropped already, not 30 s old; and no tool has acted, of
 -- which the answer tells.
 create function sms.is_superseded(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return p_conversation.last_pending_id <> p_message_id and (
     select p_conversation.superseded < t.superseded_max
@@ -248,7 +248,7 @@ $$;
 -- A generated answer that may not leave: superseded and suspended stay pending and give their
 -- attempt back.
 create function sms.withhold_generated_reply(p_conversation public.sms_conversations, p_reason text)
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql as $$
 begin
   if p_reason = 'superseded' then
     update public.sms_conversations as c
@@ -272,7 +272,7 @@ $$;
 -- The pending reply is not given; reply_error and the message itself say why, and at the rate limit
 -- the contact is told.
 create function sms.withhold_reply(p_conversation_id uuid, p_reason text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   perform sms.record_no_reply(p_conversation_id, p_reason);
   update public.sms_conversations as c
@@ -288,7 +288,7 @@ $$;
 -- The answer covers all messages up to p_message_id: no reply is pending any more, unless a newer
 -- message came.
 create function sms.mark_answered(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   update public.sms_conversations as c
   set reply_due_at = case when n.created_at is not null then c.reply_due_at end,
@@ -364,7 +364,7 @@ comment on function public.fail_sms_reply(uuid, text, boolean, numeric) is
 -- The account, key or quota was refused: nothing of this number is tried for a while. Other numbers
 -- go on.
 create function sms.suspend(p_config_id uuid, p_reason text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   update public.sms_configs as f
   set suspended_until = clock_timestamp() + (sms.policy()).suspend_for, suspended_reason = p_reason
@@ -378,7 +378,7 @@ $$;
 create function sms.retry_at(
   p_now timestamptz, p_attempts integer, p_retry_after numeric, p_window_end timestamptz
 )
-returns timestamptz language plpgsql set search_path = '' as $$
+returns timestamptz language plpgsql as $$
 declare
   v_own timestamptz := p_now + sms.backoff(p_attempts);
   v_asked interval := make_interval(secs => least(p_retry_after, 604800)::double precision);
@@ -395,7 +395,7 @@ $$;
 
 -- The pause after the n-th failed attempt: 5, 10, 20, 40, 60 seconds, give or take a quarter.
 create function sms.backoff(p_attempts integer)
-returns interval language plpgsql set search_path = '' as $$
+returns interval language plpgsql as $$
 begin
   return (
     select least(
@@ -408,7 +408,7 @@ $$;
 
 -- Has the contact had no fallback reply within the hour?
 create function sms.fallback_is_due(p_conversation public.sms_conversations, p_now timestamptz)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return not exists (
     select from public.sms_conversations as c

@@ -26,7 +26,7 @@ create function sms.record_sent(
   p_lease_id uuid, p_message_id bigint, p_message_sid text, p_status text,
   p_segments integer, p_encoding text
 )
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql as $$
 declare
   v_message public.sms_messages := sms.lock_message(p_message_id);
   v_outcome text;
@@ -51,7 +51,7 @@ $$;
 -- A message of the conversation is no longer open: when the next is due. Ends the lease if it is
 -- still this one.
 create function sms.record_sent_at(p_message public.sms_messages, p_lease_id uuid)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   update public.sms_conversations as c
   set send_due_at = sms.send_due(c.id),
@@ -111,7 +111,7 @@ comment on function public.fail_sms_send(uuid, bigint, text, text, integer, nume
 -- number has sent others since it last rested, and this one meets the same code again, the code is
 -- about this one: else one contact could keep a number silent for ever.
 create function sms.is_message_at_fault(p_message public.sms_messages, p_error_code integer)
-returns boolean language sql stable set search_path = '' as $$
+returns boolean language sql stable as $$
   select coalesce(p_message.error_code = p_error_code, false)
     and not exists (
       select from public.sms_error_codes as e where e.code = p_error_code and e.action = 'operator'
@@ -131,7 +131,7 @@ $$;
 -- when the message was handed to Twilio; a START since then is newer, however late the report
 -- comes.
 create function sms.record_refusal(p_message public.sms_messages, p_error_code integer, p_error_message text, p_outcome text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_conversation public.sms_conversations;
   v_phone_number text;

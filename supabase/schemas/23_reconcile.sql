@@ -52,7 +52,7 @@ comment on function public.reconcile_sms(bigint, jsonb, uuid) is
 -- The SID of a message at Twilio that is nobody's yet and has our words, or ends in them (a trial
 -- account puts a sentence before).
 create function sms.matching_sid(p_message public.sms_messages, p_found jsonb)
-returns text language sql stable set search_path = '' as $$
+returns text language sql stable as $$
   select t ->> 'sid'
   from jsonb_array_elements(p_found) as t
   where p_message.message_content <> ''
@@ -64,7 +64,7 @@ $$;
 
 -- Moves a message without SID to another state and its conversation's due time along.
 create function sms.reopen(p_message public.sms_messages, p_status text, p_send_at timestamptz, p_error_code integer, p_error_message text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   update public.sms_messages as m
   set status = p_status, send_at = p_send_at, error_code = p_error_code,
@@ -78,7 +78,7 @@ $$;
 -- Does Twilio list a message of ours that is nobody's? It may be the one we look for, its words
 -- changed.
 create function sms.has_unmatched_message(p_found jsonb)
-returns boolean language sql stable set search_path = '' as $$
+returns boolean language sql stable as $$
   select exists (
     select from jsonb_array_elements(p_found) as t
     where not exists (select from public.sms_messages as m where m.message_sid = t ->> 'sid')
@@ -89,7 +89,7 @@ $$;
 -- newer in the conversation and it is young; else it failed. Also for the third time: what two
 -- listings prove, they prove each time.
 create function sms.reconcile_missing(p_message public.sms_messages, p_now timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql as $$
 declare
   v_timing sms.policy := sms.policy();
 begin
@@ -146,7 +146,7 @@ comment on function public.resend_sms(bigint) is
 -- A message being sent under a lease that ended may be at Twilio: it is looked up later, never sent
 -- blindly.
 create function sms.mark_unknown(p_conversation public.sms_conversations)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   update public.sms_messages as m
   set status = 'unknown',

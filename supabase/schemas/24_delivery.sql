@@ -41,7 +41,7 @@ comment on function public.record_sms_delivery(jsonb) is
 -- callback URL if that message went to that contact. Locked alone, but with its conversation before
 -- it when it failed: that may end a takeover.
 create function sms.callback_target(p_payload jsonb)
-returns public.sms_messages language plpgsql set search_path = '' as $$
+returns public.sms_messages language plpgsql as $$
 declare
   v_message public.sms_messages;
 begin
@@ -70,7 +70,7 @@ $$;
 
 -- Locks an outgoing message and, before it, its conversation. Null: it was erased meanwhile.
 create function sms.lock_message(p_message_id bigint)
-returns public.sms_messages language plpgsql set search_path = '' as $$
+returns public.sms_messages language plpgsql as $$
 declare
   v_message public.sms_messages;
 begin
@@ -88,7 +88,7 @@ $$;
 -- twice: stored as the event "doubled", unless the message is old: a restored database gives ids
 -- out again that are in callback URLs.
 create function sms.attach_sid(p_message public.sms_messages, p_message_sid text, p_status text)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql as $$
 begin
   if p_message.message_sid <> p_message_sid and coalesce(
     p_message.sending_at, p_message.created_at
@@ -119,7 +119,7 @@ $$;
 create function sms.record_event(
   p_message_id bigint, p_message_sid text, p_status text, p_error_code integer, p_payload jsonb
 )
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 begin
   insert into public.sms_delivery_events (message_id, message_sid, status, error_code, payload)
   values (p_message_id, p_message_sid, p_status, p_error_code, p_payload)
@@ -133,7 +133,7 @@ $$;
 create function sms.advance_status(
   p_message_id bigint, p_status text, p_error_code integer, p_error_message text
 )
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql as $$
 begin
   update public.sms_messages as m
   set status = p_status,

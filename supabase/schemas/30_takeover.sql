@@ -32,7 +32,7 @@ $$;
 -- Counts a human's message in the account's own row, which stays locked until the commit: so the
 -- bound holds for one statement of many rows and for many sessions at once.
 create function sms.count_human_message(p_user_id uuid, p_now timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_limit integer := (sms.policy()).human_messages_per_day;
   v_count integer;
@@ -52,7 +52,7 @@ $$;
 -- May a human's message in this state have reached the contact, now or later? One that may not
 -- takes nothing over.
 create function sms.begins_takeover(p_status text)
-returns boolean language plpgsql immutable set search_path = '' as $$
+returns boolean language plpgsql immutable as $$
 begin
   return coalesce(p_status, '') not in ('blocked', 'canceled', 'failed', 'undelivered');
 end;
@@ -139,7 +139,7 @@ create trigger sms_messages_after_human_failed
 
 -- Is a message of this conversation being handed to Twilio? Then its lease stays.
 create function sms.has_sending(p_conversation_id uuid)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return exists (
     select from public.sms_messages as m
@@ -180,7 +180,7 @@ create trigger sms_conversations_before_close
 -- What a conversation came to, from facts: who answered the contact last, unless the last message
 -- that wanted a reply got none.
 create function sms.outcome_of(p_conversation public.sms_conversations)
-returns text language plpgsql stable set search_path = '' as $$
+returns text language plpgsql stable as $$
 declare
   v_by_human boolean;
   v_by_ai boolean;
@@ -224,7 +224,7 @@ $$;
 -- how many, 500 at most. Only the last two days before the limit are looked through, for the older
 -- ones were, and once a day all: one that could not be closed then may be closed now.
 create function sms.close_idle_conversations()
-returns integer language plpgsql set search_path = '' as $$
+returns integer language plpgsql as $$
 declare
   v_now timestamptz := clock_timestamp();
   v_closed integer;
@@ -285,7 +285,7 @@ create trigger sms_conversations_after_close
 create function sms.cancel_pending_reply(
   p_conversation_id uuid, p_reason text default 'opted_out'
 )
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   v_keeps_lease boolean := sms.has_sending(p_conversation_id);
 begin

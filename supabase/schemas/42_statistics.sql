@@ -328,7 +328,7 @@ comment on function public.get_sms_daily(uuid, uuid, integer) is
 -- Refuses an account whose statistics are not the caller's to see, or that does not exist. The
 -- service role may ask for null: all.
 create function sms.require_statistics(p_user_id uuid)
-returns void language plpgsql stable set search_path = '' as $$
+returns void language plpgsql stable as $$
 begin
   perform sms.require_role(p_user_id, 'agent');
   if auth.uid() is null and current_setting('role', true) = 'authenticated'
@@ -342,7 +342,7 @@ $$;
 
 -- The first of the last p_days UTC days.
 create function sms.first_day(p_days integer)
-returns date language plpgsql stable set search_path = '' as $$
+returns date language plpgsql stable as $$
 begin
   if coalesce(p_days, 0) not between 1 and 3660 then
     raise exception using errcode = 'PT422', message = 'p_days is not a number of days',
@@ -354,7 +354,7 @@ $$;
 
 -- Days since then, folded and not yet; null: of all accounts, of all numbers.
 create function sms.counts(p_user_id uuid, p_config_id uuid, p_since date)
-returns setof public.sms_daily_stats language plpgsql stable set search_path = '' as $$
+returns setof public.sms_daily_stats language plpgsql stable as $$
 begin
   return query
   select s.* from public.sms_daily_stats as s
@@ -368,7 +368,7 @@ $$;
 
 -- What the next fold will take.
 create function sms.unfolded(p_user_id uuid, p_config_id uuid)
-returns sms.counted[] language plpgsql stable set search_path = '' as $$
+returns sms.counted[] language plpgsql stable as $$
 begin
   return (
     select coalesce(array_agg(c), '{}') from sms.counted as c
@@ -383,7 +383,7 @@ $$;
 
 -- Facts as days.
 create function sms.sum_counted(p_rows sms.counted[])
-returns setof public.sms_daily_stats language plpgsql stable set search_path = '' as $$
+returns setof public.sms_daily_stats language plpgsql stable as $$
 begin
   return query
   select c.user_id, (c.at at time zone 'UTC')::date, c.config_id,
@@ -406,7 +406,7 @@ $$;
 -- Conversations opened and messages since a full hour of the last two days.
 create function sms.counts_since_hour(p_user_id uuid, p_since timestamptz)
 returns table (conversations bigint, messages bigint)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable as $$
 begin
   return query
   select coalesce(sum(h.conversations), 0)::bigint, coalesce(sum(h.messages), 0)::bigint
@@ -423,7 +423,7 @@ $$;
 
 -- How many contacts wrote since a full hour, each once per account.
 create function sms.contacts_since(p_user_id uuid, p_since timestamptz)
-returns bigint language plpgsql stable set search_path = '' as $$
+returns bigint language plpgsql stable as $$
 begin
   return (
     select coalesce(sum(h.contacts), 0) from sms.hourly_contacts as h
@@ -445,7 +445,7 @@ $$;
 create function sms.first_reply_seconds(
   p_user_id uuid, p_config_id uuid, p_since date, p_shares numeric[]
 )
-returns numeric[] language plpgsql stable set search_path = '' as $$
+returns numeric[] language plpgsql stable as $$
 begin
   return (
     with buckets as (
@@ -479,7 +479,7 @@ $$;
 -- Appending.
 -- What one message counts, once (p_times 1) or taken back (-1).
 create function sms.count_message(p_message public.sms_messages, p_times integer)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 declare
   m alias for p_message;
   v_is_billed boolean := m.status not in ('failed', 'canceled', 'blocked');
@@ -611,7 +611,7 @@ create trigger sms_conversations_count_delete
 -- Is this the contact's first conversation with any number of the account? Whoever opens one holds
 -- the contact's row locked.
 create function sms.is_new_contact(p_conversation public.sms_conversations)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable as $$
 begin
   return not exists (
     select from public.sms_configs as f
@@ -626,7 +626,7 @@ $$;
 -- Adds at most p_limit facts to the counters and takes them away; returns how many. maintain_sms calls
 -- it, which lets one caller in at a time.
 create function sms.fold_counters(p_limit integer default 10000)
-returns integer language plpgsql set search_path = '' as $$
+returns integer language plpgsql as $$
 declare
   v_taken sms.counted[];
   v_rows sms.counted[];
@@ -654,7 +654,7 @@ end;
 $$;
 
 create function sms.fold_days(p_rows sms.counted[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   insert into public.sms_daily_stats as s select d.* from sms.sum_counted(p_rows) as d
   on conflict (user_id, day, config_id) do update set
@@ -690,7 +690,7 @@ end;
 $$;
 
 create function sms.fold_hours(p_rows sms.counted[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   insert into sms.hourly_counts as s (user_id, hour, config_id, conversations, messages)
   select c.user_id, date_trunc('hour', c.at, 'UTC'), c.config_id, coalesce(sum(c.conversations), 0),
@@ -709,7 +709,7 @@ $$;
 
 -- A contact who wrote again leaves the hour it stood in.
 create function sms.fold_contacts(p_rows sms.counted[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql as $$
 begin
   with newest as (
     select c.user_id, c.contact_number, max(date_trunc('hour', c.at, 'UTC')) as hour

@@ -307,11 +307,26 @@ select set_eq(
   'private functions: a client runs only those that compute a column or an index'
 );
 
+-- The helpers of schema sms take the search path of the function that calls them, which is empty:
+-- each is called by every message, and to set it anew is a part of what it costs.
 select is_empty(
-  $$select p.proname from pg_proc as p
-    where p.pronamespace in ('public'::regnamespace, 'sms'::regnamespace)
-      and (p.proconfig is null or 'search_path=""' <> all (p.proconfig))$$,
-  'every function has an empty search path'
+  $$select p.oid::regprocedure from pg_proc as p
+    where (p.proconfig is null or 'search_path=""' <> all (p.proconfig))
+      and (
+        p.pronamespace = 'public'::regnamespace
+        or p.pronamespace = 'sms'::regnamespace and (
+          p.prosecdef or p.prorettype = 'trigger'::regtype
+          or has_function_privilege('anon', p.oid, 'execute')
+          or has_function_privilege('authenticated', p.oid, 'execute')
+          or has_function_privilege('sms_contact', p.oid, 'execute')
+          or exists ( -- a check, an index, a default, a policy, a view
+            select from pg_depend as d
+            where d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid
+              and d.classid <> 'pg_proc'::regclass and d.deptype in ('n', 'a')
+          )
+        )
+      )$$,
+  'every function that others than the functions of schema sms reach has an empty search path'
 );
 
 select is(
