@@ -13,7 +13,7 @@ import logging
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -312,6 +312,11 @@ class Replies:
     def notices(self) -> dict[str, str]:
         """{"model": "what an operator should know of it"}: at most 20, of the last hour."""
         return self._notices.recent()
+
+    @property
+    def shutdown_dates(self) -> Mapping[str, date]:
+        """Of the models that end; none before the list was read."""
+        return self._shutdowns
 
     def _notice_end(self, model: str, ends: date | None, dialogue: Dialogue) -> None:
         if dialogue.prompt.tools and not self._takes_tools(model):

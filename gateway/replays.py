@@ -64,7 +64,20 @@ def failure_of(job: ReplayJob, failure: ReplyFailed) -> dict[str, Any]:
 
 def divergence_of(job: ReplayJob, ended: ReplyEnded) -> dict[str, Any]:
     """p_answer when the model called what the record cannot answer."""
-    return {"state": "diverged", "error": str(ended), "is_approximate": is_approximate(job)}
+    return {
+        "state": "diverged",
+        "error": str(ended),
+        "diverged_call": ended.call if isinstance(ended, Diverged) else None,
+        "is_approximate": is_approximate(job),
+    }
+
+
+class Diverged(ReplyEnded):
+    """The model called what the record cannot answer; `call` is {name, arguments}."""
+
+    def __init__(self, name: str, arguments: Mapping[str, Any]) -> None:
+        super().__init__(f"{name} was not called with these arguments then")
+        self.call = {"name": name, "arguments": dict(arguments)}
 
 
 def tool_of_record(job: ReplayJob) -> CallTool:
@@ -73,7 +86,7 @@ def tool_of_record(job: ReplayJob) -> CallTool:
 
     async def answer(name: str, arguments: Mapping[str, Any]) -> ToolResult:
         if (found := known.get(_key(name, arguments))) is None:
-            raise ReplyEnded(f"{name} was not called with these arguments then")
+            raise Diverged(name, arguments)
         return ToolResult(found)
 
     return answer

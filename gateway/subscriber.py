@@ -13,7 +13,8 @@ import os
 import platform
 import signal
 import sys
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 
 from gateway import __version__, realtime
 from gateway.backfill import backfill_number
@@ -163,6 +164,7 @@ class Worker:
         self._realtime_connected = False
         self._realtime_ready_at: datetime | None = None
         self._heartbeat_now = asyncio.Event()
+        self._noted_models: Mapping[str, date] = {}
 
     async def run_slots(self, concurrency: int) -> None:
         async with asyncio.TaskGroup() as slots:
@@ -229,11 +231,19 @@ class Worker:
                     self._realtime_ready_at,
                     self._replies.notices,
                 )
+                await self._note_models()
             except Exception as error:  # a heartbeat must not stop the worker
                 log_event(log, "heartbeat failed", level=logging.WARNING, reason=error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._heartbeat_now.wait(), HEARTBEAT_SECONDS)
             self._heartbeat_now.clear()
+
+    async def _note_models(self) -> None:
+        """When models end is shown where they are chosen."""
+        dates = self._replies.shutdown_dates
+        if dates != self._noted_models:
+            await self._database.note_sms_models(dates)
+            self._noted_models = dates
 
     async def run_backfill(self) -> None:
         """Each number every few minutes; one worker at a time per number."""

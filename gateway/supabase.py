@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, TypedDict, cast
 
 import aiohttp
@@ -608,6 +608,11 @@ class Database:
                 "p_notices": dict(notices or {}),
             },
         )
+
+    async def note_sms_models(self, shutdown_dates: Mapping[str, date]) -> None:
+        """The models that end, as OpenAI's list says now."""
+        dates = {model: ends.isoformat() for model, ends in shutdown_dates.items()}
+        await self._call("note_sms_models", {"p_shutdown_dates": dates})
 
     async def remove_sms_worker(self, name: str) -> None:
         """It stops: what an operator sees counts it no longer."""

@@ -186,7 +186,7 @@ INVARIANTS = {
 # Moves everything into the past, which is what waiting does.
 TIMES = {
     "sms_conversations": "paused_until last_message_at created_at closed_at reply_due_at"
-    " waiting_since tool_calls_since send_due_at leased_until",
+    " waiting_since wants_human_since tool_calls_since send_due_at leased_until",
     "sms_messages": "send_at sending_at listed_empty_at resent_at occurred_at created_at",
     "sms_opt_outs": "changed_at",
     "sms_tool_calls": "waiting_since created_at",

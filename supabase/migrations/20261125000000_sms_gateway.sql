@@ -881,6 +881,7 @@ create table public.sms_conversations (
   auto_reply boolean not null default true,
   paused_until timestamptz,
   wants_human boolean not null default false,
+  wants_human_since timestamptz,
   assigned_to uuid,
   is_blocked boolean not null default false,
   last_incoming_id bigint,
@@ -963,6 +964,8 @@ comment on column public.sms_conversations.paused_until is
   'The AI is silent until then; set when a human writes.';
 comment on column public.sms_conversations.wants_human is
   'The contact asked for a human; taken back when one writes.';
+comment on column public.sms_conversations.wants_human_since is
+  'Since when the contact waits for a human; later messages of the contact do not change it.';
 comment on column public.sms_conversations.assigned_to is
   'The owner or member who has it; null: nobody.';
 comment on column public.sms_conversations.is_blocked is
@@ -5875,12 +5878,13 @@ begin
   limit 1;
   update public.sms_conversations as c
   set paused_until = v_arrived.created_at + f.takeover_pause,
-    wants_human = c.wants_human or exists (
-      select from public.sms_messages as m
-      where m.conversation_id = c.id and m.intent = 'human'
-        and m.id > coalesce(v_arrived.id, 0) and m.id < new.id
-    )
-  from public.sms_configs as f
+    wants_human = c.wants_human or asked.at is not null,
+    wants_human_since = coalesce(c.wants_human_since, asked.at)
+  from public.sms_configs as f, (
+    select min(m.created_at) as at from public.sms_messages as m
+    where m.conversation_id = new.conversation_id and m.intent = 'human'
+      and m.id > coalesce(v_arrived.id, 0) and m.id < new.id
+  ) as asked
   where c.id = new.conversation_id and c.status = 'active'
     and f.id = c.config_id and c.paused_until = new.created_at + f.takeover_pause;
   return null;
@@ -5934,6 +5938,23 @@ create trigger sms_conversations_before_close
   before update of status on public.sms_conversations
   for each row when (old.status is distinct from new.status)
   execute function sms.before_close();
+
+-- Since when a human is waited for, whoever says so: the contact's words, a tool, a member. A name
+-- after before_close: what that one takes back is seen here.
+create function sms.before_wants_human()
+returns trigger language plpgsql set search_path = '' as $$
+begin
+  new.wants_human_since := case
+    when new.wants_human then coalesce(new.wants_human_since, clock_timestamp())
+  end;
+  return new;
+end;
+$$;
+
+create trigger sms_conversations_before_wants_human
+  before update of wants_human, status on public.sms_conversations
+  for each row when (old.wants_human is distinct from new.wants_human)
+  execute function sms.before_wants_human();
 
 -- What a conversation came to, from facts: who answered the contact last, unless the last message
 -- that wanted a reply got none.
@@ -8869,6 +8890,8 @@ create table public.sms_replay_answers (
   is_approximate boolean,
   is_over_budget boolean,
   same_language boolean,
+  used jsonb,
+  diverged_call jsonb,
   error text,
   mark text,
   comment text,
@@ -8906,20 +8929,30 @@ comment on column public.sms_replay_answers.is_over_budget is
   'It was longer than max_segments and was cut.';
 comment on column public.sms_replay_answers.same_language is
   'Whether both are written in one language; null: that cannot be said.';
+comment on column public.sms_replay_answers.used is
+  'The passages that the model was shown, ids of sms_passages.';
+comment on column public.sms_replay_answers.diverged_call is
+  'What the model called and the record cannot answer: {name, arguments}. No tool runs.';
 comment on column public.sms_replay_answers.mark is 'A member''s judgement: better, same or worse.';
 
-create table public.sms_model_prices (
+create table public.sms_models (
   model text not null,
-  input_price numeric(10, 4) not null,
-  output_price numeric(10, 4) not null,
-  read_on date not null,
-  source text not null,
-  constraint sms_model_prices_pkey primary key (model)
+  shuts_down_on date,
+  input_price numeric(10, 4),
+  output_price numeric(10, 4),
+  read_on date,
+  source text,
+  constraint sms_models_pkey primary key (model),
+  constraint sms_models_price_check check (
+    num_nulls(input_price, output_price, read_on, source) in (0, 4)
+  )
 );
-comment on table public.sms_model_prices is
-  'US dollars for a million tokens, without the discount for cached ones. A model that is not here '
-  'has no known price. Change it when your prices differ.';
-insert into public.sms_model_prices (model, input_price, output_price, read_on, source)
+comment on table public.sms_models is
+  'What is known of models: when they end, and US dollars for a million tokens without the discount '
+  'for cached ones, with the day and page they were read on. Change them when your prices differ.';
+comment on column public.sms_models.shuts_down_on is
+  'As OpenAI''s list of models says, noted by the worker (note_sms_models); null: nothing is announced.';
+insert into public.sms_models (model, input_price, output_price, read_on, source)
 select p.model, p.input_price, p.output_price, '2026-11-05',
   'https://developers.openai.com/api/docs/pricing'
 from (values
@@ -8931,6 +8964,21 @@ from (values
   ('gpt-5.4-mini', 0.75, 4.50),
   ('gpt-6-luna', 0.10, 0.50)
 ) as p (model, input_price, output_price);
+
+create function public.note_sms_models(p_shutdown_dates jsonb)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update public.sms_models as o set shuts_down_on = null
+  where o.shuts_down_on is not null and not p_shutdown_dates ? o.model;
+  insert into public.sms_models as o (model, shuts_down_on)
+  select d.model, d.ends::date from jsonb_each_text(p_shutdown_dates) as d (model, ends)
+  order by d.model
+  on conflict (model) do update set shuts_down_on = excluded.shuts_down_on
+  where o.shuts_down_on is distinct from excluded.shuts_down_on;
+end;
+$$;
+comment on function public.note_sms_models(jsonb) is
+  'The models that end, {name: date}, as OpenAI''s list says now; of others nothing is announced.';
 
 -- Starting.
 
@@ -8963,8 +9011,9 @@ $$;
 comment on function public.start_sms_replay(uuid, jsonb, timestamptz, integer) is
   'Asks again for the newest AI replies of a number since p_since, at most p_limit (200): with its '
   'settings and p_changes, {system_prompt, openai_model, max_tokens, temperature, max_segments, '
-  'fold_accents, first_reply_notice, knowledge_tokens}. Nothing is sent. Returns the id for get_sms_replay. PT403: '
-  'the caller is no admin. PT429: too many answers within 24 hours.';
+  'fold_accents, first_reply_notice, knowledge_tokens, tools, stay_silent_for, context_attributes}. '
+  'Nothing is sent. Returns the id for get_sms_replay. PT403: the caller is no admin. PT429: too '
+  'many answers within 24 hours.';
 
 create function public.start_sms_preview(p_config_id uuid, p_changes jsonb, p_message text)
 returns uuid language plpgsql security definer set search_path = '' as $$
@@ -8972,7 +9021,7 @@ declare
   v_message text := nullif(btrim(p_message), '');
 begin
   if v_message is null or length(v_message) > 1600 then
-    raise exception using errcode = 'PT422', message = 'p_message has 1 to 1,600 characters',
+    raise exception using errcode = 'PT422', message = 'A message to try has 1 to 1,600 characters',
       hint = 'Type what a contact would write.';
   end if;
   return sms.begin_replay(sms.prepare_replay(p_config_id, p_changes, v_message), array[null::bigint]);
@@ -9013,7 +9062,7 @@ returns void language plpgsql set search_path = '' as $$
 declare
   v_known text[] := array[
     'system_prompt', 'openai_model', 'max_tokens', 'temperature', 'max_segments', 'fold_accents',
-    'first_reply_notice', 'knowledge_tokens'
+    'first_reply_notice', 'knowledge_tokens', 'tools', 'stay_silent_for', 'context_attributes'
   ];
   v_changed public.sms_configs;
   v_fault text;
@@ -9021,22 +9070,27 @@ begin
   if jsonb_typeof(p_changes) is distinct from 'object' then
     v_fault := 'p_changes is an object';
   elsif exists (select from jsonb_object_keys(p_changes) as k (name) where k.name <> all (v_known)) then
-    v_fault := 'p_changes has a setting that no prompt depends on';
+    v_fault := 'p_changes has a setting that no prompt depends on; it may have '
+      || array_to_string(v_known, ', ');
   else
     v_changed := jsonb_populate_record(p_config, p_changes);
     v_fault := coalesce(
       (select b.sentence from sms.broken_check('public.sms_configs', to_jsonb(v_changed)) as b),
       case when num_nulls(v_changed.system_prompt, v_changed.openai_model, v_changed.max_tokens,
-        v_changed.max_segments, v_changed.fold_accents, v_changed.knowledge_tokens) > 0
-        then 'Only temperature and first_reply_notice may be null' end,
+        v_changed.max_segments, v_changed.fold_accents, v_changed.knowledge_tokens,
+        v_changed.stay_silent_for, v_changed.context_attributes) > 0
+        then 'Only temperature, first_reply_notice and tools may be null' end,
       case when v_changed.max_tokens > (sms.policy()).max_tokens_ceiling
         then format('At most %s max_tokens are allowed here', (sms.policy()).max_tokens_ceiling) end
     );
   end if;
   if v_fault is not null then
     raise exception using errcode = 'PT422', message = v_fault,
-      hint = 'p_changes may have: ' || array_to_string(v_known, ', ');
+      hint = 'Change the value and start again; nothing was asked';
   end if;
+exception when data_exception then
+  raise exception using errcode = 'PT422', message = 'A setting is no value of its kind',
+    hint = 'Change the value and start again; nothing was asked';
 end;
 $$;
 
@@ -9054,8 +9108,8 @@ begin
     where r.user_id = p_replay.user_id and r.created_at > now() - v_policy.daily_window
   ) > v_policy.replay_answers_per_day then
     raise exception using errcode = 'PT429',
-      message = format('At most %s answers are replayed in 24 hours', v_policy.replay_answers_per_day),
-      hint = 'Choose a smaller p_limit, or wait.';
+      message = 'The account has no more answers to replay within 24 hours',
+      hint = 'Choose fewer replies, or wait.';
   end if;
   insert into public.sms_replays as r (user_id, config_id, config_version, changes, message, started_by)
   values (p_replay.user_id, p_replay.config_id, p_replay.config_version, p_replay.changes,
@@ -9139,6 +9193,7 @@ create function sms.claim_replay(p_lease_id uuid, p_until timestamptz, p_now tim
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_answer public.sms_replay_answers;
+  v_job jsonb;
 begin
   if not exists (select from public.sms_replays as r where r.status = 'running') then
     return null; -- the usual case: a look at an empty index
@@ -9174,7 +9229,10 @@ begin
   set lease_id = p_lease_id, leased_until = p_until, attempts = a.attempts + 1
   where a.replay_id = v_answer.replay_id and a.place = v_answer.place and a.state = 'pending'
   returning a.* into v_answer;
-  return sms.replay_job(v_answer);
+  v_job := sms.replay_job(v_answer);
+  update public.sms_replay_answers as a set used = v_job -> 'used'
+  where a.replay_id = v_answer.replay_id and a.place = v_answer.place and v_job ->> 'used' is not null;
+  return v_job;
 end;
 $$;
 
@@ -9189,6 +9247,7 @@ declare
   v_message public.sms_messages;
   v_settings public.sms_configs;
   v_original public.sms_configs;
+  v_used jsonb;
 begin
   select r.* into v_replay from public.sms_replays as r where r.id = p_answer.replay_id;
   select f.* into v_config from public.sms_configs as f where f.id = v_replay.config_id;
@@ -9200,6 +9259,7 @@ begin
   v_settings := jsonb_populate_record(
     coalesce(sms.config_at(v_config, v_replay.config_version), v_config), v_replay.changes
   );
+  v_used := sms.replay_passages(v_conversation, v_settings, v_replay.message);
   return jsonb_build_object(
     'kind', 'replay',
     'lease_id', p_answer.lease_id,
@@ -9207,9 +9267,8 @@ begin
     'place', p_answer.place,
     'message_id', p_answer.message_id,
     'conversation_id', v_message.conversation_id,
-    'prompt', sms.replay_prompt(v_conversation, v_settings, sms.replay_passages(
-      v_conversation, v_settings, v_replay.message
-    )),
+    'used', v_used,
+    'prompt', sms.replay_prompt(v_conversation, v_settings, v_used),
     'original', case when v_original.id is not null
       then sms.replay_prompt(v_conversation, v_original, to_jsonb(v_message.used)) end,
     'history', case when p_answer.message_id is null
@@ -9362,7 +9421,8 @@ begin
     model = v_given.model, prompt_tokens = v_given.prompt_tokens,
     completion_tokens = v_given.completion_tokens, generation_ms = v_given.generation_ms,
     is_approximate = v_given.is_approximate, is_over_budget = v_given.is_over_budget,
-    same_language = v_given.same_language, error = v_given.error
+    same_language = v_given.same_language, diverged_call = v_given.diverged_call,
+    error = v_given.error
   where a.replay_id = v_answer.replay_id and a.place = v_answer.place;
   update public.sms_replays as r set status = 'done', finished_at = v_now
   where r.id = v_answer.replay_id and r.status = 'running' and not exists (
@@ -9438,8 +9498,8 @@ $$;
 comment on function public.get_sms_replay(uuid) is
   'A replay with its answers, old and new side by side: {status, is_suspended, answers: [{place, '
   'state, question, old, new: {content, segments, model, tokens, price in US dollars, '
-  'mentions_human}, is_approximate, is_over_budget, same_language, mark, comment}], totals}. PT404: '
-  'not of one of the caller''s accounts.';
+  'generation_ms, mentions_human}, is_approximate, is_over_budget, same_language, used (passages), '
+  'diverged_call, mark, comment}], totals}. PT404: not of one of the caller''s accounts.';
 
 -- An old and a new answer side by side.
 create function sms.replay_pair(p_answer public.sms_replay_answers)
@@ -9459,15 +9519,17 @@ begin
     'error', p_answer.error,
     'old', case when v_message.id is not null then sms.replay_side(
       v_message.message_content, v_message.segments, v_message.model, v_message.prompt_tokens,
-      v_message.completion_tokens
+      v_message.completion_tokens, v_message.generation_ms
     ) end,
     'new', case when p_answer.state = 'answered' then sms.replay_side(
       p_answer.content, p_answer.segments, p_answer.model, p_answer.prompt_tokens,
-      p_answer.completion_tokens
+      p_answer.completion_tokens, p_answer.generation_ms
     ) end,
     'is_approximate', p_answer.is_approximate,
     'is_over_budget', p_answer.is_over_budget,
     'same_language', p_answer.same_language,
+    'used', p_answer.used,
+    'diverged_call', p_answer.diverged_call,
     'mark', p_answer.mark,
     'comment', p_answer.comment
   );
@@ -9477,7 +9539,7 @@ $$;
 -- One of them, with what it cost. A hint only, mentions_human: it finds words of eight languages.
 create function sms.replay_side(
   p_content text, p_segments integer, p_model text, p_prompt_tokens integer,
-  p_completion_tokens integer
+  p_completion_tokens integer, p_generation_ms integer
 )
 returns jsonb language plpgsql stable set search_path = '' as $$
 begin
@@ -9487,9 +9549,10 @@ begin
     'model', p_model,
     'prompt_tokens', p_prompt_tokens,
     'completion_tokens', p_completion_tokens,
+    'generation_ms', p_generation_ms,
     'price', (
       select (p.input_price * p_prompt_tokens + p.output_price * p_completion_tokens) / 1000000
-      from public.sms_model_prices as p where p.model = p_model
+      from public.sms_models as p where p.model = p_model
     ),
     'mentions_human', p_content ~* (
       '\m(human|person|people|agent|colleague|someone|staff|team|humano|persona|agente|alguien|'
@@ -9566,7 +9629,8 @@ select
       limit 100
     ) as unseen
   ) else 0 end as unread_count,
-  c.reply_error
+  c.reply_error,
+  c.wants_human_since
 from public.sms_conversations as c
 left join public.sms_contacts as who
   on who.user_id = c.user_id and who.contact_number = c.contact_number
@@ -9585,6 +9649,8 @@ comment on view public.sms_inbox is
   'sms_conversations.';
 comment on column public.sms_inbox.reply_error is
   'Why the newest message that a reply was due for got none, such as loop, rate_limit or paused.';
+comment on column public.sms_inbox.wants_human_since is
+  'Since when the contact waits for a human: how long somebody has waited, not when they wrote last.';
 comment on column public.sms_inbox.unread_count is
   'Messages of the contact after read_up_to_id; 100 means 100 or more.';
 
@@ -11894,7 +11960,7 @@ alter table public.sms_event_deliveries enable row level security;
 alter table sms.event_secrets enable row level security;
 alter table public.sms_replays enable row level security;
 alter table public.sms_replay_answers enable row level security;
-alter table public.sms_model_prices enable row level security;
+alter table public.sms_models enable row level security;
 
 revoke all on table
   sms.policy,
@@ -11939,7 +12005,7 @@ revoke all on table
   sms.event_secrets,
   public.sms_replays,
   public.sms_replay_answers,
-  public.sms_model_prices
+  public.sms_models
   from public, anon, authenticated, service_role;
 revoke all on sequence
   sms.patterns_id_seq,
@@ -12013,10 +12079,10 @@ grant select on table public.sms_events, public.sms_event_deliveries to authenti
 grant select, insert, update, delete on table public.sms_event_targets, public.sms_events,
   public.sms_event_deliveries to service_role;
 grant select, insert on table sms.event_secrets to service_role;
-grant select on table public.sms_replays, public.sms_replay_answers, public.sms_model_prices
+grant select on table public.sms_replays, public.sms_replay_answers, public.sms_models
   to authenticated;
 grant select, insert, update, delete on table public.sms_replays, public.sms_replay_answers,
-  public.sms_model_prices to service_role;
+  public.sms_models to service_role;
 grant select, update on table sms.maintenance to service_role;
 grant select on table public.sms_tool_calls to authenticated;
 grant select, insert, update, delete on table public.sms_tool_calls to service_role;
@@ -12131,7 +12197,7 @@ create policy "Members read their accounts' replays" on public.sms_replays
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Members read their accounts' replays" on public.sms_replay_answers
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
-create policy "Everybody signed in reads it" on public.sms_model_prices
+create policy "Everybody signed in reads it" on public.sms_models
   for select to authenticated using (true);
 create policy "The gateway clears it" on sms.human_messages
   for all to service_role using (true);
@@ -12188,6 +12254,7 @@ revoke execute on function
   sms.after_human_message(),
   sms.after_human_failed(),
   sms.before_close(),
+  sms.before_wants_human(),
   sms.after_close(),
   sms.word_pattern(text),
   sms.search_newest(uuid, text[], integer, bigint, bigint),
@@ -12293,6 +12360,7 @@ revoke all on function
   public.list_sms_numbers(),
   public.get_sms_message(bigint),
   public.note_sms_worker(text, text, timestamptz, jsonb),
+  public.note_sms_models(jsonb),
   public.remove_sms_worker(text),
   public.get_sms_health(),
   public.cleanup_old_sms_conversations(integer),
@@ -12360,6 +12428,7 @@ grant execute on function
   public.list_sms_numbers(),
   public.get_sms_message(bigint),
   public.note_sms_worker(text, text, timestamptz, jsonb),
+  public.note_sms_models(jsonb),
   public.remove_sms_worker(text),
   public.get_sms_health(),
   public.cleanup_old_sms_conversations(integer),

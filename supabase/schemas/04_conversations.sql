@@ -12,6 +12,7 @@ create table public.sms_conversations (
   auto_reply boolean not null default true,
   paused_until timestamptz,
   wants_human boolean not null default false,
+  wants_human_since timestamptz,
   assigned_to uuid,
   is_blocked boolean not null default false,
   last_incoming_id bigint,
@@ -94,6 +95,8 @@ comment on column public.sms_conversations.paused_until is
   'The AI is silent until then; set when a human writes.';
 comment on column public.sms_conversations.wants_human is
   'The contact asked for a human; taken back when one writes.';
+comment on column public.sms_conversations.wants_human_since is
+  'Since when the contact waits for a human; later messages of the contact do not change it.';
 comment on column public.sms_conversations.assigned_to is
   'The owner or member who has it; null: nobody.';
 comment on column public.sms_conversations.is_blocked is

@@ -117,12 +117,13 @@ begin
   limit 1;
   update public.sms_conversations as c
   set paused_until = v_arrived.created_at + f.takeover_pause,
-    wants_human = c.wants_human or exists (
-      select from public.sms_messages as m
-      where m.conversation_id = c.id and m.intent = 'human'
-        and m.id > coalesce(v_arrived.id, 0) and m.id < new.id
-    )
-  from public.sms_configs as f
+    wants_human = c.wants_human or asked.at is not null,
+    wants_human_since = coalesce(c.wants_human_since, asked.at)
+  from public.sms_configs as f, (
+    select min(m.created_at) as at from public.sms_messages as m
+    where m.conversation_id = new.conversation_id and m.intent = 'human'
+      and m.id > coalesce(v_arrived.id, 0) and m.id < new.id
+  ) as asked
   where c.id = new.conversation_id and c.status = 'active'
     and f.id = c.config_id and c.paused_until = new.created_at + f.takeover_pause;
   return null;
@@ -176,6 +177,23 @@ create trigger sms_conversations_before_close
   before update of status on public.sms_conversations
   for each row when (old.status is distinct from new.status)
   execute function sms.before_close();
+
+-- Since when a human is waited for, whoever says so: the contact's words, a tool, a member. A name
+-- after before_close: what that one takes back is seen here.
+create function sms.before_wants_human()
+returns trigger language plpgsql set search_path = '' as $$
+begin
+  new.wants_human_since := case
+    when new.wants_human then coalesce(new.wants_human_since, clock_timestamp())
+  end;
+  return new;
+end;
+$$;
+
+create trigger sms_conversations_before_wants_human
+  before update of wants_human, status on public.sms_conversations
+  for each row when (old.wants_human is distinct from new.wants_human)
+  execute function sms.before_wants_human();
 
 -- What a conversation came to, from facts: who answered the contact last, unless the last message
 -- that wanted a reply got none.

@@ -45,7 +45,8 @@ select
       limit 100
     ) as unseen
   ) else 0 end as unread_count,
-  c.reply_error
+  c.reply_error,
+  c.wants_human_since
 from public.sms_conversations as c
 left join public.sms_contacts as who
   on who.user_id = c.user_id and who.contact_number = c.contact_number
@@ -64,6 +65,8 @@ comment on view public.sms_inbox is
   'sms_conversations.';
 comment on column public.sms_inbox.reply_error is
   'Why the newest message that a reply was due for got none, such as loop, rate_limit or paused.';
+comment on column public.sms_inbox.wants_human_since is
+  'Since when the contact waits for a human: how long somebody has waited, not when they wrote last.';
 comment on column public.sms_inbox.unread_count is
   'Messages of the contact after read_up_to_id; 100 means 100 or more.';
 

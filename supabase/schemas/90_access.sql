@@ -50,7 +50,7 @@ alter table public.sms_event_deliveries enable row level security;
 alter table sms.event_secrets enable row level security;
 alter table public.sms_replays enable row level security;
 alter table public.sms_replay_answers enable row level security;
-alter table public.sms_model_prices enable row level security;
+alter table public.sms_models enable row level security;
 
 revoke all on table
   sms.policy,
@@ -95,7 +95,7 @@ revoke all on table
   sms.event_secrets,
   public.sms_replays,
   public.sms_replay_answers,
-  public.sms_model_prices
+  public.sms_models
   from public, anon, authenticated, service_role;
 revoke all on sequence
   sms.patterns_id_seq,
@@ -169,10 +169,10 @@ grant select on table public.sms_events, public.sms_event_deliveries to authenti
 grant select, insert, update, delete on table public.sms_event_targets, public.sms_events,
   public.sms_event_deliveries to service_role;
 grant select, insert on table sms.event_secrets to service_role;
-grant select on table public.sms_replays, public.sms_replay_answers, public.sms_model_prices
+grant select on table public.sms_replays, public.sms_replay_answers, public.sms_models
   to authenticated;
 grant select, insert, update, delete on table public.sms_replays, public.sms_replay_answers,
-  public.sms_model_prices to service_role;
+  public.sms_models to service_role;
 grant select, update on table sms.maintenance to service_role;
 grant select on table public.sms_tool_calls to authenticated;
 grant select, insert, update, delete on table public.sms_tool_calls to service_role;
@@ -287,7 +287,7 @@ create policy "Members read their accounts' replays" on public.sms_replays
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Members read their accounts' replays" on public.sms_replay_answers
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
-create policy "Everybody signed in reads it" on public.sms_model_prices
+create policy "Everybody signed in reads it" on public.sms_models
   for select to authenticated using (true);
 create policy "The gateway clears it" on sms.human_messages
   for all to service_role using (true);
@@ -344,6 +344,7 @@ revoke execute on function
   sms.after_human_message(),
   sms.after_human_failed(),
   sms.before_close(),
+  sms.before_wants_human(),
   sms.after_close(),
   sms.word_pattern(text),
   sms.search_newest(uuid, text[], integer, bigint, bigint),
@@ -449,6 +450,7 @@ revoke all on function
   public.list_sms_numbers(),
   public.get_sms_message(bigint),
   public.note_sms_worker(text, text, timestamptz, jsonb),
+  public.note_sms_models(jsonb),
   public.remove_sms_worker(text),
   public.get_sms_health(),
   public.cleanup_old_sms_conversations(integer),
@@ -516,6 +518,7 @@ grant execute on function
   public.list_sms_numbers(),
   public.get_sms_message(bigint),
   public.note_sms_worker(text, text, timestamptz, jsonb),
+  public.note_sms_models(jsonb),
   public.remove_sms_worker(text),
   public.get_sms_health(),
   public.cleanup_old_sms_conversations(integer),

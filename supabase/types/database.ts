@@ -69,14 +69,14 @@ isOneToOne: false
                   ]
                 },"sms_conversations": {
                   Row: {
-                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"closed_by": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"is_blocked": boolean,"is_reopened": boolean,"last_incoming_id": number | null,"last_message_at": string,"last_pending_id": number | null,"lease_id": string | null,"leased_by": string | null,"leased_context": Json | null,"leased_for": string | null,"leased_until": string | null,"outcome": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_attempts": number,"reply_due_at": string | null,"reply_error": string | null,"send_due_at": string | null,"status": string,"superseded": number,"tool_calls_since": string | null,"user_id": string,"waiting_since": string | null,"wants_human": boolean
+                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"closed_by": string | null,"config_id": string,"contact_number": string,"created_at": string,"id": string,"is_blocked": boolean,"is_reopened": boolean,"last_incoming_id": number | null,"last_message_at": string,"last_pending_id": number | null,"lease_id": string | null,"leased_by": string | null,"leased_context": Json | null,"leased_for": string | null,"leased_until": string | null,"outcome": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_attempts": number,"reply_due_at": string | null,"reply_error": string | null,"send_due_at": string | null,"status": string,"superseded": number,"tool_calls_since": string | null,"user_id": string,"waiting_since": string | null,"wants_human": boolean,"wants_human_since": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"closed_by"?: string | null,"config_id": string,"contact_number": string,"created_at"?: string,"id"?: string,"is_blocked"?: boolean,"is_reopened"?: boolean,"last_incoming_id"?: number | null,"last_message_at"?: string,"last_pending_id"?: number | null,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"outcome"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"tool_calls_since"?: string | null,"user_id": string,"waiting_since"?: string | null,"wants_human"?: boolean
+                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"closed_by"?: string | null,"config_id": string,"contact_number": string,"created_at"?: string,"id"?: string,"is_blocked"?: boolean,"is_reopened"?: boolean,"last_incoming_id"?: number | null,"last_message_at"?: string,"last_pending_id"?: number | null,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"outcome"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"tool_calls_since"?: string | null,"user_id": string,"waiting_since"?: string | null,"wants_human"?: boolean,"wants_human_since"?: string | null
                   }
                   Update: {
-                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"closed_by"?: string | null,"config_id"?: string,"contact_number"?: string,"created_at"?: string,"id"?: string,"is_blocked"?: boolean,"is_reopened"?: boolean,"last_incoming_id"?: number | null,"last_message_at"?: string,"last_pending_id"?: number | null,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"outcome"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"tool_calls_since"?: string | null,"user_id"?: string,"waiting_since"?: string | null,"wants_human"?: boolean
+                    "assigned_to"?: string | null,"auto_reply"?: boolean,"closed_at"?: string | null,"closed_by"?: string | null,"config_id"?: string,"contact_number"?: string,"created_at"?: string,"id"?: string,"is_blocked"?: boolean,"is_reopened"?: boolean,"last_incoming_id"?: number | null,"last_message_at"?: string,"last_pending_id"?: number | null,"lease_id"?: string | null,"leased_by"?: string | null,"leased_context"?: Json | null,"leased_for"?: string | null,"leased_until"?: string | null,"outcome"?: string | null,"paused_until"?: string | null,"read_up_to_id"?: number,"reply_attempts"?: number,"reply_due_at"?: string | null,"reply_error"?: string | null,"send_due_at"?: string | null,"status"?: string,"superseded"?: number,"tool_calls_since"?: string | null,"user_id"?: string,"waiting_since"?: string | null,"wants_human"?: boolean,"wants_human_since"?: string | null
                   }
                   Relationships: [
                     {
@@ -325,16 +325,16 @@ isOneToOne: false
       referencedColumns: ["id","user_id"]
     }
                   ]
-                },"sms_model_prices": {
+                },"sms_models": {
                   Row: {
-                    "input_price": number,"model": string,"output_price": number,"read_on": string,"source": string
+                    "input_price": number | null,"model": string,"output_price": number | null,"read_on": string | null,"shuts_down_on": string | null,"source": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "input_price": number,"model": string,"output_price": number,"read_on": string,"source": string
+                    "input_price"?: number | null,"model": string,"output_price"?: number | null,"read_on"?: string | null,"shuts_down_on"?: string | null,"source"?: string | null
                   }
                   Update: {
-                    "input_price"?: number,"model"?: string,"output_price"?: number,"read_on"?: string,"source"?: string
+                    "input_price"?: number | null,"model"?: string,"output_price"?: number | null,"read_on"?: string | null,"shuts_down_on"?: string | null,"source"?: string | null
                   }
                   Relationships: [
                     
@@ -421,14 +421,14 @@ isOneToOne: false
                   ]
                 },"sms_replay_answers": {
                   Row: {
-                    "attempts": number,"comment": string | null,"completion_tokens": number | null,"content": string | null,"encoding": string | null,"error": string | null,"generation_ms": number | null,"is_approximate": boolean | null,"is_over_budget": boolean | null,"lease_id": string | null,"leased_until": string | null,"mark": string | null,"marked_by": string | null,"message_id": number | null,"model": string | null,"place": number,"prompt_tokens": number | null,"replay_id": string,"same_language": boolean | null,"segments": number | null,"state": string,"user_id": string
+                    "attempts": number,"comment": string | null,"completion_tokens": number | null,"content": string | null,"diverged_call": Json | null,"encoding": string | null,"error": string | null,"generation_ms": number | null,"is_approximate": boolean | null,"is_over_budget": boolean | null,"lease_id": string | null,"leased_until": string | null,"mark": string | null,"marked_by": string | null,"message_id": number | null,"model": string | null,"place": number,"prompt_tokens": number | null,"replay_id": string,"same_language": boolean | null,"segments": number | null,"state": string,"used": Json | null,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "attempts"?: number,"comment"?: string | null,"completion_tokens"?: number | null,"content"?: string | null,"encoding"?: string | null,"error"?: string | null,"generation_ms"?: number | null,"is_approximate"?: boolean | null,"is_over_budget"?: boolean | null,"lease_id"?: string | null,"leased_until"?: string | null,"mark"?: string | null,"marked_by"?: string | null,"message_id"?: number | null,"model"?: string | null,"place": number,"prompt_tokens"?: number | null,"replay_id": string,"same_language"?: boolean | null,"segments"?: number | null,"state"?: string,"user_id": string
+                    "attempts"?: number,"comment"?: string | null,"completion_tokens"?: number | null,"content"?: string | null,"diverged_call"?: Json | null,"encoding"?: string | null,"error"?: string | null,"generation_ms"?: number | null,"is_approximate"?: boolean | null,"is_over_budget"?: boolean | null,"lease_id"?: string | null,"leased_until"?: string | null,"mark"?: string | null,"marked_by"?: string | null,"message_id"?: number | null,"model"?: string | null,"place": number,"prompt_tokens"?: number | null,"replay_id": string,"same_language"?: boolean | null,"segments"?: number | null,"state"?: string,"used"?: Json | null,"user_id": string
                   }
                   Update: {
-                    "attempts"?: number,"comment"?: string | null,"completion_tokens"?: number | null,"content"?: string | null,"encoding"?: string | null,"error"?: string | null,"generation_ms"?: number | null,"is_approximate"?: boolean | null,"is_over_budget"?: boolean | null,"lease_id"?: string | null,"leased_until"?: string | null,"mark"?: string | null,"marked_by"?: string | null,"message_id"?: number | null,"model"?: string | null,"place"?: number,"prompt_tokens"?: number | null,"replay_id"?: string,"same_language"?: boolean | null,"segments"?: number | null,"state"?: string,"user_id"?: string
+                    "attempts"?: number,"comment"?: string | null,"completion_tokens"?: number | null,"content"?: string | null,"diverged_call"?: Json | null,"encoding"?: string | null,"error"?: string | null,"generation_ms"?: number | null,"is_approximate"?: boolean | null,"is_over_budget"?: boolean | null,"lease_id"?: string | null,"leased_until"?: string | null,"mark"?: string | null,"marked_by"?: string | null,"message_id"?: number | null,"model"?: string | null,"place"?: number,"prompt_tokens"?: number | null,"replay_id"?: string,"same_language"?: boolean | null,"segments"?: number | null,"state"?: string,"used"?: Json | null,"user_id"?: string
                   }
                   Relationships: [
                     {
@@ -558,7 +558,7 @@ isOneToOne: false
                   ]
                 },"sms_inbox": {
                   Row: {
-                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"closed_by": string | null,"config_id": string,"contact_name": string | null,"contact_number": string,"contact_tags": (string)[] | null,"created_at": string,"id": string,"is_blocked": boolean,"last_message_at": string,"message_author": string | null,"message_content": string | null,"message_created_at": string | null,"message_direction": string | null,"message_id": number | null,"message_status": string | null,"no_reply_reason": string | null,"outcome": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_error": string | null,"status": string,"unread_count": number | null,"user_id": string,"wants_human": boolean
+                    "assigned_to": string | null,"auto_reply": boolean,"closed_at": string | null,"closed_by": string | null,"config_id": string,"contact_name": string | null,"contact_number": string,"contact_tags": (string)[] | null,"created_at": string,"id": string,"is_blocked": boolean,"last_message_at": string,"message_author": string | null,"message_content": string | null,"message_created_at": string | null,"message_direction": string | null,"message_id": number | null,"message_status": string | null,"no_reply_reason": string | null,"outcome": string | null,"paused_until": string | null,"read_up_to_id": number,"reply_error": string | null,"status": string,"unread_count": number | null,"user_id": string,"wants_human": boolean,"wants_human_since": string | null
                   }
                   ComputedFields: never
                   Relationships: [
@@ -646,7 +646,8 @@ isOneToOne: false
 "tool_calls_since": string | null,
 "user_id": string,
 "waiting_since": string | null,
-"wants_human": boolean
+"wants_human": boolean,
+"wants_human_since": string | null
             }[]
                           SetofOptions: {
         from: "*"
@@ -704,7 +705,8 @@ isOneToOne: false
 "tool_calls_since": string | null,
 "user_id": string,
 "waiting_since": string | null,
-"wants_human": boolean
+"wants_human": boolean,
+"wants_human_since": string | null
             }[]
                           SetofOptions: {
         from: "*"
@@ -882,6 +884,9 @@ isOneToOne: false
                            },
 "missing_sms":
 { Args: { "p_sids": (string)[] }; Returns: (string)[]
+                           },
+"note_sms_models":
+{ Args: { "p_shutdown_dates": Json }; Returns: undefined
                            },
 "note_sms_refused":
 { Args: { "p_reason": string,"p_sid": string }; Returns: undefined

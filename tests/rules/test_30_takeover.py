@@ -169,6 +169,48 @@ async def test_a_message_that_never_arrives_gives_the_pause_back(
     assert await scenario.work() == ["model"]
 
 
+async def test_who_waits_for_a_human_waits_since_they_asked_and_not_since_their_last_message(
+    scenario: Scenario,
+) -> None:
+    asked = await scenario.texts("quiero un humano")
+    await scenario.work()
+    await scenario.db.later(minutes=30)
+    await scenario.texts("¿Hola?")
+    await scenario.work()
+    row = await scenario.db.message(asked["message_id"])
+    owner = await scenario.db.person(scenario.number)
+    [seen] = await owner.rows("select wants_human_since, last_message_at from public.sms_inbox")
+    assert abs(seen["wants_human_since"] - row["created_at"]) < timedelta(seconds=10)
+    assert seen["last_message_at"] - seen["wants_human_since"] > timedelta(minutes=29)
+    [other] = await owner.rows(
+        "update public.sms_conversations set wants_human = true returning wants_human_since"
+    )
+    assert other["wants_human_since"] == seen["wants_human_since"], "marked again, it stays"
+
+
+@pytest.mark.parametrize("ending", ["a human writes", "unmarked", "closed"])
+async def test_nobody_waits_for_a_human_who_came(scenario: Scenario, ending: str) -> None:
+    stored = await scenario.texts("quiero un humano")
+    owner = await scenario.db.person(scenario.number)
+    if ending == "a human writes":
+        await owner.write(stored["conversation_id"])
+    elif ending == "unmarked":
+        await owner.rows("update public.sms_conversations set wants_human = false")
+    else:
+        await owner.rows("update public.sms_conversations set status = 'closed'")
+    conversation = await scenario.conversation()
+    assert (conversation["wants_human"], conversation["wants_human_since"]) == (False, None)
+
+
+async def test_who_was_answered_in_vain_waits_since_they_asked(scenario: Scenario) -> None:
+    job = await written_job(scenario, "quiero un humano")
+    [asked] = await scenario.db.admin.rows(
+        "select created_at from public.sms_messages where intent = 'human'"
+    )
+    await scenario.one.fail(job, "failed", LANDLINE)
+    assert (await scenario.conversation())["wants_human_since"] == asked["created_at"]
+
+
 async def test_a_message_that_twilio_lists_as_undelivered_gives_the_pause_back(
     scenario: Scenario,
 ) -> None:

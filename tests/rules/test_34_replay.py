@@ -227,6 +227,61 @@ async def test_a_preview_answers_what_an_admin_typed(scenario: Scenario, admin: 
     assert await scenario.db.admin.value("select count(*) from public.sms_messages") == 0
 
 
+async def test_a_preview_is_answered_with_the_tools_and_passages_as_typed(
+    scenario: Scenario, admin: Session
+) -> None:
+    await scenario.db.admin.rows(
+        "insert into public.sms_documents (user_id, config_id, title, content, language)"
+        " values (%s, %s, 'Horario', 'Los domingos abrimos de 9 a 15 h.', 'spanish')",
+        *(scenario.number.user_id, scenario.number.id),
+    )
+    preview = await admin.call(
+        "start_sms_preview",
+        config_id=scenario.number.id,
+        changes={"tools": ["nobody_has_it"], "stay_silent_for": ["goodbye"], "temperature": None},
+        message="¿Abren el domingo?",
+    )
+    job = await scenario.one.claim()
+    assert (job["prompt"]["tools"], job["prompt"]["stay_silent_for"]) == ([], ["goodbye"])
+    assert [part["title"] for part in job["prompt"]["knowledge"]] == ["Horario"]
+    call = {"name": "book", "arguments": {"p_day": "domingo"}}
+    await record(scenario.one, job, state="diverged", diverged_call=call, content=None)
+    (answer,) = (await got(admin, str(preview)))["answers"]
+    (passage,) = await admin.rows("select id from public.sms_passages")
+    assert (answer["state"], answer["diverged_call"]) == ("diverged", call)
+    assert answer["used"] == [passage["id"]]
+
+
+async def test_an_answer_tells_how_long_it_took(scenario: Scenario, admin: Session) -> None:
+    preview = await admin.call(
+        "start_sms_preview", config_id=scenario.number.id, changes={}, message="¿Abren?"
+    )
+    await record(scenario.one, await scenario.one.claim(), generation_ms=812)
+    (answer,) = (await got(admin, str(preview)))["answers"]
+    assert (answer["new"]["generation_ms"], answer["used"]) == (812, None)
+
+
+async def test_when_models_end_is_what_the_list_says_now(db: Db, admin: Session) -> None:
+    one = await db.session()
+
+    async def ends() -> dict[str, str]:
+        rows = await admin.rows(
+            "select model, shuts_down_on::text as day from public.sms_models"
+            " where shuts_down_on is not null"
+        )
+        return {row["model"]: row["day"] for row in rows}
+
+    price = "select input_price from public.sms_models where model = 'gpt-5-mini'"
+    before = await db.admin.value(price)
+    await one.call(
+        "note_sms_models", shutdown_dates={"gpt-5-mini": "2026-12-11", "o3": "2026-12-12"}
+    )
+    assert await ends() == {"gpt-5-mini": "2026-12-11", "o3": "2026-12-12"}
+    await one.call("note_sms_models", shutdown_dates={"o3": "2027-01-01"})
+    assert await ends() == {"o3": "2027-01-01"}
+    assert await db.admin.value(price) == before
+
+
 async def rows_of_all_tables(db: Db) -> dict[str, list[Any]]:
     tables = await db.admin.rows(
         "select c.oid::regclass::text as name, c.relname from pg_class as c"
@@ -261,6 +316,8 @@ REFUSED = [
     ({"max_tokens": 5}, "max_tokens is 16 to 4,096"),
     ({"system_prompt": None}, "may be null"),
     ({"openai_model": ""}, "openai_model has 1 to 100"),
+    ({"max_tokens": 20.5}, "no value of its kind"),
+    ({"tools": "book"}, "no value of its kind"),
     ([], "is an object"),
 ]
 
@@ -286,7 +343,7 @@ async def test_an_account_replays_so_many_answers_a_day(scenario: Scenario, admi
     await scenario.db.timing(replay_answers_per_day=3)
     await replied(scenario, 2)
     await start(admin, scenario)
-    with pytest.raises(psycopg.Error, match="At most 3 answers") as refused:
+    with pytest.raises(psycopg.Error, match="no more answers to replay") as refused:
         await start(admin, scenario)
     assert refused.value.sqlstate == "PT429"
     await start(admin, scenario, limit=1)

@@ -52,7 +52,7 @@ sms_questions        111100-1  -------1  110000-1  -------0
 sms_tool_calls       111100-1  -------1  -------1  -------0
 sms_replays          111100-1  -------1  -------1  -------0
 sms_replay_answers   111100-1  -------1  -------1  -------0
-sms_model_prices     111111-1  -------1  -------1  -------0
+sms_models           111111-1  -------1  -------1  -------0
 sms_synonyms         111111-1  -------1  -------1  -------0
 sms_phrases          111111-1  -------1  -------1  -------0
 sms_opt_outs         111100-1  -------1  -------1  -------0
@@ -108,6 +108,7 @@ mark_sms_read                  111144-1
 missing_sms                    -------0
 note_sms_refused               -------1
 note_sms_worker                -------1
+note_sms_models                -------1
 queue_sms_reply                -------1
 record_sms_delivery            -------1
 record_sms_replay_answer       -------1
@@ -220,7 +221,7 @@ async def play(stack: Stack) -> AsyncIterator[Play]:
         await database.execute("delete from sms_phrases where phrase = 'matrix'")
         await database.execute("delete from sms_synonyms where word = 'matrix'")
         await database.execute("delete from sms_workers where name ~ '^matrix'")
-        await database.execute("delete from sms_model_prices where model = 'matrix'")
+        await database.execute("delete from sms_models where model = 'matrix'")
 
 
 async def hire(database: psycopg.AsyncConnection[Any], ids: dict[str, str]) -> None:
@@ -428,7 +429,7 @@ async def furnish(
             {"replay_id": replay, "place": 2, "user_id": owner},
             {"mark": "same"},
         ),
-        "sms_model_prices": (
+        "sms_models": (
             {"model": "gpt-4o-mini"},
             {
                 "model": "matrix",
@@ -569,6 +570,7 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "missing_sms": {"p_sids": []},
     "note_sms_refused": {"p_sid": "SM0", "p_reason": "x"},
     "note_sms_worker": {"p_name": "matrix", "p_version": "1"},
+    "note_sms_models": {"p_shutdown_dates": {"matrix": "2030-01-01"}},
     "remove_sms_worker": {"p_name": "matrix of nobody"},
     "queue_sms_reply": {
         "p_lease_id": NOBODYS,

@@ -105,7 +105,11 @@ async def test_a_tool_is_answered_from_the_record_and_never_runs() -> None:
     for name, arguments in (("book", {"p_day": "2026-12-02"}), ("cancel", given)):
         with pytest.raises(ReplyEnded, match=name) as ended:
             await call_tool(name, arguments)
-        assert replays.divergence_of(JOB, ended.value)["state"] == "diverged"
+        answer = replays.divergence_of(JOB, ended.value)
+        assert (answer["state"], answer["diverged_call"]) == (
+            "diverged",
+            {"name": name, "arguments": arguments},
+        )
 
 
 def test_a_failure_is_empty_failed_or_a_reason_to_wait() -> None:

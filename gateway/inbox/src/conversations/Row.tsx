@@ -77,7 +77,7 @@ function Marks({ row }: { row: Conversation }) {
         <span className="mark urgent">
           <Icon name="hand" size={13} />
           <span className="unseen">{t('mark.human')}: </span>
-          {t('list.waiting', { time: waited(row.last_message_at) })}
+          {t('list.waiting', { time: waited(row.wants_human_since ?? row.last_message_at) })}
         </span>
       )}
       {row.is_blocked && <span className="mark bad"><Icon name="block" size={13} />{t('mark.blocked')}</span>}

@@ -35,3 +35,9 @@ export async function restoreVersion(id: string, version: number) {
     .rpc('restore_sms_config_version', { p_config_id: id, p_version: version })
     .throwOnError()
 }
+
+/** What is known of models: when they end. */
+export async function listModels() {
+  const { data } = await supabase.from('sms_models').select('model, shuts_down_on').throwOnError()
+  return data
+}

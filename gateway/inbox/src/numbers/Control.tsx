@@ -2,6 +2,7 @@ import { Switch } from '@base-ui/react/switch'
 import { useId } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Field } from './fields'
+import { ModelEnd } from './ModelEnd'
 
 /** One setting with its name, its unit and what it does. */
 export function Control({ field, value, onChange }: {
@@ -57,6 +58,7 @@ export function Control({ field, value, onChange }: {
         {field.kind === 'duration' && <span className="unit">{t(`numbers.unit.${field.unit}`)}</span>}
       </div>
       <p className="quiet-words" id={`${id}-hint`}>{hint}</p>
+      {field.name === 'openai_model' && <ModelEnd model={value} />}
     </div>
   )
 }

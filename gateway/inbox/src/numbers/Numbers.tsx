@@ -1,12 +1,15 @@
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useAccount } from '../account'
+import type { PhoneNumber } from '../data/client'
 import { useNumbers } from '../data/queries'
 import { sentence } from '../errors'
 import { usePhone } from '../format/phone'
 import { dateTime } from '../format/time'
 import { NoNumber } from '../conversations/NoNumber'
 import { Settings } from './Settings'
+import { Try } from './Try'
+import { previewed, useEdits } from './useEdits'
 import { Versions } from './Versions'
 
 /** How each number answers. */
@@ -40,8 +43,21 @@ export default function Numbers() {
           {t('numbers.suspended', { time: dateTime(number.suspended_until), reason: number.suspended_reason })}
         </p>
       )}
-      {number && <Settings key={`${number.id} ${number.version}`} number={number} />}
-      {number && <Versions number={number} />}
+      {number && <OneNumber key={number.id} number={number} />}
     </main>
+  )
+}
+
+/** Its form, and what it would answer as the form stands. */
+function OneNumber({ number }: { number: PhoneNumber }) {
+  const edits = useEdits(number)
+  return (
+    <div className="numbers">
+      <Try number={number} changes={previewed(edits.change)} />
+      <div className="number-form">
+        <Settings number={number} edits={edits} />
+        <Versions number={number} />
+      </div>
+    </div>
   )
 }

@@ -6,31 +6,31 @@ import { queries } from '../data/queries'
 import { sentence } from '../errors'
 import { useTell } from '../parts/Undo'
 import { Control } from './Control'
-import { type Change, type Field, GROUPS, shown, stored } from './fields'
+import { GROUPS } from './fields'
+import type { Edits } from './useEdits'
 
 /** A form over the row; only what was changed is stored, all of it or nothing. */
-export function Settings({ number }: { number: PhoneNumber }) {
+export function Settings({ number, edits }: { number: PhoneNumber; edits: Edits }) {
   const { t } = useTranslation()
   const { done } = useTell()
-  const [edits, setEdits] = useState<Partial<Record<Field['name'], string>>>({})
   const [problem, setProblem] = useState('')
-  const fields = GROUPS.flatMap((group) => group.fields)
-  const changed = fields.filter(
-    (field) => edits[field.name] !== undefined && edits[field.name] !== shown(field, number[field.name]),
-  )
 
   async function save(event: FormEvent) {
     event.preventDefault()
-    const change = Object.fromEntries(
-      changed.map((field) => [field.name, stored(field, edits[field.name] ?? '')]),
-    ) as Change
     try {
-      await changeNumber(number.id, change)
+      await changeNumber(number.id, edits.change)
+      setProblem('')
       done({ words: t('common.saved') })
       await queries.invalidateQueries({ predicate: ({ queryKey: [kind] }) => kind === 'numbers' || kind === 'versions' })
+      edits.discard()
     } catch (error) {
       setProblem(sentence(error))
     }
+  }
+
+  function discard() {
+    edits.discard()
+    setProblem('')
   }
 
   return (
@@ -42,19 +42,19 @@ export function Settings({ number }: { number: PhoneNumber }) {
             <Control
               key={field.name}
               field={field}
-              value={edits[field.name] ?? shown(field, number[field.name])}
-              onChange={(value) => setEdits({ ...edits, [field.name]: value })}
+              value={edits.valueOf(field)}
+              onChange={(value) => edits.type(field, value)}
             />
           ))}
         </fieldset>
       ))}
-      {(changed.length > 0 || problem) && (
+      {(edits.count > 0 || problem) && (
         <div className="save-bar">
           {problem
             ? <p role="alert" className="problem">{problem}</p>
-            : <span>{t('numbers.changed', { count: changed.length })}</span>}
-          <button type="button" onClick={() => { setEdits({}); setProblem('') }}>{t('numbers.discard')}</button>
-          <button className="primary" disabled={changed.length === 0}>{t('common.save')}</button>
+            : <span>{t('numbers.changed', { count: edits.count })}</span>}
+          <button type="button" onClick={discard}>{t('numbers.discard')}</button>
+          <button className="primary" disabled={edits.count === 0}>{t('common.save')}</button>
         </div>
       )}
     </form>

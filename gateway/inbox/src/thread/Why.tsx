@@ -58,7 +58,7 @@ function Call({ call }: { call: ToolCall }) {
   )
 }
 
-function Values({ value }: { value: ToolCall['arguments'] }) {
+export function Values({ value }: { value: ToolCall['arguments'] }) {
   const entries = Object.entries(value)
   if (entries.length === 0) return null
   return (
