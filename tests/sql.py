@@ -232,6 +232,12 @@ class Session:
         named = ", ".join(f"p_{name} => %s" for name in given)
         return await self.value(f"select public.{name}({named})", *given.values())
 
+    async def sign_in(self, user_id: object) -> None:
+        """From here on this is a client's session."""
+        claims = json.dumps({"sub": str(user_id), "role": "authenticated"})
+        await self.rows("select set_config('request.jwt.claims', %s, false)", claims)
+        await self.rows("set role authenticated")
+
     async def ingest(
         self,
         number: Number,
@@ -368,9 +374,7 @@ class Db:
     async def person(self, number: Number) -> Session:
         """A client's: as the owner of that number."""
         session = await _open(self.url, self._opened)
-        await session.rows("set role authenticated")
-        claims = json.dumps({"sub": str(number.user_id)})
-        await session.rows("select set_config('request.jwt.claims', %s, false)", claims)
+        await session.sign_in(number.user_id)
         return session
 
     async def number(self, owner: Number | None = None, **columns: Any) -> Number:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from gateway.segments import count, fold
-from tests.rules.test_people_sql import STOP_ES
-from tests.scenario import Scenario
-from tests.sql import Db, new_contact
+from tests.scenario import STOP_ES, Scenario
+from tests.sql import Db, Session, new_contact
 
 LIMIT = "Basta por hoy."
 
@@ -234,3 +234,187 @@ async def test_the_owners_words_fold_like_any_other(
     await scenario.configure(fold_accents=folds, handoff_reply="¡Ahí vamos!")
     await scenario.texts("quiero hablar con una persona")
     assert (await scenario.work())[0] == sent
+
+
+# Who asks for a human, and who asks for a bot.
+
+
+async def test_who_asks_for_a_person_is_told_once_and_flagged(scenario: Scenario) -> None:
+    stored = await scenario.texts("Quiero hablar con una persona, por favor")
+    assert stored["no_reply_reason"] == "human"
+    assert (await scenario.conversation())["wants_human"]
+    assert await scenario.work() == ["He tomado nota. Puede seguir preguntando."]
+    await scenario.texts("agent")
+    await scenario.texts("¿y el horario?")
+    assert await scenario.work() == ["model"], (
+        "acknowledged once; until a person writes the AI goes on"
+    )
+    person = await scenario.db.person(scenario.number)
+    await person.write((await scenario.conversation())["id"])
+    assert not (await scenario.conversation())["wants_human"]
+
+
+async def test_are_you_a_bot_gets_the_honest_answer_without_a_model(scenario: Scenario) -> None:
+    await scenario.texts("Are you a bot?")
+    await scenario.texts("¿eres un robot?")
+    assert await scenario.work() == [
+        "I am an automated assistant. Text PERSON if you want one.",
+        "Soy un asistente automatico. Escriba PERSONA si prefiere que le atienda una.",
+    ]
+    rows = await scenario.db.admin.rows(
+        "select author, model, in_reply_to is not null as answers from public.sms_messages"
+        " where canned_reply = 'bot'"
+    )
+    assert rows == [{"author": "system", "model": None, "answers": True}] * 2
+
+
+async def test_a_fixed_answer_does_not_take_the_first_reply_notice_away(scenario: Scenario) -> None:
+    await scenario.configure(first_reply_notice="An AI answers here.")
+    await scenario.texts("agent")
+    await scenario.work()
+    await scenario.texts("Do you have bread?")
+    assert (await scenario.one.claim())["notice"] == "An AI answers here."
+
+
+async def test_nothing_automatic_is_said_while_a_person_answers(scenario: Scenario) -> None:
+    stored = await scenario.texts("Hola")
+    await (await scenario.db.person(scenario.number)).write(stored["conversation_id"])
+    assert await scenario.work() == ["Le atiendo yo."]
+    await scenario.texts("are you a bot?")
+    await scenario.texts("quiero un humano")
+    assert await scenario.work() == []
+    conversation = await scenario.conversation()
+    assert (conversation["wants_human"], conversation["reply_error"]) == (True, "paused")
+
+
+async def test_a_question_behind_an_owed_text_leaves_the_answer_owed(scenario: Scenario) -> None:
+    """The fixed answer must not take the place of the model's: both may be in reply to it."""
+    await scenario.texts("Hola")
+    await scenario.texts("eres un robot?")
+    sent = await scenario.work()
+    assert sent == [
+        "Soy un asistente automatico. Escriba PERSONA si prefiere que le atienda una.",
+        "model",
+    ]
+
+
+# Keyword replies.
+
+
+async def add_keyword(scenario: Scenario, keyword: str, answer: str) -> Session:
+    person = await scenario.db.person(scenario.number)
+    await person.rows(
+        "insert into public.sms_keyword_replies (config_id, keyword, answer) values (%s, %s, %s)",
+        *(scenario.number.id, keyword, answer),
+    )
+    return person
+
+
+@pytest.mark.parametrize("body", ["horario", "¿HORÁRIO?", "  Horario!! 🕗 "])
+async def test_a_keyword_is_answered_in_the_owners_words(scenario: Scenario, body: str) -> None:
+    await add_keyword(scenario, "Horario", "De 7 a 19 h, lunes cerrado.")
+    assert (await scenario.texts(body))["no_reply_reason"] == "keyword"
+    assert await scenario.work() == ["De 7 a 19 h, lunes cerrado."]
+
+
+async def test_a_keyword_within_a_text_is_answered_by_the_model(scenario: Scenario) -> None:
+    await add_keyword(scenario, "horario", "De 7 a 19 h.")
+    await scenario.texts("el horario de los lunes")
+    assert await scenario.work() == ["model"]
+    await scenario.texts("Hola")
+    await scenario.texts("horario")
+    assert await scenario.work() == ["model"], "one answer to all texts of a burst"
+
+
+async def test_a_keyword_overtaken_by_a_text_is_answered_with_it(scenario: Scenario) -> None:
+    await add_keyword(scenario, "horario", "De 7 a 19 h.")
+    await scenario.texts("horario")
+    await scenario.texts("y la dirección?")
+    assert await scenario.work() == ["model"]
+
+
+async def test_an_opt_word_is_no_keyword(scenario: Scenario) -> None:
+    await add_keyword(scenario, "baja", "Rebajas todo el mes")
+    await scenario.texts("baja")
+    assert await scenario.work() == [STOP_ES]
+
+
+async def test_keyword_answers_count_as_answers_at_the_cap(scenario: Scenario) -> None:
+    await add_keyword(scenario, "horario", "De 7 a 19 h.")
+    await scenario.configure(replies_per_hour=2)
+    for body in ("horario", "Horario", "HORARIO"):
+        await scenario.texts(body)
+        await scenario.work()
+    assert (await scenario.conversation())["reply_error"] == "rate_limit"
+
+
+async def test_an_owner_keeps_the_keywords_of_own_numbers_alone(scenario: Scenario) -> None:
+    person = await add_keyword(scenario, "precio", "5 EUR")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await add_keyword(scenario, "¡Precio!", "6 EUR")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        await add_keyword(scenario, "?!", "nothing is left of it")
+    stranger = await scenario.db.person(await scenario.db.number())
+    assert await stranger.rows("select * from public.sms_keyword_replies") == []
+    with pytest.raises(psycopg.Error, match="There is no such number"):
+        await stranger.rows(
+            "insert into public.sms_keyword_replies (config_id, keyword, answer)"
+            " values (%s, 'x', 'y')",
+            scenario.number.id,
+        )
+    await person.rows("update public.sms_keyword_replies set answer = '7 EUR'")
+    await scenario.texts("precio")
+    assert await scenario.work() == ["7 EUR"]
+    await person.rows("delete from public.sms_keyword_replies")
+    await scenario.texts("PRECIO")
+    assert await scenario.work() == ["model"]
+
+
+async def test_a_keyword_waits_for_the_window_but_an_opt_out_is_confirmed_at_once(
+    scenario: Scenario,
+) -> None:
+    now = datetime.now(UTC)
+    await add_keyword(scenario, "horario", "De 7 a 19 h.")
+    await scenario.configure(
+        quiet_from=(now - timedelta(hours=1)).time(), quiet_until=(now + timedelta(hours=2)).time()
+    )
+    await scenario.texts("horario")
+    assert await scenario.work() == []
+    assert 7000 < (await scenario.one.claim())["seconds"] <= 7200
+    await scenario.db.later(hours=2)
+    assert await scenario.work() == ["De 7 a 19 h."]
+    await scenario.texts("BAJA")
+    assert await scenario.work() == [STOP_ES]
+
+
+# The contact's limit.
+
+
+async def test_at_the_cap_the_contact_is_told_once_a_day(scenario: Scenario) -> None:
+    await scenario.configure(replies_per_hour=1, rate_limit_reply="Basta por hoy.")
+    sent = []
+    for number in range(4):
+        await scenario.texts(f"pregunta {number}")
+        sent += await scenario.work()
+    assert sent == ["model", "Basta por hoy."]
+    conversation = await scenario.conversation()
+    assert (conversation["reply_error"], conversation["reply_due_at"]) == ("rate_limit", None)
+    assert (await scenario.one.call("get_sms_health"))["rate_limited_24h"] == 1
+    await scenario.db.later(hours=25)
+    sent = []
+    for number in range(3):
+        await scenario.texts(f"otra {number}")
+        sent += await scenario.work()
+    assert sent == ["model", "Basta por hoy."]
+
+
+async def test_the_cap_notice_is_no_fallback(scenario: Scenario) -> None:
+    """A contact who was told of the cap still gets the fallback when the model fails."""
+    await scenario.configure(replies_per_hour=0)
+    await scenario.texts("uno")
+    await scenario.work()
+    await scenario.configure(replies_per_hour=9)
+    await scenario.db.timing(reply_attempts_max=1)
+    await scenario.texts("dos")
+    assert await scenario.one.fail_sms_reply(await scenario.one.claim()) == "fallback"
+    assert (await scenario.one.claim())["kind"] == "fallback"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections import Counter
+from datetime import timedelta
 
 import pytest
 
-from tests.scenario import Scenario
+from tests.rules.mutants import mutant
+from tests.scenario import Scenario, sending, talk, unknown
 from tests.sql import Db, Job, Session, new_contact, new_sid
 
 
@@ -219,3 +222,235 @@ async def test_a_number_gets_its_turn_behind_any_backlog_of_another(db: Db, back
         await db.admin.rows(
             "delete from public.sms_conversations where contact_number like '+1999%'"
         )
+
+
+# One lease, on the conversation.
+
+
+A_LEASE_ON_MESSAGES = """
+alter table public.sms_messages add lease_id uuid, add leased_until timestamptz;
+create or replace function public.claim_sms_work(
+  p_worker text, p_lease_id uuid, p_lease interval default null
+)
+returns jsonb language plpgsql volatile set search_path = '' as $$
+declare
+  v_message public.sms_messages;
+begin
+  select m.* into v_message from public.sms_messages as m
+  where m.status = 'queued' and (m.leased_until is null or m.leased_until < now())
+  order by m.id
+  limit 1
+  for no key update skip locked;
+  if not found then
+    return jsonb_build_object('kind', 'wait');
+  end if;
+  update public.sms_messages as m
+  set lease_id = p_lease_id, leased_until = now() + p_lease, status = 'sending', sending_at = now()
+  where m.id = v_message.id;
+  return jsonb_build_object('kind', 'send', 'message_id', v_message.id);
+end;
+$$
+"""
+
+
+@mutant("a lease on messages", A_LEASE_ON_MESSAGES, fails="two jobs of one conversation at once")
+async def test_two_texts_of_one_conversation_leave_in_order(db: Db) -> None:
+    one, number, _, conversation_id = await talk(db)
+    person, two = await db.person(number), await db.session()
+    first = await person.write(conversation_id, "first")
+    second = await person.write(conversation_id, "second")
+    job = await one.claim()
+    assert job["message_id"] == first
+    assert (await two.claim())["kind"] == "wait", "two jobs of one conversation at once"
+    await one.finish(job)
+    assert (await two.claim())["message_id"] == second
+
+
+@mutant(
+    "no look after the contact's lock",
+    (
+        "sms.has_contact_alone",
+        ")) and not exists (",
+        ")) or not exists (",
+    ),
+    fails="two jobs of one contact at once",
+)
+async def test_two_conversations_of_one_contact_take_turns(own_db: Db) -> None:
+    """The older one is closed with a text still to settle; the newer one is owed an answer."""
+    one, number, contact, job = await unknown(own_db)
+    await one.close(job["conversation_id"])
+    await one.ingest(number, contact, "Otra vez")
+    await own_db.admin.rows("alter function sms.pick_conversation rename to pick_at_once")
+    await own_db.admin.rows("""
+        create function sms.pick_conversation(
+          a timestamptz, b timestamptz, c timestamptz
+        )
+        returns public.sms_conversations language plpgsql as $$
+        declare v public.sms_conversations := sms.pick_at_once(a, b, c);
+        begin
+          perform pg_advisory_xact_lock_shared(42);
+          return v;
+        end $$""")
+    two = await own_db.session()
+    await own_db.admin.rows("select pg_advisory_lock(42)")
+    claims = [asyncio.ensure_future(session.claim()) for session in (one, two)]
+    await own_db.waits_for_lock(one)
+    await own_db.waits_for_lock(two)
+    await own_db.admin.rows("select pg_advisory_unlock(42)")
+    kinds = sorted([(await claim)["kind"] for claim in claims])
+    assert kinds[1] == "wait", "two jobs of one contact at once"
+
+
+@mutant(
+    "no claim asked again",
+    (
+        "sms.claim",
+        "if v_conversation.leased_until > v_now then",
+        "if false then",
+    ),
+    fails="it is another job",
+)
+async def test_a_claim_asked_again_is_the_same_job(db: Db) -> None:
+    one, number, *_ = await talk(db)
+    await one.ingest(number, new_contact())
+    lease = str(uuid.uuid4())
+    job = await one.claim(lease)
+    again = await one.claim(lease)
+    found = again["conversation_id"], again["attempt"]
+    assert found == (job["conversation_id"], 1), "asked again it is another job"
+
+
+async def test_a_claim_asked_again_after_its_lease_is_a_new_one(db: Db) -> None:
+    one, *_, job = await sending(db)
+    await db.later(seconds=61)
+    assert (await one.claim(job["lease_id"]))["kind"] == "wait", "it may be at Twilio"
+    assert (await db.message(job["message_id"]))["status"] == "unknown"
+
+
+async def test_a_claim_asked_again_when_a_callback_did_the_job_is_another_job(db: Db) -> None:
+    one, number, contact, job = await sending(db)
+    await one.callback(job, new_sid(), "sent")
+    assert (await one.answer(job))["outcome"] == "gone"
+    await one.ingest(number, contact, "¿Y?")
+    assert (await one.claim(job["lease_id"]))["kind"] == "reply"
+
+
+async def test_a_released_job_gives_its_attempt_back(db: Db) -> None:
+    one, *_, conversation_id = await talk(db)
+    job = await one.claim()
+    assert await one.call("release_sms_work", lease_id=job["lease_id"])
+    assert not await one.call("release_sms_work", lease_id=job["lease_id"])
+    assert (await db.conversation(conversation_id))["reply_attempts"] == 0
+    answer = await one.answer(await one.claim())
+    assert await one.call("release_sms_work", lease_id=answer["lease_id"])
+    again = await one.claim()
+    assert (again["kind"], again["message_id"]) == ("send", answer["message_id"])
+    assert (await db.message(answer["message_id"]))["attempts"] == 1
+
+
+async def test_a_lease_taken_away_lets_the_next_worker_work(db: Db) -> None:
+    one, *_, conversation_id = await talk(db)
+    assert (await one.claim(seconds=60))["kind"] == "reply"
+    wait = await one.claim()
+    assert wait["kind"] == "wait"
+    assert 55 < wait["seconds"] <= 60
+    await db.later(seconds=61)
+    job = await one.claim()
+    assert (job["conversation_id"], job["attempt"]) == (conversation_id, 2)
+
+
+async def test_a_lease_that_outlives_its_work_wakes_nobody(db: Db) -> None:
+    one, *_, job = await sending(db)
+    await one.callback(job, new_sid(), "delivered")
+    await db.later(minutes=5)
+    assert (await one.claim())["seconds"] is None
+
+
+async def test_a_contact_whose_other_conversation_is_leased_is_waited_for(db: Db) -> None:
+    one, number, contact, job = await sending(db)
+    await one.close(job["conversation_id"])
+    await one.ingest(number, contact, "Otra vez")
+    wait = await one.claim()
+    assert wait["kind"] == "wait"
+    assert 55 < wait["seconds"] <= 60
+    await one.finish(job)
+    assert (await one.claim())["kind"] == "reply"
+
+
+async def test_one_number_gets_at_most_half_of_many_leases(db: Db) -> None:
+    one, busy, *_ = await talk(db)
+    for _ in range(20):
+        await one.ingest(busy, new_contact())
+    other = await db.number()
+    for _ in range(20):
+        await one.ingest(other, new_contact())
+    held = Counter([(await one.claim())["config_id"] for _ in range(24)])
+    assert 10 <= held[str(other.id)] <= 14
+
+
+@pytest.mark.parametrize(("call", "committed"), [("claim", "off"), ("finish", "on")])
+async def test_a_lease_alone_is_committed_without_waiting_for_the_disk(
+    db: Db, call: str, committed: str
+) -> None:
+    """What was sent is not: a crash of the server would forget it."""
+    one, *_, job = await sending(db)
+    await talk(db)
+    await one.rows("set synchronous_commit = on")
+    async with one.transaction():
+        taken = await (one.claim() if call == "claim" else one.finish_and_claim(job))
+        assert taken and taken["kind"] == "reply"
+        assert await one.value("show synchronous_commit") == committed
+
+
+# How long a worker may sleep.
+
+
+async def test_a_worker_sleeps_until_something_it_can_do_is_due(db: Db) -> None:
+    """Nothing that waits for somebody else makes it ask again at once."""
+    one, number = await db.session(), await db.number(reply_delay=timedelta(seconds=4))
+    assert (await one.claim())["seconds"] is None
+    contact = new_contact()
+    stored = await one.ingest(number, contact)
+    assert 3 < (await one.claim())["seconds"] <= 4
+    await db.later(seconds=4)
+    await one.claim(seconds=3)
+    assert 2 < (await one.claim())["seconds"] <= 3, "until the lease ends"
+    await db.later(seconds=3)
+    await one.ingest(number, contact, "y")
+    assert 2 < (await one.claim())["seconds"] <= 3, "the lease ended, the burst goes on"
+    await one.close(stored["conversation_id"])
+    assert (await one.claim())["seconds"] is None
+
+
+async def test_a_job_says_when_there_is_more_work(db: Db) -> None:
+    one, number, *_ = await talk(db)
+    await one.ingest(number, new_contact())
+    assert (await one.claim(seconds=30))["seconds"] == 0, "somebody else's text is due as well"
+    await one.ingest(await db.number(reply_delay=timedelta(seconds=4)), new_contact())
+    assert 3 < (await one.claim(seconds=30))["seconds"] <= 4
+
+
+# Everything that waits is shown.
+
+
+async def test_the_model_is_shown_every_text_that_waits(db: Db) -> None:
+    one, *_ = await talk(db, *(f"texto {n}" for n in range(30)), history_limit=5)
+    contents = [turn["content"] for turn in (await one.claim())["history"]]
+    assert contents == [f"texto {n}" for n in range(30)]
+
+
+async def test_a_picture_without_words_is_kept_and_mentioned_to_the_model(
+    scenario: Scenario,
+) -> None:
+    media = [
+        {"url": "https://api.twilio.com/m/0", "content_type": "image/jpeg"},
+        {"url": "https://api.twilio.com/m/1", "content_type": "image/png"},
+    ]
+    stored = await scenario.texts("", media=media)
+    assert (await scenario.db.message(stored["message_id"]))["media"] == media
+    await scenario.texts("y esta", media=media[:1])
+    job = await scenario.one.claim()
+    assert [turn["content"] for turn in job["history"]] == [
+        "[sent 2 attachments not shown here: image/jpeg, image/png]",
+        "y esta [sent an attachment not shown here: image/jpeg]",
+    ]

@@ -7,8 +7,10 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
+from tests.scenario import sending, talk
 from tests.sql import Db, Number, Session, new_contact, new_sid
 
 
@@ -212,3 +214,27 @@ async def test_a_contact_who_still_waits_for_a_human_is_unanswered(db: Db) -> No
     _, number, _, conversation_id = await answered(db)
     await db.admin.rows("update sms_conversations set wants_human = true")
     assert await outcome(db, number, conversation_id) == "unanswered"
+
+
+# What an ending does to messages under way.
+
+
+async def test_closing_cancels_what_waits_and_drops_what_is_owed(db: Db) -> None:
+    one, number, contact, conversation_id = await talk(db)
+    person = await db.person(number)
+    written = await person.write(conversation_id)
+    await one.ingest(number, contact, "gracias")
+    await person.close(conversation_id)
+    assert (await db.message(written))["status"] == "canceled"
+    assert (await one.claim())["kind"] == "wait"
+    with pytest.raises(psycopg.Error) as refused:
+        await person.write(conversation_id)
+    assert refused.value.sqlstate == "PT409"
+
+
+async def test_a_text_being_sent_when_its_conversation_closes_is_finished(db: Db) -> None:
+    one, number, _, job = await sending(db)
+    await (await db.person(number)).close(job["conversation_id"])
+    sid = new_sid()
+    assert await one.finish(job, sid) == "recorded"
+    assert (await db.message(job["message_id"]))["message_sid"] == sid

@@ -12,15 +12,13 @@ import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from gateway.local.stack import Stack
-from tests.naive_sql import Naive, make_naive
-from tests.sql import Db, Job, Number, Session, new_sid, scratch_database
+from tests.rules.mutants import Change, make
+from tests.sql import Db, Job, Number, Session, new_sid
 
 TOOL = """
 create table public.drift_bookings (phone text not null, at time not null);
@@ -241,30 +239,24 @@ async def violations(town: Town, conversations: int) -> list[str]:
     return found
 
 
-@pytest.fixture
-async def db(stack: Stack) -> AsyncIterator[Db]:
-    async with scratch_database(stack.postgres_url) as url, Db.connect(url) as db:
-        yield db
-
-
-async def test_200_bookings_are_made_once_each_whoever_dies(db: Db) -> None:
-    town = await run(db, 200, seed=1)
+async def test_200_bookings_are_made_once_each_whoever_dies(own_db: Db) -> None:
+    town = await run(own_db, 200, seed=1)
     assert await violations(town, 200) == []
     assert set(town.deaths) == set(DEATHS), "each death was met"
     assert max(town.asked.values()) > 1, "the model was asked to book again"
-    assert await db.broken_invariants() == {}
+    assert await own_db.broken_invariants() == {}
 
 
 @pytest.mark.parametrize(
     "naive", [NO_UNIQUE_KEY, NO_RESUMPTION], ids=["no unique key", "no resumption"]
 )
-async def test_a_mutant_books_twice(db: Db, naive: list[Naive]) -> None:
+async def test_a_mutant_books_twice(own_db: Db, naive: list[Change]) -> None:
     for form in naive:
-        await make_naive(db, form)
-    town = await run(db, 60, seed=1)
+        await make(own_db, form)
+    town = await run(own_db, 60, seed=1)
     assert "2 bookings of one contact" in await violations(town, 60)
 
 
-async def test_a_record_in_another_transaction_books_twice(db: Db) -> None:
-    town = await run(db, 60, seed=1, records_apart=True)
+async def test_a_record_in_another_transaction_books_twice(own_db: Db) -> None:
+    town = await run(own_db, 60, seed=1, records_apart=True)
     assert [found for found in await violations(town, 60) if "bookings of one" in found]

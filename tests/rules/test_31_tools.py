@@ -11,7 +11,7 @@ import pytest
 
 from gateway.prompt import NO_REPLY_NEEDED, NOT_KNOWN, REQUEST_HUMAN, STOP_MESSAGES
 from tests.scenario import Scenario
-from tests.sql import Job, Session, new_contact
+from tests.sql import Db, Job, Session, new_contact
 
 EXAMPLES = Path(__file__).parents[1] / "examples/tools"
 FRIDAY = {"p_day": "2027-12-03", "p_people": 4, "p_meal": "dinner"}
@@ -69,16 +69,15 @@ TOOLS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def beside() -> str:
+    """The bakery, and odd tools beside it."""
+    return (EXAMPLES / "bakery.sql").read_text() + ODD
+
+
 @pytest.fixture
 async def tools(scenario: Scenario) -> Scenario:
-    """The bakery, and odd tools beside it."""
-    admin = scenario.db.admin
-    if not await admin.value("select to_regclass('public.bookings') is not null"):
-        async with admin.transaction():
-            await admin.rows("set local role postgres")
-            await admin.rows((EXAMPLES / "bakery.sql").read_text())
-            await admin.rows(ODD)
-    await admin.rows("truncate public.bookings, public.promises")
+    await scenario.db.admin.rows("truncate public.bookings, public.promises")
     await scenario.configure(tools=TOOLS)
     return scenario
 
@@ -808,7 +807,8 @@ async def public_functions(tools: Scenario) -> list[tuple[str, str]]:
 # The other examples of tests/examples/tools.
 
 
-async def test_an_order_is_found_however_the_shop_wrote_the_number(scenario: Scenario) -> None:
+async def test_an_order_is_found_however_the_shop_wrote_the_number(own_db: Db) -> None:
+    scenario = await Scenario.begin(own_db)
     async with scenario.db.admin.transaction() as undone:
         await scenario.db.admin.rows((EXAMPLES / "orders.sql").read_text())
         digits = scenario.contact.removeprefix("+1")
@@ -824,7 +824,8 @@ async def test_an_order_is_found_however_the_shop_wrote_the_number(scenario: Sce
         raise psycopg.Rollback(undone)
 
 
-async def test_what_is_private_waits_for_the_code(scenario: Scenario) -> None:
+async def test_what_is_private_waits_for_the_code(own_db: Db) -> None:
+    scenario = await Scenario.begin(own_db)
     admin = scenario.db.admin
 
     async def tried(name: str, **arguments: str) -> Any:

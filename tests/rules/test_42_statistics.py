@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import uuid
 from contextlib import AsyncExitStack
 from typing import Any
 
+import pytest
+
+from tests.bench import data
 from tests.sql import Db, Session, new_contact, new_sid
 
 
@@ -183,3 +188,103 @@ async def test_cost_has_its_currency_and_comes_with_the_day_of_its_message(db: D
     assert (await totals(owner))["currency"] == "EUR"
     days = await owner.rows("select * from public.get_sms_daily()")
     assert [(float(day["cost"]), day["currency"]) for day in days] == [(0.0079, "EUR")]
+
+
+# What is counted is what a recount finds, and is counted at once.
+
+
+async def counted(db: Db) -> dict[str, list[str]]:
+    """What is folded, as text, by table."""
+    return {table: await _lines(db, f"table {table}") for table in data.COUNTERS}
+
+
+async def recounted(db: Db) -> dict[str, list[str]]:
+    return {table: await _lines(db, recount) for table, recount in data.COUNTERS.items()}
+
+
+async def _lines(db: Db, query: str) -> list[str]:
+    """Sorted, without rows of nothing."""
+    rows = await db.admin.rows(f"select to_jsonb(s) as row from ({query}) as s")  # noqa: S608
+    plain = [{name: it for name, it in row["row"].items() if it not in (0, None)} for row in rows]
+    return sorted(json.dumps(row, sort_keys=True) for row in plain)
+
+
+async def numbers_of(session: Session) -> list[dict[str, Any]]:
+    """All that the statistics say to whoever asks."""
+    return [
+        *await session.rows("select * from public.get_sms_stats()"),
+        *await session.rows("select * from public.get_sms_engagement_metrics(30)"),
+        *await session.rows("select * from public.get_sms_daily()"),
+    ]
+
+
+async def test_counters_are_what_a_recount_finds(own_db: Db) -> None:
+    number = await own_db.number()
+    gateway, owner = await own_db.session(), await own_db.person(number)
+    contacts = [new_contact() for _ in range(5)]
+    for contact in [*contacts, *contacts[:2]]:
+        stored = await gateway.ingest(number, contact)
+        sent = await gateway.answer(await gateway.claim())
+        sid = "SM" + uuid.uuid4().hex
+        await gateway.finish(sent, sid)
+        await gateway.callback(sent, sid, "failed" if contact == contacts[0] else "delivered")
+    await owner.write(stored["conversation_id"])
+    await owner.write(stored["conversation_id"])
+    await owner.close(stored["conversation_id"])
+    await gateway.ingest(number, contacts[1], "¿Sigue ahí?")
+    before = await numbers_of(owner)
+    assert (before[0]["total_contacts"], before[0]["active_users_24h"]) == (5, 5)
+    assert (before[1]["conversations_ended"], before[1]["conversations_reopened"]) == (1, 1)
+    # Nothing is late, and folding changes no number.
+    await gateway.rows("select sms.fold_counters(7)")
+    assert await numbers_of(owner) == before
+    await gateway.rows("select sms.fold_counters()")
+    assert await numbers_of(owner) == before
+    seen = await counted(own_db)
+    assert seen == await recounted(own_db)
+    # What happened stays counted when its conversation is erased.
+    await own_db.admin.rows(
+        "update public.sms_conversations set last_message_at = last_message_at - interval '2 days'"
+    )
+    assert await gateway.call("cleanup_old_sms_conversations", days=1) == 1
+    await gateway.rows("select sms.fold_counters()")
+    assert await counted(own_db) == seen != await recounted(own_db)
+
+
+async def test_twenty_thousand_contacts_of_a_week_are_counted_at_once(
+    own_db: Db, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each wrote in the last seven days, half of them to two numbers, a hundred a moment ago."""
+    one = await own_db.number()
+    other = await own_db.number(one)
+    await own_db.admin.rows(
+        "insert into public.sms_contacts (user_id, contact_number)"
+        " select %s, '+1555' || lpad(n::text, 7, '0') from generate_series(1, 20000) as n",
+        one.user_id,
+    )
+    await own_db.admin.rows(
+        "insert into sms.counted (at, user_id, config_id, contact_number, messages_in)"
+        " select now() - n %% 160 * interval '1 hour', f.user_id, f.id,"
+        " '+1555' || lpad(n::text, 7, '0'), 1"
+        " from generate_series(1, 20000) as n, public.sms_configs as f"
+        " where f.id = %s or n %% 2 = 0",
+        one.id,
+    )
+    await own_db.admin.rows("select sms.fold_counters(100000)")
+    await own_db.admin.rows(
+        "insert into sms.counted (at, user_id, config_id, contact_number, messages_in)"
+        " select now(), user_id, id, '+1555' || lpad(n::text, 7, '0'), 1"
+        " from public.sms_configs, generate_series(1, 100) as n where id = %s",
+        other.id,
+    )
+    await own_db.admin.rows("analyze")
+    owner = await own_db.person(one)
+    row = (await owner.rows("select * from public.get_sms_stats()"))[0]
+    assert row["active_users_7d"] == 20000
+    taken = []
+    for _ in range(9):
+        plan = await owner.value("explain (analyze, format json) select * from get_sms_stats()")
+        taken.append(plan[0]["Execution Time"])
+    with capsys.disabled():
+        print(f"\nget_sms_stats, 20,000 contacts in seven days: {min(taken):.1f} ms")
+    assert min(taken) < 20

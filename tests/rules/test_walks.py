@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
-from gateway.local.stack import Stack
-from tests.naive_sql import (
-    A_BLIND_RESEND,
-    NO_GATE,
-    NO_LEASE_CHECK,
-    TWILIOS_QUEUED_AS_OURS,
-    Naive,
-    make_naive,
-)
-from tests.sql import Db, Job, Number, Session, new_sid, scratch_database
+from tests.rules.mutants import Change, make
+from tests.rules.test_12_opt_outs import NO_GATE
+from tests.rules.test_21_reply import NO_LEASE_CHECK
+from tests.rules.test_23_reconcile import A_BLIND_RESEND
+from tests.rules.test_24_delivery import TWILIOS_QUEUED_AS_OURS
+from tests.sql import Db, Job, Number, Session, new_sid
 
 CONTACTS = ["+15550000001", "+15550000002"]
 TWILIOS_WORDS = ["queued", "sending", "sent", "failed", "undelivered", "delivered", "read"]
@@ -58,12 +53,6 @@ EVENTS = {
     "callback_comes": 4,
     "counters_are_folded": 5,
 }
-
-
-@pytest.fixture
-async def db(stack: Stack) -> AsyncIterator[Db]:
-    async with scratch_database(stack.postgres_url) as url, Db.connect(url) as db:
-        yield db
 
 
 class Walk:
@@ -245,16 +234,18 @@ async def walk(db: Db, session: Session, seed: int) -> None:
         raise
 
 
-async def test_the_invariants_hold_after_every_step(db: Db) -> None:
-    session = await db.session()
+async def test_the_invariants_hold_after_every_step(own_db: Db) -> None:
+    session = await own_db.session()
     for seed in range(WALKS):
-        await walk(db, session, seed)
+        await walk(own_db, session, seed)
 
 
-@pytest.mark.parametrize("naive", [NO_GATE, NO_LEASE_CHECK, A_BLIND_RESEND, TWILIOS_QUEUED_AS_OURS])
-async def test_the_walks_find_naive_forms(db: Db, naive: Naive) -> None:
-    await make_naive(db, naive)
-    session = await db.session()
+@pytest.mark.parametrize(
+    "change", [NO_GATE, NO_LEASE_CHECK, A_BLIND_RESEND, TWILIOS_QUEUED_AS_OURS]
+)
+async def test_the_walks_find_naive_forms(own_db: Db, change: Change) -> None:
+    await make(own_db, change)
+    session = await own_db.session()
     with pytest.raises((AssertionError, psycopg.errors.IntegrityError)):
         for seed in range(10 * WALKS):
-            await walk(db, session, seed)
+            await walk(own_db, session, seed)

@@ -11,16 +11,12 @@ import asyncio
 import random
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-import pytest
-
-from gateway.local.stack import Stack
-from tests.sql import Db, Job, Number, Session, new_contact, new_sid, scratch_database
+from tests.sql import Db, Job, Number, Session, new_contact, new_sid
 
 TEXTS = 2_000
 SESSIONS = 6
@@ -28,19 +24,6 @@ LEASE_SECONDS = 0.3
 # The last line before the request: with less of the lease left nothing is posted.
 SEND_SECONDS = 0.15
 SEED = 20261122
-
-
-@pytest.fixture
-async def db(stack: Stack) -> AsyncIterator[Db]:
-    async with scratch_database(stack.postgres_url) as url, Db.connect(url) as db:
-        await db.timing(
-            reply_wait_max=timedelta(milliseconds=100),
-            lease=timedelta(seconds=LEASE_SECONDS),
-            retry_after=timedelta(milliseconds=20),
-            reconcile_after=timedelta(milliseconds=100),
-            reply_attempts_max=1000,  # the fallback has a test of its own
-        )
-        yield db
 
 
 class Died(Exception):
@@ -188,11 +171,18 @@ def overtaking(accepted: list[Job]) -> list[int]:
     return late
 
 
-async def test_two_thousand_texts_are_answered_once_whoever_dies(db: Db) -> None:
+async def test_two_thousand_texts_are_answered_once_whoever_dies(own_db: Db) -> None:
+    await own_db.timing(
+        reply_wait_max=timedelta(milliseconds=100),
+        lease=timedelta(seconds=LEASE_SECONDS),
+        retry_after=timedelta(milliseconds=20),
+        reconcile_after=timedelta(milliseconds=100),
+        reply_attempts_max=1000,  # the fallback has a test of its own
+    )
     random.seed(SEED)
     began = time.monotonic()
     numbers = [
-        await db.number(
+        await own_db.number(
             reply_delay=timedelta(milliseconds=10),
             replies_per_hour=10**6,
             replies_per_day=10**6,
@@ -201,15 +191,15 @@ async def test_two_thousand_texts_are_answered_once_whoever_dies(db: Db) -> None
         for _ in range(3)
     ]
     simulation = Simulation(numbers)
-    sessions = [await db.session() for _ in range(SESSIONS)]
+    sessions = [await own_db.session() for _ in range(SESSIONS)]
     async with asyncio.TaskGroup() as group:
         for i, session in enumerate(sessions):
             group.create_task(simulation.take_part(session, random.Random(SEED + i)))
 
     sent = Counter(text["message_id"] for text in simulation.twilio.accepted)
     doubled = [message_id for message_id, times in sent.items() if times > 1]
-    unanswered = await db.admin.rows(UNANSWERED)
-    still_open = [next(iter(row.values())) for row in await db.admin.rows(OPEN)]
+    unanswered = await own_db.admin.rows(UNANSWERED)
+    still_open = [next(iter(row.values())) for row in await own_db.admin.rows(OPEN)]
     out_of_order = overtaking(simulation.twilio.accepted)
     told = dict(sorted(simulation.happened.items()))
     print(
@@ -219,7 +209,7 @@ async def test_two_thousand_texts_are_answered_once_whoever_dies(db: Db) -> None
 
     assert (doubled, unanswered, still_open, out_of_order) == ([], [], [0, 0], [])
     assert (await sessions[0].call("get_sms_health"))["doubled"] == 0
-    assert await db.broken_invariants() == {}
+    assert await own_db.broken_invariants() == {}
     assert simulation.happened["texts"] == TEXTS
     for where in ("after claim", "after queue_sms_reply", "after Twilio accepted"):
         assert simulation.happened[f"died {where}"] > 5
