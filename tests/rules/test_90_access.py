@@ -1,17 +1,13 @@
-"""Who may do what over the Data API, with real sessions: typed by hand, printed by `pytest -s`.
-
-The owner has an account with a number, a conversation and a text. An admin and an agent work in
-it; `both` is an agent in it and an admin in the account of somebody else; `removed` was its admin.
-The stranger has an account of their own, nobody has the publishable key and no session, and the
-gateway has the secret key.
-"""
+"""Who may do what over the Data API, with real sessions: what tests/data/access.sql says."""
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,115 +19,18 @@ from tests.sql import new_contact, new_sid
 
 WHO = ("owner", "admin", "agent", "both", "removed", "stranger", "nobody", "gateway")
 
-# On what is the owner's, one sign for each of WHO, in that order: 1: there is a row to get or
-# change, 0: there is none, -: permission denied, 3: the role is too low (PT403), 4: not found
-# (PT404), v: it is a view (55000).
-# A deletion is asked for where nothing is: 0 is "allowed".
-TABLES = """
-                     GET       POST      PATCH     DELETE
-sms_configs          111100-1  -------1  110000-1  -------0
-sms_conversations    111100-1  -------1  111100-1  -------0
-sms_daily_stats      111100-1  -------1  -------1  -------0
-sms_delivery_events  -------1  -------1  -------1  -------0
-sms_documents        111100-1  113344-1  110000-1  000000-0
-sms_error_codes      111111-1  -------1  -------1  -------0
-sms_canned_replies   111111-1  -------1  -------1  -------0
-sms_export           111100-1  vvvvvvvv  vvvvvvvv  vvvvvvvv
-sms_event_targets    110000-1  -------1  110000-1  000000-0
-sms_events           111100-1  -------1  -------1  -------0
-sms_event_deliveries 111100-1  -------1  -------1  -------0
-sms_inbox            111100-1  vvvvvvvv  vvvvvvvv  vvvvvvvv
-sms_keyword_replies  111100-1  113344-1  110000-1  000000-0
-sms_config_versions  111100-1  -------1  -------1  -------0
-sms_contacts         111100-1  -------1  111100-1  -------0
-sms_invitations      110000-1  -------1  -------1  000000-0
-sms_members          111100-1  -------1  110000-1  -------0
-sms_messages         111100-1  111144-1  -------1  -------0
-sms_passages         111100-1  -------1  -------1  -------0
-sms_questions        111100-1  -------1  110000-1  -------0
-sms_tool_calls       111100-1  -------1  -------1  -------0
-sms_replays          111100-1  -------1  -------1  -------0
-sms_replay_answers   111100-1  -------1  -------1  -------0
-sms_models           111111-1  -------1  -------1  -------0
-sms_synonyms         111111-1  -------1  -------1  -------0
-sms_phrases          111111-1  -------1  -------1  -------0
-sms_opt_outs         111100-1  -------1  -------1  -------0
-sms_webhook_logs     -------1  -------1  -------1  -------0
-sms_workers          -------1  -------1  -------1  -------0
-"""
+# The signs are told of in tests/data/access.sql.
+ACCESS = (Path(__file__).parents[1] / "data/access.sql").read_text()
 
-# 1: it runs, or refuses its other arguments; 0: it finds nothing; 3: the role is too low (PT403),
-# 4: not found (PT404), -: permission denied. Asked for what is the owner's; leaving for an account
-# that is not there, so that nobody leaves.
-FUNCTIONS = """
-accept_sms_invitation          333333--
-add_sms_number                 -------4
-answer_sms_question            113344-1
-ask_sms_knowledge              000044-0
-assign_sms_conversation        111144-1
-call_sms_tool                  -------1
-claim_sms_backfill             -------1
-claim_sms_work                 -------1
-claim_sms_event_deliveries     -------1
-finish_sms_event_delivery      -------1
-list_sms_event_deliveries      -------1
-list_sms_event_targets         -------0
-create_sms_event_target        113344-1
-test_sms_event_target          113344-1
-replay_sms_event_delivery      113344-1
-cleanup_old_sms_conversations  -------1
-close_sms_conversation         111144-1
-drop_sms_backlog               -------1
-erase_sms_contact              133344-1
-fail_sms_reply                 -------1
-fail_sms_send                  -------1
-finish_sms_send                -------1
-finish_sms_backfill            -------1
-forget_sms_contact             -------1
-get_sms_accounts               111111-0
-get_sms_conversation_history   111144-1
-get_sms_daily                  111144-1
-get_sms_engagement_metrics     111144-1
-get_sms_health                 -------1
-get_sms_message                -------4
-get_sms_setup                  -------1
-get_sms_stats                  111111-1
-get_sms_team                   111144-1
-get_user_sms_stats             111144-1
-import_sms_document            -------4
-ingest_sms                     -------1
-invite_sms_member              113344-1
-leave_sms_account              444444--
-list_sms_numbers               -------1
-list_sms_tools                 -------1
-mark_sms_read                  111144-1
-missing_sms                    -------0
-note_sms_refused               -------1
-note_sms_worker                -------1
-note_sms_models                -------1
-queue_sms_reply                -------1
-record_sms_delivery            -------1
-record_sms_replay_answer       -------1
-start_sms_replay               113344-1
-start_sms_preview              113344-1
-get_sms_replay                 111144-1
-cancel_sms_replay              113344-1
-mark_sms_replay_answer         111144-1
-record_sms_statuses            -------1
-release_sms_work               -------1
-remove_sms_member              113344-1
-remove_sms_worker              -------1
-resend_sms                     -------4
-restore_sms_config_version     113344-1
-search_sms                     111144-1
-send_sms                       111144-1
-set_sms_opt_out                -------1
-try_sms_tool                   -------1
-reconcile_sms                  -------1
-maintain_sms                   -------1
-upsert_sms_contacts            111144-1
-"""
 
+def signs_of(table: str) -> dict[str, list[str]]:
+    """Of may_use or may_call: what each name's row says."""
+    rows = ACCESS.partition(f"insert into {table} values")[2].partition(";")[0]
+    found = re.findall(r"^  \('(\w+)', *(.*)\)", rows, re.MULTILINE)
+    return {name: re.findall("'([^']+)'", cells) for name, cells in found}
+
+
+TABLES, FUNCTIONS = signs_of("may_use"), signs_of("may_call")
 NOBODYS = "eeeeeeee-0000-4000-8000-00000000000e"
 METHODS = ("GET", "POST", "PATCH", "DELETE")
 WHOSE = "the caller's name"
@@ -179,13 +78,6 @@ class Play:
         if method == "DELETE":
             where.append((where[0][0], "is.null"))  # as well: that is nothing
         return await self.verdict(who, method, f"/{table}", change, where)
-
-
-def cells(table: str) -> Iterator[tuple[str, str, str]]:
-    """Of TABLES: (table, method, a sign for each of WHO)."""
-    for line in table.strip().splitlines()[1:]:
-        name, *signs = line.split()
-        yield from ((name, method, one) for method, one in zip(METHODS, signs, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -592,7 +484,8 @@ ARGUMENTS: dict[str, dict[str, object]] = {
 
 async def test_tables_answer_each_role_as_the_matrix_says(play: Play) -> None:
     found = []
-    for table, method, signs in cells(TABLES):
+    asked = [(table, *one) for table, of in TABLES.items() for one in zip(METHODS, of, strict=True)]
+    for table, method, signs in asked:
         got = "".join([await play.of_table(who, table, method) for who in WHO])
         print(f"{table:20} {method:6} {got}")
         if got != signs:
@@ -602,8 +495,7 @@ async def test_tables_answer_each_role_as_the_matrix_says(play: Play) -> None:
 
 async def test_functions_answer_each_role_as_the_matrix_says(play: Play) -> None:
     found = []
-    for line in FUNCTIONS.strip().splitlines():
-        name, signs = line.split()
+    for name, [signs] in FUNCTIONS.items():
         arguments = {
             key: play.things.get(str(value), value)
             for key, value in ARGUMENTS.get(name, {}).items()
@@ -659,6 +551,5 @@ async def test_the_matrix_has_every_table_and_function(stack: Stack) -> None:
             "select proname from pg_proc where pronamespace = 'public'::regnamespace"
             " and proname ~ 'sms|send|reply|delivery'"
         )
-        assert {row[0] for row in await tables.fetchall()} == {row[0] for row in cells(TABLES)}
-        listed = {line.split()[0] for line in FUNCTIONS.strip().splitlines()}
-        assert {row[0] for row in await functions.fetchall()} == listed
+        assert {row[0] for row in await tables.fetchall()} == TABLES.keys()
+        assert {row[0] for row in await functions.fetchall()} == FUNCTIONS.keys()
