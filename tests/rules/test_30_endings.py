@@ -120,40 +120,96 @@ async def test_a_message_posted_again_after_the_ending_opens_nothing(db: Db) -> 
     assert (await one.claim())["kind"] == "wait"
 
 
-async def test_races_of_arrival_and_ending_lose_nothing_and_answer_nothing_twice(db: Db) -> None:
-    number = await db.number(close_after="1 second", replies_per_hour=10**6, replies_per_day=10**6)
-    sessions = [await db.session() for _ in range(4)]
-    contacts, sids, chance = [new_contact() for _ in range(8)], [], random.Random(7)
+class Races:
+    """A contact's message against the end of their idle conversation, at a random instant.
 
-    async def arrive(session: Session, contact: str) -> None:
-        sid, at = new_sid(), None
-        if chance.random() < 0.3:
-            at = datetime.now(UTC) - timedelta(seconds=chance.random() * 20)
-        sids.append(sid)
-        for _ in range(chance.choice([1, 1, 2])):
-            await session.ingest(number, contact, f"hola {sid}", sid=sid, at=at)
+    Each race stores one message and answers it, but for one that is only posted again.
+    """
 
-    for _ in range(40):
-        await db.later(seconds=2)
-        await asyncio.gather(
-            *(arrive(session, chance.choice(contacts)) for session in sessions[:3]),
-            close_idle(sessions[3]),
-        )
-        while (job := await sessions[0].claim())["kind"] == "reply":
-            await sessions[0].finish(await sessions[0].answer(job))
+    def __init__(self, db: Db, number: Number, sessions: list[Session], seed: int) -> None:
+        self.db = db
+        self.number = number
+        self.one, self.two, self.three = sessions
+        self.chance = random.Random(seed)
+        self.contacts = [new_contact() for _ in range(5)]
+        self.posted: list[str] = []
+
+    async def run(self, kind: str) -> None:
+        contact = self.chance.choice(self.contacts)
+        if not await self.db.admin.rows(
+            "select from sms_conversations where contact_number = %s and status = 'active'", contact
+        ):
+            await self.post(self.one, contact)
+            await self.answer()
+        await self.db.later(seconds=2)
+        await getattr(self, kind)(contact)
+        await self.answer()
+
+    async def held(self, contact: str) -> None:
+        """Before the conversation's lock, while maintenance closes it; or the other way round."""
+        how = self.chance.choice(["closing first", "arrival first", "at once"])
+        if how == "closing first":
+            async with self.two.transaction():
+                await close_idle(self.two)
+                arriving = asyncio.ensure_future(self.post(self.one, contact))
+                await self.db.waits_for_lock(self.one)
+            await arriving
+        elif how == "arrival first":
+            async with self.one.transaction():
+                await self.post(self.one, contact)
+                await close_idle(self.two)
+        else:
+            await asyncio.gather(self.post(self.one, contact), close_idle(self.two))
+
+    async def backfilled(self, contact: str) -> None:
+        """Twilio had it before the end; the backfill brings it, at times with the late post."""
+        at = datetime.now(UTC) - timedelta(seconds=self.chance.uniform(1, 20))
+        sid, closing = self.new(contact), [close_idle(self.three)]
+        if self.chance.random() < 0.5:
+            await closing.pop()
+        late = [self.post(self.two, contact, sid)] if self.chance.random() < 0.5 else []
+        await asyncio.gather(self.post(self.one, contact, sid, at), *late, *closing)
+
+    async def posted_again(self, contact: str) -> None:
+        """After the end, or while it ends: it opens nothing, and is answered no second time."""
+        sid = self.chance.choice([sid for sid in self.posted if sid.startswith(contact)])
+        closing = [close_idle(self.two)]
+        if self.chance.random() < 0.5:
+            await closing.pop()
+        await asyncio.gather(self.post(self.one, contact, sid), *closing)
+
+    def new(self, contact: str) -> str:
+        self.posted.append(f"{contact}:{new_sid()}")
+        return self.posted[-1]
+
+    async def post(
+        self, by: Session, contact: str, sid: str = "", at: datetime | None = None
+    ) -> None:
+        sid = sid or self.new(contact)
+        await by.ingest(self.number, contact, f"hola {sid}", sid=sid.partition(":")[2], at=at)
+
+    async def answer(self) -> None:
+        while (job := await self.one.claim())["kind"] == "reply":
+            await self.one.finish(await self.one.answer(job))
+
+
+@pytest.mark.parametrize("races", [60, pytest.param(1000, marks=pytest.mark.long)])
+async def test_races_of_arrival_and_ending_store_and_answer_each_message_once(
+    db: Db, races: int
+) -> None:
+    unlimited = dict.fromkeys(["replies_per_hour", "replies_per_day"], 10**6)
+    number = await db.number(**unlimited, number_replies_per_day=10**5, close_after="1 second")
+    running = Races(db, number, [await db.session() for _ in range(3)], seed=races)
+    for race in range(races):
+        await running.run(("held", "backfilled", "posted_again")[race % 3])
     rows = await db.admin.rows("""
-        select m.message_sid, count(r.id) as replies, max(m.id) as id, m.conversation_id
-        from sms_messages as m
-        left join sms_messages as r on r.conversation_id = m.conversation_id
-          and r.in_reply_to >= m.id and r.author = 'ai'
-        where m.direction = 'incoming' group by m.message_sid, m.id, m.conversation_id""")
-    assert sorted(row["message_sid"] for row in rows) == sorted(sids)
-    assert [row for row in rows if row["replies"] == 0] == []
-    doubled = await db.admin.rows(
-        "select in_reply_to from sms_messages where in_reply_to is not null"
-        " group by in_reply_to having count(*) > 1"
-    )
-    assert doubled == []
+        select i.message_sid, count(*) as stored, count(r.id) as replies
+        from sms_messages as i left join sms_messages as r on r.in_reply_to = i.id
+        where i.direction = 'incoming' group by i.message_sid""")
+    assert {row["message_sid"] for row in rows} == {sid.partition(":")[2] for sid in running.posted}
+    assert [row for row in rows if (row["stored"], row["replies"]) != (1, 1)] == []
+    ended = await db.admin.value("select count(*) from sms_conversations where closed_by = 'idle'")
+    assert ended > races / 2, "it was a race"
 
 
 async def test_the_prompt_holds_the_earlier_conversation_s_end(db: Db) -> None:
