@@ -48,8 +48,13 @@ select
   c.reply_error,
   c.wants_human_since
 from public.sms_conversations as c
-left join public.sms_contacts as who
-  on who.user_id = c.user_id and who.contact_number = c.contact_number
+-- Looked up row by row, as limit makes it: a page names its account, the policy does so again, and
+-- by that the planner expects an account to have one contact and would read all of them for each row.
+left join lateral (
+  select k.name, k.tags from public.sms_contacts as k
+  where k.user_id = c.user_id and k.contact_number = c.contact_number
+  limit 1
+) as who on true
 left join lateral (
   select m.id, m.direction, m.author, m.status, m.message_content, m.created_at,
     m.no_reply_reason

@@ -197,8 +197,10 @@ class Races:
 async def test_races_of_arrival_and_ending_store_and_answer_each_message_once(
     db: Db, races: int
 ) -> None:
-    unlimited = dict.fromkeys(["replies_per_hour", "replies_per_day"], 10**6)
-    number = await db.number(**unlimited, number_replies_per_day=10**5, close_after="1 second")
+    unlimited = {"replies_per_hour": 10**6, "replies_per_day": 10**6}
+    number = await db.number(
+        None, **unlimited, number_replies_per_day=10**5, close_after="1 second"
+    )
     running = Races(db, number, [await db.session() for _ in range(3)], seed=races)
     for race in range(races):
         await running.run(("held", "backfilled", "posted_again")[race % 3])
