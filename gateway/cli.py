@@ -43,17 +43,33 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sms-gateway", description=__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, told, add in (
+        ("local", "a whole gateway on this machine, without accounts", _add_local_options),
+        ("inbox", "the React inbox", _add_inbox_commands),
+        ("worker", "answer and send messages until SIGTERM", _add_worker_options),
+        ("schema", "the database's SQL", _add_schema_commands),
+        ("doctor", "look at every part and say what to do", _add_doctor_options),
+        ("tools", "the functions that the model may call", _add_tool_commands),
+        ("number", "Twilio numbers and their owners", _add_number_commands),
+        ("message", "one message by its id", _add_message_commands),
+        ("events", "what targets were told", _add_event_commands),
+        ("replay", "what another model or prompt would have answered", _add_replay_options),
+        ("backfill", "fetch from Twilio what never arrived", _add_backfill_options),
+        ("knowledge", "documents that the assistant answers from", _add_knowledge_commands),
+    ):
+        add(commands.add_parser(name, help=told))
+    return parser
 
-    local = commands.add_parser("local", help="a whole gateway on this machine, without accounts")
+
+def _add_local_options(local: argparse.ArgumentParser) -> None:
     local.add_argument("--say", metavar="TEXT", help="send one message, print the answer, end")
     local.add_argument(
         "--data", type=Path, default=Path(".local"), metavar="FOLDER", help="default: .local"
     )
     local.set_defaults(run=_run_local)
 
-    _add_inbox_commands(commands.add_parser("inbox", help="the React inbox"))
 
-    worker = commands.add_parser("worker", help="answer and send messages until SIGTERM")
+def _add_worker_options(worker: argparse.ArgumentParser) -> None:
     worker.add_argument(
         "--no-backlog",
         action="store_true",
@@ -61,9 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     worker.set_defaults(run=_run_worker)
 
-    _add_schema_commands(commands.add_parser("schema", help="the database's SQL"))
 
-    examine = commands.add_parser("doctor", help="look at every part and say what to do")
+def _add_doctor_options(examine: argparse.ArgumentParser) -> None:
     examine.add_argument(
         "--deep",
         action="store_true",
@@ -71,17 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     examine.set_defaults(run=_run_doctor)
 
-    tools = commands.add_parser("tools", help="the functions that the model may call")
-    _add_tool_commands(tools)
-    _add_number_commands(commands.add_parser("number", help="Twilio numbers and their owners"))
-    _add_message_commands(commands.add_parser("message", help="one message by its id"))
 
-    _add_event_commands(commands.add_parser("events", help="what targets were told"))
-    _add_replay_options(
-        commands.add_parser("replay", help="what another model or prompt would have answered")
-    )
-
-    backfill = commands.add_parser("backfill", help="fetch from Twilio what never arrived")
+def _add_backfill_options(backfill: argparse.ArgumentParser) -> None:
     backfill.add_argument(
         "--since",
         type=_duration,
@@ -93,10 +99,6 @@ def _parser() -> argparse.ArgumentParser:
         "--number", type=_phone_number, metavar="+15551234567", help="default: all numbers"
     )
     backfill.set_defaults(run=_run_backfill)
-    _add_knowledge_commands(
-        commands.add_parser("knowledge", help="documents that the assistant answers from")
-    )
-    return parser
 
 
 def _add_replay_options(replay: argparse.ArgumentParser) -> None:
