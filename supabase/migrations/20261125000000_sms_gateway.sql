@@ -1808,18 +1808,26 @@ $$;
 -- When in doubt it is answered, and the reply ends by saying how to stop (maybe_stop).
 
 -- What is left of a message when case, accents, apostrophes, punctuation, emoji and stressed letters
--- do not count: "¡¡Stoooop!! 🛑", "S.T.O.P." and "stop" are one.
+-- do not count: "¡¡Stoooop!! 🛑", "S.T.O.P." and "stop" are one. Every step that costs is asked for
+-- first. It calls nothing of schema sms: it also computes columns, for clients.
 create function sms.normalize(p_text text)
 returns text language plpgsql immutable parallel safe set search_path = '' as $$
 declare
-  v_text text := translate(p_text, E'''’‘`´ʼ\u200b\u200c\u200d\u2060\ufeff', '');
+  v_text text := p_text;
 begin
+  if v_text ~ E'[''’‘`´ʼ\u200b\u200c\u200d\u2060\ufeff]' then
+    v_text := translate(v_text, E'''’‘`´ʼ\u200b\u200c\u200d\u2060\ufeff', '');
+  end if;
   -- Letters and their accents apart: so that lower() needs no locale, and ＳＴＯＰ is STOP.
   if length(v_text) < octet_length(v_text) then
     v_text := regexp_replace(normalize(v_text, NFKD), '[\u0300-\u036f]', '', 'g');
   end if;
-  v_text := regexp_replace(lower(v_text), '[\u0001-\u002f\u003a-\u0060\u007b-\u00bf\u2000-\u2bff\u3000-\u303f\ue000-\uf8ff\ufe00-\ufe4f\U0001f000-\U000fffff]+', ' ', 'g');
-  v_text := btrim(regexp_replace(v_text, '([a-z])\1\1+', '\1', 'g'));
+  v_text := lower(v_text);
+  if v_text ~ 'aaa|bbb|ccc|ddd|eee|fff|ggg|hhh|iii|jjj|kkk|lll|mmm|nnn|ooo|ppp|qqq|rrr|sss|ttt|uuu|vvv|www|xxx|yyy|zzz' then
+    v_text := regexp_replace(v_text, '([a-z])\1\1+', '\1', 'g');
+  end if;
+  -- A single space is left alone.
+  v_text := btrim(regexp_replace(v_text, ' *[\u0001-\u001f\u0021-\u002f\u003a-\u0060\u007b-\u00bf\u2000-\u2bff\u3000-\u303f\ue000-\uf8ff\ufe00-\ufe4f\U0001f000-\U000fffff][\u0001-\u002f\u003a-\u0060\u007b-\u00bf\u2000-\u2bff\u3000-\u303f\ue000-\uf8ff\ufe00-\ufe4f\U0001f000-\U000fffff]*|  +', ' ', 'g'));
   return case when v_text ~ '^([a-z] )+[a-z]$' then replace(v_text, ' ', '') else v_text end;
 end;
 $$;
@@ -1827,9 +1835,8 @@ $$;
 -- Words that sound alike are one: mensages and mensajes, escrivan and escriban, resivir and recibir.
 create function sms.sound(p_normal text)
 returns text language sql immutable parallel safe set search_path = '' as $$
-  select regexp_replace(
-    regexp_replace(translate(p_normal, 'vz', 'bs'), 'c(?=[ei])', 's', 'g'), 'g(?=[ei])', 'j', 'g'
-  );
+  select replace(replace(replace(replace(
+    translate(p_normal, 'vz', 'bs'), 'ce', 'se'), 'ci', 'si'), 'ge', 'je'), 'gi', 'ji');
 $$;
 
 create table public.sms_phrases (
@@ -1876,14 +1883,14 @@ create table public.sms_synonyms (
 create index sms_synonyms_first_sound_idx on public.sms_synonyms (first_sound);
 
 comment on table public.sms_synonyms is
-  'What the words of a wish stand for. One to five words; the longest that fits counts.';
+  'What the words of an intent stand for. One to five words; the longest that fits counts.';
 comment on column public.sms_synonyms.stands_for is
   'S stop, s enough, V to text someone, G to send, F to send me, R to receive, r to get, D to remove, Z remove me, '
   'U to sign off, u to unsubscribe, c to cancel, b a subscription, k take, f off; '
   'M messages, m a message, t to text or a text, O it, L your list, l a list, P my number, I me; '
   'N not, + more or again, J to keep on, W to want, Y you, i I (a new clause begins); '
   'K a threat, C data protection, ! consent withdrawn, X what goes with an opt-out (wrong number, '
-  'not interested), A another wish (call me instead), T to talk, H a human, B a robot, E are you; '
+  'not interested), A another intent (call me instead), T to talk, H a human, B a robot, E are you; '
   '_ an article, & and, / the end of a clause (please, because), g thanks, . something else; '
   'nothing: makes no difference.';
 
@@ -1913,29 +1920,45 @@ comment on column sms.patterns.keys is
 comment on column sms.patterns.unless is
   'With one of these words it is a person.';
 
+create table sms.pattern_keys (
+  key text not null,
+  kind text not null,
+  pattern_id integer not null,
+  constraint pattern_keys_pkey primary key (key, kind, pattern_id),
+  constraint pattern_keys_pattern_id_fkey foreign key (pattern_id)
+    references sms.patterns (id) on delete cascade
+);
+create index pattern_keys_pattern_id_idx on sms.pattern_keys (pattern_id);
+
+comment on table sms.pattern_keys is
+  'The keys of sms.patterns, found by a word: most messages hold none.';
+
 -- What a message means. maybe_stop: it smells of an opt-out; it is answered, with the way to stop.
--- handled_by_twilio: the body is one of Twilio's own words. About 0.5 ms for 100 characters.
+-- handled_by_twilio: the body is one of Twilio's own words.
 create function sms.classify(
   p_body text,
   out intent text, out language text, out handled_by_twilio boolean,
   out kind text, out maybe_stop boolean
 )
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable as $$
 declare
   v_body text := left(p_body, 1600);
+  v_normal text := sms.normalize(v_body);
   v_phrase public.sms_phrases;
 begin
-  v_phrase := sms.whole_phrase(sms.normalize(v_body));
+  v_phrase := sms.whole_phrase(v_normal);
   if v_phrase.phrase is not null then
     intent := nullif(v_phrase.meaning, 'filler');
     language := v_phrase.language;
     handled_by_twilio := v_phrase.handled_by_twilio
       and lower(btrim(v_body, E' \t\r\n')) = v_phrase.phrase;
-  elsif sms.is_reaction(v_body) then
+  elsif sms.is_reaction(v_body, v_normal) then
     kind := 'reaction';
-  elsif sms.is_auto_reply(v_body) then
+  elsif sms.is_auto_reply(v_body, v_normal) then
     kind := 'auto_reply';
-  else
+  elsif sms.may_have_meaning(v_normal)
+    -- or it is spelled, "P A R E", which nothing is before a figure
+    or position(' ' in v_normal) = 0 and sms.normalize(v_body || ' 0') <> v_normal || ' 0' then
     select c.meaning, c.language into intent, language
     from (
       select sms.meaning_of(r.letters, r.core, r.language) as meaning, r.language, r.letters
@@ -1957,33 +1980,71 @@ $$;
 
 -- The listed phrase that is the whole message; "stop stop stop" is "stop".
 create function sms.whole_phrase(p_normal text)
-returns public.sms_phrases language plpgsql stable set search_path = '' as $$
+returns public.sms_phrases language plpgsql stable as $$
 declare
   v_phrase public.sms_phrases;
 begin
-  select f.* into v_phrase from public.sms_phrases as f
-  where f.phrase = case
-    when length(p_normal) <= 60 then sms.fold_repeats(p_normal)
-    when position(repeat(split_part(p_normal, ' ', 1) || ' ', 5) in p_normal) = 1
-      then sms.fold_repeats(p_normal)
-  end
-  order by f.language
-  limit 1;
+  if length(p_normal) <= 60
+    or position(repeat(split_part(p_normal, ' ', 1) || ' ', 5) in p_normal) = 1 then
+    select f.* into v_phrase from public.sms_phrases as f
+    where f.phrase = array_to_string(sms.fold_repeats(string_to_array(p_normal, ' ')), ' ')
+    order by f.language
+    limit 1;
+  end if;
   return v_phrase;
 end;
 $$;
 
 -- A word that is said again at once counts once.
-create function sms.fold_repeats(p_normal text)
-returns text language plpgsql immutable set search_path = '' as $$
+create function sms.fold_repeats(p_words text[])
+returns text[] language plpgsql immutable as $$
 begin
-  return (
-    select string_agg(w.word, ' ' order by w.place)
+  if not exists (
+    select from unnest(p_words, p_words[2:]) as s (word, next) where s.word = s.next
+  ) then
+    return p_words;
+  end if;
+  return array(
+    select w.word
     from (
       select s.word, s.place, lag(s.word) over (order by s.place) as before
-      from unnest(string_to_array(p_normal, ' ')) with ordinality as s (word, place)
+      from unnest(p_words) with ordinality as s (word, place)
     ) as w
     where w.word is distinct from w.before
+    order by w.place
+  );
+end;
+$$;
+
+-- A cheap look before the message is read (read_words, meaning_of), which costs three times as much:
+-- can these words mean anything? Each word is taken for all it may stand for, whatever stands beside
+-- it, so that "no" is answered for certain and "yes" is not.
+create function sms.may_have_meaning(p_normal text)
+returns boolean language plpgsql stable as $$
+declare
+  v_sounds text[] := string_to_array(sms.sound(p_normal), ' ');
+begin
+  return exists (
+    select
+    from (
+      select s.language, string_agg(s.stands_for, '') as letters
+      from unnest(v_sounds, v_sounds[2:]) as w (word, next),
+        lateral (
+          select s.language, s.stands_for from public.sms_synonyms as s
+          where s.first_sound = w.word and (s.words = 1 or s.second_sound = w.next)
+          offset 0
+        ) as s
+      group by s.language
+    ) as l
+    where l.letters ~ '[SsZuU!KCDckHB]|N.*[VGFMRrtL]|[VGFMRrtL].*N|T.*Y|Y.*T'
+      or l.letters ~ '[NET]' and (
+        l.letters ~ 'M.*X|X.*M|I.*f|f.*I'
+        or exists (
+          select from public.sms_phrases as f
+          where f.language = l.language and not f.whole_message_only
+            and position(f.phrase in p_normal) > 0
+        )
+      )
   );
 end;
 $$;
@@ -1991,12 +2052,12 @@ $$;
 -- The message in letters (see sms_synonyms), once for every language that has something to say
 -- about it; core: its words without greetings and politeness at both ends.
 create function sms.read_words(p_body text)
-returns table (language text, letters text, core text) language plpgsql stable set search_path = '' as $$
+returns table (language text, letters text, core text) language plpgsql stable as $$
 declare
-  v_words text[] := string_to_array(sms.fold_repeats(sms.normalize(regexp_replace(
+  v_words text[] := sms.fold_repeats(string_to_array(sms.normalize(regexp_replace(
     regexp_replace(p_body, '[?？]+', ' 0q ', 'g'),
     '[.,;:!¡¿()…—–|\n\r\t\[\]{}]+| - |-{2,}', ' 0b ', 'g'
-  ))), ' ');
+  )), ' '));
   v_sounds text[] := string_to_array(sms.sound(array_to_string(v_words, ' ')), ' ');
   v_next integer := 1;
   v_from integer;
@@ -2010,14 +2071,18 @@ begin
     ),
     hits as materialized (
       select s.language, w.place, s.words, s.stands_for
-      from words as w
-      join public.sms_synonyms as s on s.first_sound = w.word
-      where case s.words
-        when 1 then true
-        when 2 then s.second_sound = w.next
-        else s.second_sound = w.next
-          and s.sound = array_to_string(v_sounds[w.place:w.place + s.words - 1], ' ')
-      end
+      from words as w,
+        lateral ( -- word by word through the index, also before the table is analysed
+          select s.language, s.words, s.stands_for from public.sms_synonyms as s
+          where s.first_sound = w.word
+            and case s.words
+              when 1 then true
+              when 2 then s.second_sound = w.next
+              else s.second_sound = w.next
+                and s.sound = array_to_string(v_sounds[w.place:w.place + s.words - 1], ' ')
+            end
+          offset 0
+        ) as s
     ),
     languages as materialized (
       select h.language from hits as h group by h.language
@@ -2035,9 +2100,10 @@ begin
     order by 1, 2, 3 desc
   loop
     letters := coalesce(letters, '') || repeat('.', v_hit.place - v_next);
-    if v_hit.place > v_next or v_hit.place = v_next and v_hit.stands_for !~ '^[/g?]?$' then
+    if v_hit.place > v_next or v_hit.place = v_next and v_hit.stands_for not in ('', '/', 'g', '?') then
       v_from := coalesce(v_from, v_next);
-      v_to := v_hit.place + case when v_hit.stands_for ~ '^[/g?]?$' then -1 else v_hit.words - 1 end;
+      v_to := v_hit.place
+        + case when v_hit.stands_for in ('', '/', 'g', '?') then -1 else v_hit.words - 1 end;
     end if;
     if v_hit.stands_for is null then
       language := v_hit.language;
@@ -2057,10 +2123,10 @@ $$;
 
 -- What the letters of a message and its core mean: 'maybe_stop' or a meaning of sms_phrases.
 create function sms.meaning_of(p_letters text, p_core text, p_language text)
-returns text language plpgsql stable set search_path = '' as $$
+returns text language plpgsql stable as $$
 declare
   v_letters text := sms.group_letters(p_letters);
-  v_opt_out text := sms.opt_out_in(v_letters, p_letters ~ 'g');
+  v_opt_out text := sms.opt_out_in(v_letters, position('g' in p_letters) > 0);
   v_listed text;
 begin
   if v_opt_out = 'stop' then
@@ -2080,10 +2146,11 @@ begin
 end;
 $$;
 
--- The letters without what makes no difference to a wish: "me" beside a verb, articles before its
--- object, the same thing said twice.
+-- The letters without what makes no difference to an intent: "me" beside a verb, articles before its
+-- object, the same thing said twice. (A regular expression is asked only where its letters are: a
+-- session keeps 32 compiled, and to compile one costs more than all of this.)
 create function sms.group_letters(p_letters text)
-returns text language plpgsql immutable set search_path = '' as $$
+returns text language plpgsql immutable as $$
 declare
   v text := p_letters;
 begin
@@ -2091,28 +2158,40 @@ begin
     return v;
   end if;
   v := regexp_replace(v, '[tm](?=M)|O(?=[MLlPVt])|_+(?=[MmtLlPOVGFuIYbRrW+])', '', 'g');
-  v := regexp_replace(v, 'E(?!_*[BH])', '', 'g');
-  -- a word that is noun and verb is a verb before "me", and after "not" at the end
-  v := regexp_replace(v, 't(?=[IPO+])|(?<=N[+]?)t(?=[/?&Xig]|$)', 'V', 'g');
-  v := regexp_replace(v, 'I?GI|IG', 'F', 'g'); -- "send" and "send me" differ
+  if position('E' in v) > 0 then
+    v := regexp_replace(v, 'E(?!_*[BH])', '', 'g');
+  end if;
+  if position('t' in v) > 0 then
+    -- a word that is noun and verb is a verb before "me", and after "not" at the end
+    v := regexp_replace(v, 't(?=[IPO+])|(?<=N[+]?)t(?=[/?&Xig]|$)', 'V', 'g');
+  end if;
+  if position('G' in v) > 0 then
+    v := regexp_replace(v, 'I?GI|IG', 'F', 'g'); -- "send" and "send me" differ
+  end if;
   v := replace(replace(replace(translate(v, 't', 'm'), 'I+', '+I'), 'O+', '+O'), 'IJ', 'J');
-  v := regexp_replace(v, 'k_*I(?=L)|k?_*IfI?|DI|ID|[Ikr]*_*ZI?', 'Z', 'g');
-  v := regexp_replace(v, 'k[_.]{0,3}Pf', 'DP', 'g');
+  if translate(v, 'fDZk', '') <> v then
+    v := regexp_replace(v, 'k_*I(?=L)|k?_*IfI?|DI|ID|[Ikr]*_*ZI?', 'Z', 'g');
+  end if;
+  if position('k' in v) > 0 then
+    v := regexp_replace(v, 'k[_.]{0,3}Pf', 'DP', 'g');
+  end if;
   v := regexp_replace(translate(v, 'fk', '__'), '_+(?=[MmLlPOVGFuIY+])|I(?=[VuU])|(?<=[VuU])I', '', 'g');
   v := replace(v, 'IG', 'F');
-  v := regexp_replace(v, 'N([VGFRW+]{1,3})N', 'N\1', 'g'); -- ne … pas, não … não
+  if v like '%N%N%' then
+    v := regexp_replace(v, 'N([VGFRW+]{1,3})N', 'N\1', 'g'); -- ne … pas, não … não
+  end if;
   return regexp_replace(regexp_replace(v, '([N+/g])\1+', '\1', 'g'), '[/g]+', '/', 'g');
 end;
 $$;
 
 -- 'stop': these letters are an opt-out; 'maybe_stop': they smell of one; null.
 --
--- A clause counts if nothing unknown stands beside it: before it only a wish (W) or "you" (Y), behind
+-- A clause counts if nothing unknown stands beside it: before it only wanting (W) or "you" (Y), behind
 -- it only whose messages they are. sure: says itself what it is about. weak: an opt-out if the whole
 -- message is known words, or with what goes with one (X, K, C). p_thanks: "enough, thanks" and "no
 -- more, thanks" answer the question whether there is anything else.
 create function sms.opt_out_in(p_letters text, p_thanks boolean)
-returns text language plpgsql immutable set search_path = '' as $$
+returns text language plpgsql immutable as $$
 declare
   v_before constant text := '(?:^|[/?&XKC!A])(?:W_*|[YiEH])*(?:';
   v_behind constant text := ')[PYILlONM+_]*(?:$|[/?!CA]|i?[XK]|&[WY]*[SNDZuUc]|(?<=[V+Z])i)';
@@ -2132,17 +2211,24 @@ begin
   if v !~ '[SsZuU!KCDc]|N.*[VGFMRrW]|[MX].*[KX]|[KX].*[MX]' then
     return null;
   end if;
-  v := translate(regexp_replace(v, 's(?![+_]*[VGMRr])', case when p_thanks then '.' else 'S' end, 'g'), 's', 'S');
-  v := regexp_replace(v, '(^|[^W])N([^/?]*[?])', '\1.\2', 'g'); -- "no more messages?" asks
-  v := regexp_replace(v, '(^|[/?X])Y+N', '\1.', 'g'); -- "you no longer write" states
+  if position('s' in v) > 0 then
+    v := translate(regexp_replace(v, 's(?![+_]*[VGMRr])', case when p_thanks then '.' else 'S' end, 'g'), 's', 'S');
+  end if;
+  if v like '%N%?%' then
+    v := regexp_replace(v, '(^|[^W])N([^/?]*[?])', '\1.\2', 'g'); -- "no more messages?" asks
+  end if;
+  if position('YN' in v) > 0 then
+    v := regexp_replace(v, '(^|[/?X])Y+N', '\1.', 'g'); -- "you no longer write" states
+  end if;
   v_is_sure := v ~ v_sure
     -- a threat: if you text me again I will report you
-    or v ~ 'K' and v !~ '[?]'
+    or position('K' in v) > 0 and position('?' in v) = 0
       and v ~ 'J[VGF](?:[MO/?XK&]|$)|[VS][+]|[+]V|[+]M|S[VGFM]|[+]O*(?:$|[/?KX&i])'
     -- the law: under GDPR I request the deletion of my data
-    or v ~ '[C!]' and v !~ '[?]' and v ~ 'S[_+]?[MVOGFRr]|D[+_]?P|Z|[uU]|NR|N[+]?[VGF]|M|C.*C';
-  v_is_weak := v ~ v_weak or v ~ '(?:^|[/?Xi])K_*[YK]|^_*M[_iOY]*X$'
-    or v ~ 'X' and v ~ (v_before || 'N[+]?G[O+]*' || v_behind);
+    or translate(v, 'C!', '') <> v and position('?' in v) = 0 and v ~ 'S[_+]?[MVOGFRr]|D[+_]?P|Z|[uU]|NR|N[+]?[VGF]|M|C.*C';
+  v_is_weak := v ~ v_weak
+    or translate(v, 'KX', '') <> v and v ~ '(?:^|[/?Xi])K_*[YK]|^_*M[_iOY]*X$'
+    or position('X' in v) > 0 and v ~ (v_before || 'N[+]?G[O+]*' || v_behind);
   if not (v_is_sure or v_is_weak) then
     return case
       when v ~ 'S[+]?[VM]|S[GF]M|SO|N[+]?[VGF][+]?M|N[+]?V[+]|N[+]?WR?[+]?M|N[+]M|u|ZL|DPL|K.*[MX]|M.*[KX]|X.*[MK]'
@@ -2160,39 +2246,60 @@ end;
 $$;
 
 -- A phone's reaction arrives as a message: Liked “…”, Reacted 🎉 to “…”, 👍 to “…”.
-create function sms.is_reaction(p_body text)
-returns boolean language plpgsql stable set search_path = '' as $$
+create function sms.is_reaction(p_body text, p_normal text)
+returns boolean language plpgsql stable as $$
 declare
   v_body text := btrim(p_body, E' \t\r\n\u00a0\u200a');
-  v_first text := split_part(sms.normalize(left(p_body, 60)), ' ', 1);
+  v_first text := split_part(
+    case when length(p_body) <= 60 then p_normal else sms.normalize(left(p_body, 60)) end, ' ', 1
+  );
 begin
-  return v_first <> '' and exists (
-    select from sms.patterns as p
-    where case when v_first = any (p.keys) and p.kind = 'reaction' then v_body ~ p.pattern end
+  return exists (
+    select
+    from sms.pattern_keys as k,
+      lateral (select p.pattern from sms.patterns as p where p.id = k.pattern_id offset 0) as p
+    where k.key = v_first and k.kind = 'reaction' and v_body ~ p.pattern
   );
 end;
 $$;
 
 -- Another machine. Never one that asks something; what this does not know is stopped by the rate
 -- limits.
-create function sms.is_auto_reply(p_body text)
-returns boolean language plpgsql stable set search_path = '' as $$
+create function sms.is_auto_reply(p_body text, p_normal text)
+returns boolean language plpgsql stable as $$
 declare
-  v_normal text := sms.normalize(left(p_body, 700));
-  v_words text[] := string_to_array(v_normal, ' ');
+  v_normal text := p_normal;
+  v_words text[];
   v_patterns integer[];
+  v_weight smallint;
   v_is_whole boolean;
   v_sentences text[];
 begin
   if position('?' in p_body) > 0 then
     return false;
+  elsif length(p_body) > 700 then
+    v_normal := sms.normalize(left(p_body, 700));
+  end if;
+  v_words := string_to_array(v_normal, ' ');
+  v_patterns := array(
+    select k.pattern_id
+    from unnest(v_words) as w (word),
+      lateral (
+        select k.pattern_id from sms.pattern_keys as k
+        where k.key = w.word and k.kind in ('message', 'sentence')
+        offset 0
+      ) as k
+  );
+  if v_patterns = '{}' then
+    return false;
   end if;
   select array_agg(p.id) filter (where p.kind = 'sentence'),
+    max(p.weight) filter (where p.kind = 'sentence'),
     bool_or(case when p.kind = 'message' and not p.unless && v_words
       then v_normal ~ p.pattern end)
-  into v_patterns, v_is_whole
-  from sms.patterns as p where p.kind <> 'reaction' and p.keys && v_words;
-  if v_patterns is null or v_is_whole then
+  into v_patterns, v_weight, v_is_whole
+  from sms.patterns as p where p.id = any (v_patterns);
+  if v_is_whole or coalesce(v_weight, 0) = 0 then
     return coalesce(v_is_whole, false);
   end if;
   v_sentences := array(
@@ -2214,6 +2321,7 @@ begin
       ) as weight
       from unnest(v_sentences) as t (sentence),
         lateral (select string_to_array(t.sentence, ' ') as words) as w
+      offset 0 -- each sentence is held against the patterns once
     ) as s
   );
 end;
@@ -2227,7 +2335,7 @@ $$;
 create function sms.intent(
   p_conversation public.sms_conversations, p_config public.sms_configs, p_payload jsonb
 )
-returns jsonb language plpgsql stable set search_path = '' as $$
+returns jsonb language plpgsql stable as $$
 declare
   v_type text := lower(p_payload ->> 'opt_out_type');
   v_found record;
@@ -2891,7 +2999,7 @@ join lateral (
 ) as l on true
 order by l.language, sms.normalize(w.word), g.language = '*', g.stands_for;
 
--- Spanish verbs in the forms of a wish: mandar, mandarme, no me mande, manden, mandando. What only
+-- Spanish verbs in the forms an intent takes: mandar, mandarme, no me mande, manden, mandando. What only
 -- states something (mandan, escriben) is left out: "no mandan mensajes" misses them.
 insert into public.sms_synonyms (language, word, stands_for)
 select 'es', sms.normalize(s.stem || e.ending), e.stands_for
@@ -3594,8 +3702,11 @@ from (values
   ('en', 'to|removed|a|de|para|eliminado|quitado|removido|supprime|retire', '%E (?:to|removed from|a|à|para|eliminado de|removido de|supprimé de) (?:%Q|%O)')
 ) as g (language, keys, pattern);
 
+insert into sms.pattern_keys (key, kind, pattern_id)
+select distinct k.key, p.kind, p.id from sms.patterns as p, unnest(p.keys) as k (key);
+
 -- Planned without statistics, reading a message takes a hundred times as long.
-analyze public.sms_phrases, public.sms_synonyms, sms.patterns;
+analyze public.sms_phrases, public.sms_synonyms, sms.patterns, sms.pattern_keys;
 
 -- 12_opt_outs.sql =================================================================================
 
@@ -3617,7 +3728,7 @@ create table public.sms_opt_outs (
     references auth.users (id) on delete cascade,
   constraint sms_opt_outs_source_check check (source in (
     'text',    -- the contact sent an opt word
-    'model',   -- the contact wished it in words that only the model understood
+    'model',   -- the contact asked for it in words that only the model understood
     'twilio',  -- Twilio refused with 21610
     'operator' -- set_sms_opt_out: the contact called or wrote otherwise
   ))
@@ -7738,7 +7849,7 @@ create table public.sms_event_targets (
     references public.sms_configs (id, user_id) on delete cascade,
   constraint sms_event_targets_kind_check check (kind in (
     'webhook', -- a POST to an address of https, signed as Standard Webhooks says
-    'sms'      -- a text message to a number of the staff, which confirmed it by a code
+    'sms'      -- a message to a number of the staff, which confirmed it by a code
   )),
   constraint sms_event_targets_address_check check (length(address) <= 2000 and case kind
     when 'sms' then address ~ '^\+[1-9][0-9]{6,14}$'
@@ -8067,7 +8178,7 @@ create trigger sms_tool_calls_emit_update
   for each row when (old.error is null and new.error is not null)
   execute function sms.emit_tool_failed();
 
--- A contact's wish changed: the newest of all of the account's rows counts.
+-- A contact opted out or in again: the newest of all of the account's rows counts.
 create function sms.emit_opt_out()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare
@@ -11927,6 +12038,7 @@ grant usage on schema sms_tools to sms_contact;
 
 alter table sms.policy enable row level security;
 alter table sms.patterns enable row level security;
+alter table sms.pattern_keys enable row level security;
 alter table public.sms_configs enable row level security;
 alter table public.sms_conversations enable row level security;
 alter table public.sms_messages enable row level security;
@@ -11970,6 +12082,7 @@ alter table public.sms_models enable row level security;
 revoke all on table
   sms.policy,
   sms.patterns,
+  sms.pattern_keys,
   public.sms_configs,
   public.sms_conversations,
   public.sms_messages,
@@ -12024,6 +12137,7 @@ revoke all on sequence
 
 grant select on table sms.policy to service_role;
 grant select on table sms.patterns to service_role;
+grant select on table sms.pattern_keys to service_role;
 grant select on table public.sms_configs to authenticated;
 grant update (
   system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
@@ -12096,6 +12210,7 @@ grant select, insert, update, delete on table public.sms_tool_calls to service_r
 
 create policy "The gateway reads it" on sms.policy for select to service_role using (true);
 create policy "The gateway reads it" on sms.patterns for select to service_role using (true);
+create policy "The gateway reads it" on sms.pattern_keys for select to service_role using (true);
 create policy "Members read their accounts' numbers" on public.sms_configs
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Admins change their accounts' numbers" on public.sms_configs

@@ -628,7 +628,7 @@ join lateral (
 ) as l on true
 order by l.language, sms.normalize(w.word), g.language = '*', g.stands_for;
 
--- Spanish verbs in the forms of a wish: mandar, mandarme, no me mande, manden, mandando. What only
+-- Spanish verbs in the forms an intent takes: mandar, mandarme, no me mande, manden, mandando. What only
 -- states something (mandan, escriben) is left out: "no mandan mensajes" misses them.
 insert into public.sms_synonyms (language, word, stands_for)
 select 'es', sms.normalize(s.stem || e.ending), e.stands_for
@@ -1331,5 +1331,8 @@ from (values
   ('en', 'to|removed|a|de|para|eliminado|quitado|removido|supprime|retire', '%E (?:to|removed from|a|à|para|eliminado de|removido de|supprimé de) (?:%Q|%O)')
 ) as g (language, keys, pattern);
 
+insert into sms.pattern_keys (key, kind, pattern_id)
+select distinct k.key, p.kind, p.id from sms.patterns as p, unnest(p.keys) as k (key);
+
 -- Planned without statistics, reading a message takes a hundred times as long.
-analyze public.sms_phrases, public.sms_synonyms, sms.patterns;
+analyze public.sms_phrases, public.sms_synonyms, sms.patterns, sms.pattern_keys;

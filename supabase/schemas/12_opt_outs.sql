@@ -16,7 +16,7 @@ create table public.sms_opt_outs (
     references auth.users (id) on delete cascade,
   constraint sms_opt_outs_source_check check (source in (
     'text',    -- the contact sent an opt word
-    'model',   -- the contact wished it in words that only the model understood
+    'model',   -- the contact asked for it in words that only the model understood
     'twilio',  -- Twilio refused with 21610
     'operator' -- set_sms_opt_out: the contact called or wrote otherwise
   ))

@@ -36,7 +36,7 @@ create table public.sms_event_targets (
     references public.sms_configs (id, user_id) on delete cascade,
   constraint sms_event_targets_kind_check check (kind in (
     'webhook', -- a POST to an address of https, signed as Standard Webhooks says
-    'sms'      -- a text message to a number of the staff, which confirmed it by a code
+    'sms'      -- a message to a number of the staff, which confirmed it by a code
   )),
   constraint sms_event_targets_address_check check (length(address) <= 2000 and case kind
     when 'sms' then address ~ '^\+[1-9][0-9]{6,14}$'
@@ -365,7 +365,7 @@ create trigger sms_tool_calls_emit_update
   for each row when (old.error is null and new.error is not null)
   execute function sms.emit_tool_failed();
 
--- A contact's wish changed: the newest of all of the account's rows counts.
+-- A contact opted out or in again: the newest of all of the account's rows counts.
 create function sms.emit_opt_out()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare

@@ -12,6 +12,7 @@ grant usage on schema sms_tools to sms_contact;
 
 alter table sms.policy enable row level security;
 alter table sms.patterns enable row level security;
+alter table sms.pattern_keys enable row level security;
 alter table public.sms_configs enable row level security;
 alter table public.sms_conversations enable row level security;
 alter table public.sms_messages enable row level security;
@@ -55,6 +56,7 @@ alter table public.sms_models enable row level security;
 revoke all on table
   sms.policy,
   sms.patterns,
+  sms.pattern_keys,
   public.sms_configs,
   public.sms_conversations,
   public.sms_messages,
@@ -109,6 +111,7 @@ revoke all on sequence
 
 grant select on table sms.policy to service_role;
 grant select on table sms.patterns to service_role;
+grant select on table sms.pattern_keys to service_role;
 grant select on table public.sms_configs to authenticated;
 grant update (
   system_prompt, openai_model, max_tokens, temperature, history_limit, max_segments, fold_accents,
@@ -181,6 +184,7 @@ grant select, insert, update, delete on table public.sms_tool_calls to service_r
 
 create policy "The gateway reads it" on sms.policy for select to service_role using (true);
 create policy "The gateway reads it" on sms.patterns for select to service_role using (true);
+create policy "The gateway reads it" on sms.pattern_keys for select to service_role using (true);
 create policy "Members read their accounts' numbers" on public.sms_configs
   for select to authenticated using (user_id = any (array(select sms.account_ids('agent'))));
 create policy "Admins change their accounts' numbers" on public.sms_configs

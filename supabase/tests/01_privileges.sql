@@ -45,6 +45,7 @@ select set_eq(
   $$values
     ('sms.policy', 'service_role', 'select'),
     ('sms.patterns', 'service_role', 'select'),
+    ('sms.pattern_keys', 'service_role', 'select'),
     ('sms.human_messages', 'service_role', 'delete select'),
     ('sms.event_secrets', 'service_role', 'insert select'),
     ('sms.automatic_messages', 'service_role', 'insert select update'),
@@ -69,6 +70,7 @@ select set_eq(
     ('sms.contact_digits', 'r'),
     ('sms.policy', 'r'),
     ('sms.patterns', 'r'),
+    ('sms.pattern_keys', 'r'),
     ('sms.patterns_id_seq', 'S'),
     ('sms.human_messages', 'r'),
     ('sms.event_secrets', 'r'),

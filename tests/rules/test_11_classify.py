@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import AsyncIterator
 from itertools import pairwise
@@ -9,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from gateway.local.stack import Stack
-from tests.classification import KINDS, Outcome, classified, measure, report
+from tests.classification import KINDS, Outcome, classified, load_cases, measure, report
 from tests.sql import Db, scratch_database
 
 # What at least is recognised, of what is there, by file: the rules were made with "made with" and
@@ -148,6 +149,60 @@ async def test_what_twilio_acts_on_is_its_own_words_alone(
 ) -> None:
     found = await db.admin.value("select (sms.classify(%s)).handled_by_twilio", text)
     assert found is is_twilios
+
+
+MISSED = """
+select m.body from unnest(%s::text[]) as m (body)
+where not sms.may_have_meaning(sms.normalize(m.body)) and exists (
+  select from sms.read_words(m.body) as r
+  where sms.meaning_of(r.letters, r.core, r.language) is not null
+)
+"""
+
+
+async def test_the_cheap_look_misses_nothing_that_reading_finds(db: Db) -> None:
+    """Held against all cases, and against words of which none alone says enough."""
+    bodies = [case.body for case in load_cases()]
+    for row in await db.admin.rows("select phrase from public.sms_phrases order by 1"):
+        bodies += [f"ok, {row['phrase']}", f"{row['phrase']}!! thanks", f"hola {row['phrase']}"]
+    dice = random.Random(11)
+    for language in sorted(LANGUAGES):
+        words: dict[str, list[str]] = {}
+        for row in await db.admin.rows(
+            "select stands_for, word from public.sms_synonyms"
+            " where language = %s and stands_for !~ '[SsZuU!KCDckH]' order by 1, 2",
+            language,
+        ):
+            words.setdefault(row["stands_for"], []).append(row["word"])
+        telling = sorted(words.keys() & set("NETYBWIfMXVGtL"))
+        for _ in range(2000):
+            letters = dice.choices(dice.choice([sorted(words), telling]), k=dice.randint(1, 5))
+            said = [dice.choice(words[letter]) for letter in letters]
+            bodies.append(dice.choice([" ", " ", ". "]).join(said))
+    assert [row["body"] for row in await db.admin.rows(MISSED, bodies)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("P A R E", "stop"),
+        ("A-r-r-ê-t", "stop"),
+        ("vos sms c'est du harcèlement", "stop"),
+        ("us out, no my number", "stop"),
+    ],
+)
+async def test_what_is_spelled_or_said_sideways_passes_the_cheap_look(
+    db: Db, text: str, intent: str
+) -> None:
+    assert await classified(db, text) == intent
+
+
+async def test_the_keys_of_all_patterns_are_found_by_a_word(db: Db) -> None:
+    missing = await db.admin.rows(
+        "select k.key, p.id from sms.patterns as p, unnest(p.keys) as k (key)"
+        " except select k.key, k.pattern_id from sms.pattern_keys as k"
+    )
+    assert missing == []
 
 
 async def test_an_operator_adds_a_phrase(db: Db) -> None:
