@@ -2211,6 +2211,9 @@ begin
   if v !~ '[SsZuU!KCDc]|N.*[VGFMRrW]|[MX].*[KX]|[KX].*[MX]' then
     return null;
   end if;
+  if v like 'S%W%' then -- "stop I no longer want this": a reason begins, as if after a comma
+    v := regexp_replace(v, '^S(?=i?N([+]W|W[+]?[RM]))', 'S/');
+  end if;
   if position('s' in v) > 0 then
     v := translate(regexp_replace(v, 's(?![+_]*[VGMRr])', case when p_thanks then '.' else 'S' end, 'g'), 's', 'S');
   end if;

@@ -21,6 +21,10 @@ from tests.sql import Number
         "quero parar de receber",
         "não quero receber mais nada de vocês",
         "No más",
+        "stop ya no quiero mas mensajes de esto",
+        "Stop ya no me interesa",
+        "Stop no quiero recibir más mensajes",
+        "stop i no longer want these",
     ],
 )
 async def test_an_opt_out_in_ones_own_words_is_heard(scenario: Scenario, body: str) -> None:
@@ -36,6 +40,9 @@ async def test_an_opt_out_in_ones_own_words_is_heard(scenario: Scenario, body: s
         "Para ya",
         "no me manden más cobros duplicados",
         "Stop by at noon",
+        "stop ya no quiero el pedido",
+        "stop no quiero más azúcar",
+        "Stop no me llegó el pedido",
         "Please cancel my booking!",
         "I'm out of the office today, please reply with the invoice amount",
         "Hi, I'm not receiving notifications from your app",
