@@ -106,6 +106,8 @@ class Jobs:
             "reply generated",
             message_id=job.message_id,
             model=reply.model,
+            prompt_tokens=reply.prompt_tokens,
+            cached_tokens=reply.cached_tokens,
             seconds=reply.generation_ms / 1000,
         )
         content = f"{job.notice}\n{reply.text}" if job.notice else reply.text

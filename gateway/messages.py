@@ -159,6 +159,7 @@ class Reply:
     prompt_tokens: int | None
     completion_tokens: int | None
     generation_ms: int
+    cached_tokens: int | None = None  # of prompt_tokens: served by the provider's cache, at less
 
 
 @dataclass(frozen=True, slots=True)

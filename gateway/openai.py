@@ -186,6 +186,7 @@ class Replies:
             model=model,
             prompt_tokens=dialogue.prompt_tokens,
             completion_tokens=dialogue.completion_tokens,
+            cached_tokens=dialogue.cached_tokens,
             generation_ms=round(1000 * (time.monotonic() - started)),
         )
 
@@ -372,6 +373,7 @@ class Answer:
     text: str
     prompt_tokens: int | None
     completion_tokens: int | None
+    cached_tokens: int | None = None  # of prompt_tokens: those of a prefix that was sent before
     calls: tuple[AskedCall, ...] = ()
 
 
@@ -400,6 +402,7 @@ class Dialogue:
         self.on_call: Callable[[], None] = lambda: None
         self.prompt_tokens: int | None = None
         self.completion_tokens: int | None = None
+        self.cached_tokens: int | None = None
         self._call_tool = call_tool
         self._tools = {tool.name: tool for tool in offered_tools(prompt)} if call_tool else {}
         self._rounds = 0
@@ -430,6 +433,7 @@ class Dialogue:
         """Count what an answer cost, and make its calls, one after the other."""
         self.prompt_tokens = _sum(self.prompt_tokens, answer.prompt_tokens)
         self.completion_tokens = _sum(self.completion_tokens, answer.completion_tokens)
+        self.cached_tokens = _sum(self.cached_tokens, answer.cached_tokens)
         if not answer.calls:
             return
         self._rounds += 1
@@ -547,11 +551,19 @@ def _fail_without_text(finish_reason: object) -> NoReturn:
     raise ReplyFailed(what, kind="empty")
 
 
-def _tokens(completion: ChatCompletion) -> tuple[int | None, int | None]:
+def _tokens(completion: ChatCompletion) -> tuple[int | None, int | None, int | None]:
+    """Of the prompt, of the answer, and those of the prompt that the cache served.
+
+    https://developers.openai.com/api/docs/guides/prompt-caching
+    """
     usage = completion.usage
-    used = (getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None))
-    prompt, answer = (number if isinstance(number, int) else None for number in used)
-    return prompt, answer
+    used = (
+        getattr(usage, "prompt_tokens", None),
+        getattr(usage, "completion_tokens", None),
+        getattr(getattr(usage, "prompt_tokens_details", None), "cached_tokens", None),
+    )
+    prompt, answer, cached = (number if isinstance(number, int) else None for number in used)
+    return prompt, answer, cached
 
 
 # Failures

@@ -72,7 +72,9 @@ create table public.sms_passages (
 );
 create index sms_passages_document_id_idx on public.sms_passages (document_id, place);
 create index sms_passages_user_id_idx on public.sms_passages (user_id, document_id, place);
-create index sms_passages_words_idx on public.sms_passages using gin (words);
+create index sms_passages_words_idx on public.sms_passages
+  using gin (words) with (fastupdate = off); -- written by hand, read by every message
+alter table public.sms_passages alter column words set storage main; -- a passage is one page to read
 
 comment on table public.sms_passages is
   'The parts of enabled documents, made by a trigger: sms_messages.used names those that a reply was '
@@ -81,14 +83,16 @@ comment on column public.sms_passages.title is 'The document''s title and the he
 comment on column public.sms_passages.tokens is
   'At most this many tokens of a model: its bytes by three, counted conservatively.';
 
--- Every word of an account's passages, for questions with a word that none of them has.
+-- In how many of an account's passages a word or stem stands: what tells a rare word from a common
+-- one without a look at the passages, and a mistyped one from one that is known.
 create table sms.known_words (
   user_id uuid not null,
-  word text not null,
+  word text collate "C" not null, -- so that the key is in the order of first letters
+  passages integer not null,
   constraint known_words_pkey primary key (user_id, word),
   constraint known_words_user_id_fkey foreign key (user_id)
     references auth.users (id) on delete cascade
-);
+) with (fillfactor = 70); -- a count changes in its page
 
 -- What people call the same thing, in words of any shop: asked for one, a passage with another is found
 -- as well. Written without accents.
@@ -99,32 +103,102 @@ create table sms.knowledge_synonyms (
 );
 create index knowledge_synonyms_topic_idx on sms.knowledge_synonyms (topic);
 
+-- English, Spanish as it is texted from Madrid to Buenos Aires, French and Portuguese: a guest asks in
+-- another language than the one the facts are written in.
 insert into sms.knowledge_synonyms (topic, word)
 select t.topic, w.word
 from (values
-  ('price', 'precio|precios|cuesta|cuestan|costo|coste|vale|valen|cobran|cobrais|tarifa|tarifas|sale|euros'),
-  ('price', 'price|prices|cost|costs|charge|fee|fees|rate|rates|much'),
-  ('price', 'prix|coute|tarif|tarifs|preco|precos|custa|valor|quanto'),
-  ('hours', 'horario|horarios|abren|abris|abre|abierto|cierran|cierra|cerrado|atienden|hora'),
-  ('hours', 'hours|open|opens|opening|close|closes|closed|closing'),
-  ('hours', 'horaires|ouvert|ouvrez|ferme|fermez|abrem|fecham|fechado|aberto'),
-  ('place', 'direccion|ubicacion|ubicados|llegar|calle|queda|address|located|location|adresse|endereco'),
-  ('discount', 'descuento|descuentos|rebaja|oferta|promocion|plan|planes|paquete|bono|tarjeta'),
-  ('discount', 'discount|discounts|offer|deal|sale|package|remise|reduction|desconto'),
-  ('booking', 'cita|citas|reserva|reservar|turno|pedir|appointment|booking|book|reserve'),
-  ('booking', 'rendez|reservation|marcar|agendar|consulta'),
-  ('cancel', 'cancelar|anular|cambiar|aplazar|cancel|change|reschedule|annuler|cancelar'),
-  ('late', 'tarde|retraso|retrasado|demora|demorado|atrasado|late|delay|delayed|retard|atraso'),
-  ('pay', 'pagar|pago|pagos|plazos|tarjeta|efectivo|transferencia|bizum|factura'),
-  ('pay', 'pay|payment|card|cash|installments|invoice|payer|paiement|pagamento'),
-  ('call', 'llamar|llamo|telefono|numero|contacto|call|phone|contact|telephone|ligar'),
-  ('lost', 'perdido|perdi|pierde|escapo|escapado|escapa|extraviado|lost|missing|perdu|perdido'),
-  ('urgent', 'urgencia|urgencias|urgente|emergencia|grave|guardia|emergency|urgent|urgence'),
-  ('parking', 'aparcar|aparcamiento|parking|estacionar|estacionamiento|coche|park'),
-  ('deliver', 'envio|envios|enviar|domicilio|reparto|delivery|shipping|ship|livraison|entrega'),
-  ('return', 'devolver|devolucion|devoluciones|reembolso|return|refund|rembourser|devolver'),
-  ('need', 'necesito|traer|llevar|documentos|papeles|requisitos|bring|need|required|requirements'),
-  ('travel', 'viaje|viajar|avion|volar|vuelo|extranjero|frontera|travel|fly|flight|plane|abroad')
+  ('price', 'price|cost|charge|fee|rate|much|precio|cuesta|costo|coste|vale|valen|cobran|cobrais'),
+  ('price', 'tarifa|sale|sali|euro|peso|plata|lana|prix|coute|tarif|combien|preco|custa|valor'),
+  ('price', 'quanto'),
+  ('hours', 'hours|open|opening|close|closing|horario|abren|abris|abre|abierto|cierran|cierra'),
+  ('hours', 'cerrado|atienden|hora|horaire|ouvert|ouvrez|ferme|fermez|abrem|fecham|fechado|aberto'),
+  ('place', 'address|located|location|where|direccion|ubicacion|ubicado|llegar|calle|queda'),
+  ('place', 'domicilio|adresse|rue|endereco|rua|onde'),
+  ('discount', 'discount|offer|deal|cheaper|package|descuento|rebaja|oferta|promocion|promo|plan'),
+  ('discount', 'planes|paquete|bono|tarjeta|remise|reduction|desconto|pacote'),
+  ('booking', 'appointment|booking|book|reserve|reservation|cita|reserva|reservar|turno|hueco'),
+  ('booking', 'pedir|rendez|rdv|marcar|agendar|consulta'),
+  ('cancel', 'cancel|change|reschedule|postpone|cancelar|anular|cambiar|aplazar|posponer|annuler'),
+  ('cancel', 'adiar'),
+  ('late', 'late|delay|delayed|traffic|tarde|retraso|retrasado|demora|demorado|atrasado|trafico'),
+  ('late', 'atasco|retard|embouteillage|atraso|transito'),
+  ('pay', 'pay|payment|card|cash|installment|invoice|bill|pagar|pago|abonar|plazo|cuota|tarjeta'),
+  ('pay', 'efectivo|transferencia|bizum|factura|boleta|payer|paiement|especes|facture|pagamento'),
+  ('pay', 'dinheiro'),
+  ('deposit', 'deposit|advance|anticipo|adelanto|sena|senal|fianza|acompte|caution|sinal|deposito'),
+  ('call', 'call|phone|number|contact|telephone|dial|llamar|llamo|marco|telefono|celu|celular'),
+  ('call', 'movil|numero|contacto|appeler|portable|ligar|telefone|telemovel'),
+  ('message', 'message|text|mail|mensaje|mensajito|whatsapp|correo|courriel|mensagem'),
+  ('lost', 'lost|missing|ran|perdido|perdi|pierde|escapo|escapado|escapa|extraviado|perdu|fugiu'),
+  ('found', 'found|stray|encontre|encontro|encuentra|halle|trouve|encontrei|callejero'),
+  ('urgent', 'emergency|urgent|urgencia|urgente|emergencia|grave|guardia|urgence'),
+  ('night', 'night|noche|nocturno|madrugada|medianoche|nuit|noite'),
+  ('today', 'today|hoy|mismo|aujourd|hoje'),
+  ('weekend', 'weekend|saturday|sunday|sabado|domingo|finde|samedi|dimanche'),
+  ('holiday', 'holiday|christmas|festivo|feriado|navidad|vacaciones|noel|vacances|natal|ferias'),
+  ('summer', 'summer|verano|ete|verao|july|august|julio|agosto|juillet|aout|julho'),
+  ('winter', 'winter|invierno|hiver|inverno|january|enero|janvier|janeiro'),
+  ('parking', 'parking|park|garage|aparcar|aparcamiento|estacionar|estacionamiento|cochera|coche'),
+  ('transport', 'bus|train|subway|line|autobus|colectivo|camion|bondi|guagua|micro|metro|linea'),
+  ('transport', 'parada|tren|ligne|arret|onibus|comboio|linha'),
+  ('car', 'car|drive|coche|auto|carro|voiture'),
+  ('access', 'wheelchair|disabled|ramp|stairs|silla|ruedas|rampa|escalera|escalon|accesible'),
+  ('access', 'movilidad|fauteuil|rampe|escalier|cadeira|escada'),
+  ('delivery', 'delivery|deliver|shipping|ship|envio|enviar|domicilio|reparto|repartir|livraison'),
+  ('delivery', 'entrega'),
+  ('return', 'return|refund|exchange|devolver|devolucion|devuelven|regresan|reembolso|rembourser'),
+  ('return', 'troca'),
+  ('need', 'bring|need|required|requirement|paperwork|necesito|traer|llevar|documento|papel'),
+  ('need', 'requisito|piden|besoin|apporter|preciso|trazer|documentos|papeles'),
+  ('travel', 'travel|trip|fly|flight|plane|abroad|viaje|viajar|vamos|avion|volar|vuelo|extranjero'),
+  ('travel', 'frontera|europa|voyage|voler|etranger|viagem|voo|aviao'),
+  ('stay', 'stay|hotel|boarding|room|night|lodging|hospedaje|hospedado|alojamiento|guarderia'),
+  ('stay', 'pension|habitacion|cuarto|sejour|chambre|quarto'),
+  ('hospital', 'hospital|admitted|inpatient|internado|internada|internar|ingresado|ingreso'),
+  ('hospital', 'hospitalizado|hospitalizacion|hospitalise'),
+  ('visit', 'visit|see|visita|visitar|ver|visite'),
+  ('surgery', 'surgery|operation|operate|operacion|operar|operan|cirugia|quirofano|chirurgie'),
+  ('surgery', 'cirurgia'),
+  ('neuter', 'neuter|spay|castrate|sterilize|castrar|castracion|esterilizar|esterilizacion|capar'),
+  ('neuter', 'steriliser'),
+  ('vaccine', 'vaccine|shot|jab|vaccination|vacuna|vacunar|piquete|pinchazo|inyeccion|vaccin'),
+  ('vaccine', 'vacina'),
+  ('fasting', 'fasting|ayuno|ayunas|comer|come|comida|jeun|jejum'),
+  ('birth', 'birth|labor|labour|pregnant|parto|parir|pariendo|nace|nacer|cria|embarazada|prenada'),
+  ('birth', 'empuja|empujando|accouchement|enceinte|naissance|gravida'),
+  ('pain', 'pain|hurt|sick|ill|dolor|duele|enfermo|malo|malito|vomita|fiebre|douleur|malade|dor'),
+  ('pain', 'doente'),
+  ('medicine', 'medicine|drug|pill|prescription|medicina|medicamento|remedio|pastilla|receta'),
+  ('medicine', 'ordonnance|medicament|comprimido|receita'),
+  ('test', 'test|result|blood|sample|xray|analisis|analitica|prueba|resultado|sangre|muestra'),
+  ('test', 'placa|radiografia|analyse|resultat|sang|exame'),
+  ('doctor', 'doctor|specialist|medico|doctora|especialista|medecin|docteur|medica'),
+  ('tooth', 'tooth|teeth|dental|dentist|diente|muela|boca|dent|dente'),
+  ('hair', 'hair|haircut|groom|cut|pelo|corte|peluqueria|peinar|cheveux|coupe|cabelo'),
+  ('wash', 'bath|wash|clean|bano|banar|banan|lavar|limpieza|bain|laver|banho|limpeza'),
+  ('nails', 'nail|claw|una|unas|ongle|unha'),
+  ('food', 'food|menu|eat|meal|comida|comer|pienso|croqueta|alimento|nourriture|repas|racao'),
+  ('allergy', 'allergy|allergic|gluten|vegan|vegetarian|alergia|celiaco|vegano|vegetariano'),
+  ('allergy', 'allergie'),
+  ('child', 'child|kid|baby|nino|chico|bebe|hijo|enfant|crianca'),
+  ('old', 'old|elderly|senior|retired|pensioner|mayor|viejo|viejito|jubilado|anciano|vieux'),
+  ('old', 'retraite|idoso'),
+  ('dog', 'dog|puppy|perro|perra|perrito|cachorro|can|chien|chiot|cao'),
+  ('cat', 'cat|kitten|gato|gata|gatito|michi|chat|chaton'),
+  ('male', 'male|macho|masculino|man|men|hombre|homme|homem'),
+  ('female', 'female|hembra|femenino|woman|women|mujer|femme|mulher'),
+  ('language', 'language|speak|english|french|idioma|habla|hablan|hable|ingles|frances|langue'),
+  ('language', 'parle|fala'),
+  ('complaint', 'complain|complaint|manager|queja|quejarme|reclamo|reclamar|reclamacion|plainte'),
+  ('complaint', 'reclamacao'),
+  ('data', 'privacy|data|delete|unsubscribe|datos|privacidad|borrar|baja|donnees|dados'),
+  ('insurance', 'insurance|insured|seguro|aseguradora|poliza|obra|assurance'),
+  ('points', 'points|loyalty|reward|puntos|fidelidad|premio|fidelite|pontos'),
+  ('class', 'class|course|lesson|training|clase|curso|taller|entrenar|cours|aula'),
+  ('death', 'died|dead|death|murio|muerto|muere|fallecio|fallecer|mort|decede|morreu'),
+  ('warranty', 'warranty|guarantee|repair|fix|garantia|arreglar|reparar|reparacion|garantie'),
+  ('warranty', 'conserto')
 ) as t (topic, words)
 cross join lateral unnest(string_to_array(t.words, '|')) as w (word)
 on conflict do nothing;
@@ -267,11 +341,6 @@ begin
       select from public.sms_passages as p
       where p.document_id = new.id and p.title = n.title and p.content = n.content
     );
-    insert into sms.known_words (user_id, word)
-    select distinct new.user_id, left(w.word, 100)
-    from regexp_split_to_table(sms.plain_text(new.title || ' ' || new.content), ' ') as w (word)
-    where length(w.word) >= 4
-    on conflict do nothing;
   end if;
   perform sms.count_knowledge(new.user_id);
   return null;
@@ -281,6 +350,51 @@ $$;
 create trigger sms_documents_index
   after insert or update of title, content, language, enabled, config_id on public.sms_documents
   for each row execute function sms.index_document();
+
+-- Keeps sms.known_words. One session at a time for an account: words are locked in any order.
+create function sms.count_words()
+returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  perform sms.lock_documents(c.user_id)
+  from (select distinct n.user_id from changed as n order by n.user_id) as c;
+  if tg_op = 'INSERT' then
+    insert into sms.known_words as k (user_id, word, passages)
+    select c.user_id, substr(w.lexeme, 10), count(*) -- behind the account's key
+    from changed as c cross join lateral unnest(c.words) as w
+    group by c.user_id, substr(w.lexeme, 10)
+    on conflict (user_id, word) do update set passages = k.passages + excluded.passages;
+  else
+    update sms.known_words as k set passages = k.passages - n.passages
+    from (
+      select c.user_id, substr(w.lexeme, 10) collate "C" as word, count(*) as passages
+      from changed as c cross join lateral unnest(c.words) as w
+      group by c.user_id, substr(w.lexeme, 10)
+    ) as n
+    where k.user_id = n.user_id and k.word = n.word;
+    delete from sms.known_words as k
+    using (
+      select distinct c.user_id, substr(w.lexeme, 10) collate "C" as word
+      from changed as c cross join lateral unnest(c.words) as w
+    ) as n
+    where k.user_id = n.user_id and k.word = n.word and k.passages <= 0;
+  end if;
+  return null;
+end;
+$$;
+
+create trigger sms_passages_count_new_words
+  after insert on public.sms_passages referencing new table as changed
+  for each statement execute function sms.count_words();
+create trigger sms_passages_count_lost_words
+  after delete on public.sms_passages referencing old table as changed
+  for each statement execute function sms.count_words();
+
+create function sms.lock_documents(p_user_id uuid)
+returns void language plpgsql set search_path = '' as $$
+begin
+  perform pg_advisory_xact_lock(32, hashtext(p_user_id::text)); -- 32: this chapter
+end;
+$$;
 
 -- Tells an account's numbers how much they know.
 create function sms.count_knowledge(p_user_id uuid)
@@ -299,30 +413,21 @@ begin
 end;
 $$;
 
-create function sms.after_document_deleted()
+-- A document went, or there is a new number, which knows what is for all numbers.
+create function sms.recount_knowledge()
 returns trigger language plpgsql security definer set search_path = '' as $$
 begin
-  perform sms.count_knowledge(old.user_id);
+  perform sms.count_knowledge(case tg_op when 'DELETE' then old.user_id else new.user_id end);
   return null;
 end;
 $$;
 
 create trigger sms_documents_after_deleted
   after delete on public.sms_documents
-  for each row execute function sms.after_document_deleted();
-
--- A new number knows what is for all numbers.
-create function sms.after_number_added()
-returns trigger language plpgsql security definer set search_path = '' as $$
-begin
-  perform sms.count_knowledge(new.user_id);
-  return null;
-end;
-$$;
-
+  for each row execute function sms.recount_knowledge();
 create trigger sms_configs_after_added
   after insert on public.sms_configs
-  for each row execute function sms.after_number_added();
+  for each row execute function sms.recount_knowledge();
 
 -- The document is its number's account's; an account has 1,000 at most. Its row is locked by the
 -- number of its documents being counted under an advisory lock.
@@ -334,7 +439,7 @@ begin
     return new;
   end if;
   perform sms.require_role(new.user_id, 'admin');
-  perform pg_advisory_xact_lock(32, hashtext(new.user_id::text)); -- 32: this chapter
+  perform sms.lock_documents(new.user_id);
   if (select count(*) from public.sms_documents as d where d.user_id = new.user_id)
     >= (sms.policy()).documents_ceiling then
     raise exception using errcode = 'PT422', message = 'The account has as many documents as it may',
@@ -357,7 +462,7 @@ create trigger sms_documents_refuse_invalid
 create function sms.passages_for(
   p_conversation public.sms_conversations, p_config public.sms_configs
 )
-returns bigint[] language plpgsql stable set search_path = '' as $$
+returns bigint[] language plpgsql stable set search_path = '' set enable_seqscan = off as $$
 begin
   if p_config.knowledge_size <= p_config.knowledge_tokens then
     return array(
@@ -406,45 +511,66 @@ $$;
 
 -- The passages that answer a question best, within a number of tokens: ids, best first. Each word
 -- counts by how rare it is among the passages and how often it stands in one (BM25, k1 = 1.2,
--- b = 0.4: Robertson and Zaragoza 2009), in a heading twice; a word that none of them has counts by
--- the words that look like it.
+-- b = 0.4: Robertson and Zaragoza 2009), in a heading twice; of a word and what stands for it the
+-- best counts. At most 1,000 passages are looked at, those with the rarest words, however large the
+-- library and long the question: common words only order them.
 create function sms.find_passages(
   p_user_id uuid, p_config_id uuid, p_question text, p_tokens integer
 )
-returns bigint[] language plpgsql stable set search_path = '' as $$
+returns bigint[] language plpgsql stable set search_path = '' set enable_seqscan = off as $$
 declare
+  v_most constant integer := 1000;
+  v_usual constant integer := 160; -- tokens of a passage, to count passages without reading them
   v_key text := right(p_user_id::text, 8) || '.';
 begin
   return (
-    with collection as materialized (
-      select count(*)::float as passages, avg(p.tokens)::float as average
-      from public.sms_passages as p
-      where p.user_id = p_user_id and (p.config_id is null or p.config_id = p_config_id)
-    ), asked as materialized (
-      select distinct t.word, t.lexeme, t.weight
-      from sms.asked_words(p_user_id, p_question) as t
-    ), found as materialized (
-      select p.id, p.tokens, a.word, a.lexeme, a.weight, (
-        select sum(case g when 'A' then 2 else 1 end) from unnest(u.weights) as g
-      )::float as frequency
-      from asked as a
-      join public.sms_passages as p on p.words @@ quote_literal(v_key || a.lexeme)::tsquery
-      cross join lateral unnest(p.words) as u (lexeme, positions, weights)
-      where p.user_id = p_user_id and (p.config_id is null or p.config_id = p_config_id)
-        and u.lexeme = v_key || a.lexeme
-    ), rare as (
-      select f.lexeme, ln(1 + (c.passages - count(*) + 0.5) / (count(*) + 0.5)) as worth
-      from found as f, collection as c
-      group by f.lexeme, c.passages
+    with asked as materialized (
+      select t.word, t.lexeme, k.passages, t.weight * ln(
+        1 + (greatest(f.knowledge_size / v_usual - k.passages, 0) + 0.5) / (k.passages + 0.5)
+      ) as worth
+      from public.sms_configs as f
+      cross join sms.asked_words(p_user_id, p_question) as t
+      cross join lateral (
+        select w.passages from sms.known_words as w
+        where w.user_id = p_user_id and w.word = t.lexeme collate "C" and w.passages > 0
+        limit 1 -- looked up one by one, not in all words of the account
+      ) as k
+      where f.id = p_config_id
+    ), rarest as (
+      select a.lexeme, sum(a.passages) over w as passages, row_number() over w as place
+      from (
+        select l.lexeme, l.passages, max(l.worth) as worth from asked as l
+        group by l.lexeme, l.passages
+      ) as a
+      window w as (order by a.worth desc, a.lexeme rows unbounded preceding)
+    ), candidates as materialized (
+      select p.id, p.tokens, p.words from public.sms_passages as p
+      where p.words @@ (
+          select string_agg(quote_literal(v_key || r.lexeme), '|')::tsquery from rarest as r
+          where r.passages <= v_most or r.place = 1
+        )
+        -- No index on user_id is meant: before statistics know a new account, it looks like a few
+        -- rows. The words are of one account already, but for two keys that are equal by chance.
+        and p.user_id::text = p_user_id::text
+        and (p.config_id is null or p.config_id = p_config_id)
+      limit v_most
     ), scored as (
-      select f.id, f.tokens, sum(
-        f.weight * r.worth * f.frequency * 2.2
-          / (f.frequency + 1.2 * (0.6 + 0.4 * f.tokens / c.average))
-      ) * sqrt(count(distinct f.word)) as score
-      from found as f
-      join rare as r using (lexeme)
-      cross join collection as c
-      group by f.id, f.tokens
+      select w.id, w.tokens, sum(w.score) * sqrt(count(*)) as score
+      from (
+        select m.id, m.tokens, m.word, max(
+          m.worth * m.frequency * 2.2 / (m.frequency + 1.2 * (0.6 + 0.4 * m.tokens / v_usual))
+        ) as score
+        from (
+          select c.id, c.tokens, a.word, a.worth, (
+            select sum(case g when 'A' then 2 else 1 end)::float from unnest(u.weights) as g
+          ) as frequency
+          from candidates as c
+          cross join lateral unnest(c.words) as u (lexeme, positions, weights)
+          join asked as a on v_key || a.lexeme = u.lexeme
+        ) as m
+        group by m.id, m.tokens, m.word
+      ) as w
+      group by w.id, w.tokens
     )
     select sms.fit_passages(
       array_agg(s.id order by s.score desc, s.id), array_agg(s.tokens order by s.score desc, s.id),
@@ -472,60 +598,78 @@ begin
 end;
 $$;
 
--- The words of a question: as it stands and as its stem, without those that a language does not
--- count as words (the, la); one that no passage has as the three that look most like it.
+-- The words of a question, 300 at most: each as it stands and as its stem, without those that a
+-- language does not count as words (the, la); what means the same; and for one that no passage has
+-- the three that look most like it.
 create function sms.asked_words(p_user_id uuid, p_question text)
 returns table (word text, lexeme text, weight float)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable rows 50 set search_path = '' as $$
 begin
   return query
-  with asked as materialized (
-    select distinct w.word, s.stem
-    from unnest((string_to_array(sms.plain_text(left(p_question, 2000)), ' '))[1:60]) as w (word)
-    cross join (
-      select distinct d.language from public.sms_documents as d
-      where d.user_id = p_user_id and d.enabled
-      limit 4
-    ) as d
-    cross join lateral unnest(
-      to_tsvector(('pg_catalog.' || d.language)::regconfig, w.word)
-    ) as s (stem, positions, weights)
-    where w.word <> ''
-  ), unknown as (
-    select distinct a.word from asked as a
-    where length(a.word) >= 4 and not exists (
-      select from sms.known_words as k where k.user_id = p_user_id and k.word = a.word
-    )
-    limit 20
-  )
-  select a.word, a.stem, 1.0::float from asked as a
-  union
-  select a.word, o.word, 0.4::float
-  from asked as a
-  join sms.knowledge_synonyms as y on y.word = a.word
-  join sms.knowledge_synonyms as o on o.topic = y.topic and o.word <> a.word
-  union
-  select a.word, a.word, 0.8::float from asked as a where a.stem <> a.word
-  union
-  select u.word, s.stem, 0.8 * n.likeness
-  from unknown as u
-  cross join lateral (
-    select k.word, extensions.similarity(k.word, u.word)::float as likeness
-    from sms.known_words as k
-    where k.user_id = p_user_id and left(k.word, 1) = left(u.word, 1)
-      and abs(length(k.word) - length(u.word)) <= 3
-    order by extensions.similarity(k.word, u.word) desc, k.word
-    limit 3
-  ) as n
-  cross join (
-    select distinct d.language from public.sms_documents as d
+  with languages as materialized (
+    select distinct ('pg_catalog.' || d.language)::regconfig as language
+    from public.sms_documents as d
     where d.user_id = p_user_id and d.enabled
     limit 4
-  ) as d
-  cross join lateral unnest(
-    to_tsvector(('pg_catalog.' || d.language)::regconfig, n.word)
-  ) as s (stem, positions, weights)
-  where n.likeness >= 0.4;
+  ), asked as materialized (
+    select distinct w.word, s.stem
+    from unnest((string_to_array(sms.plain_text(left(p_question, 2000)), ' '))[1:60]) as w (word)
+    cross join languages as l
+    cross join lateral unnest(to_tsvector(l.language, w.word)) as s (stem, positions, weights)
+    where w.word <> ''
+  ), meant as (
+    select a.word, o.word as other, 0.4::float as weight
+    from asked as a
+    join sms.knowledge_synonyms as y
+      on y.word in (a.word, rtrim(a.word, 's'), regexp_replace(a.word, 'es$', ''))
+    join sms.knowledge_synonyms as o on o.topic = y.topic and o.word <> a.word
+    union all
+    select u.word, n.word, 0.8 * n.likeness
+    from (
+      select distinct a.word from asked as a
+      where length(a.word) >= 4 and ( -- one by one, as in find_passages
+        select k.passages from sms.known_words as k
+        where k.user_id = p_user_id and k.word = a.word collate "C" and k.passages > 0
+      ) is null
+      limit 10
+    ) as u
+    cross join lateral sms.similar_words(p_user_id, u.word) as n
+  ), every as (
+    select a.word, s.lexeme, 1.0::float as weight
+    from asked as a cross join unnest(array[a.word, a.stem]) as s (lexeme)
+    union all
+    select m.word, s.lexeme, m.weight
+    from meant as m
+    cross join languages as l
+    cross join lateral unnest(
+      to_tsvector('pg_catalog.simple', m.other) || to_tsvector(l.language, m.other)
+    ) as s (lexeme, positions, weights)
+  )
+  select e.word, e.lexeme, max(e.weight) from every as e
+  group by e.word, e.lexeme
+  order by max(e.weight) desc, e.word, e.lexeme
+  limit 300;
+end;
+$$;
+
+-- The known words that look most like one that is not known: of 3,000 with its first letter.
+create function sms.similar_words(p_user_id uuid, p_word text)
+returns table (word text, likeness float) language plpgsql stable rows 3 set search_path = '' as $$
+declare
+  v_first text := left(p_word, 1);
+begin
+  return query
+  select n.word, n.likeness
+  from (
+    select k.word, extensions.similarity(k.word, p_word)::float as likeness
+    from sms.known_words as k
+    where k.user_id = p_user_id and k.word >= v_first collate "C"
+      and k.word < chr(ascii(v_first) + 1) collate "C" and k.passages > 0
+    limit 3000
+  ) as n
+  where n.likeness >= 0.4 and abs(length(n.word) - length(p_word)) <= 3
+  order by n.likeness desc, n.word
+  limit 3;
 end;
 $$;
 

@@ -163,6 +163,22 @@ async def test_the_refusal_of_a_temperature_is_worded_as_openai_does(client: Asy
         await ask(client, "gpt-5-mini", temperature=0.7)
 
 
+async def test_a_long_beginning_that_was_sent_before_is_served_from_the_cache(
+    standin: OpenAI,
+) -> None:
+    def served(beginning: str, text: str, model: str = "gpt-4o-mini") -> int:
+        messages = [{"role": "system", "content": beginning}, {"role": "user", "content": text}]
+        return standin.cache.serve({"model": model, "messages": messages})
+
+    facts = "El pan cuesta dos euros. " * 300
+    assert served(facts, "Hola") == 0
+    cached = served(facts, "¿Y el vino?")
+    assert 1024 <= cached < len(facts) / 4 + 30 and cached % 128 == 0
+    assert served(facts, "Hola", "gpt-6-luna") == 0, "each model has its own"
+    assert served("Otra cosa. " + facts, "Hola") == 0
+    assert served(facts[:3000], "Hola") == 0, "less than 1,024 tokens"
+
+
 async def test_reasoning_eats_the_tokens_of_the_answer(client: AsyncOpenAI) -> None:
     completion = await ask(client, "gpt-6-luna", max_completion_tokens=150)
     (choice,) = completion.choices

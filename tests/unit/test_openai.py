@@ -178,6 +178,19 @@ async def test_a_reply_carries_text_model_tokens_and_time(openai: ScriptedOpenAI
     assert 0 < reply.generation_ms < 5000
 
 
+@pytest.mark.parametrize(
+    ("details", "cached"),
+    [({"cached_tokens": 1152}, 1152), ({}, None), (None, None)],
+)
+async def test_what_the_cache_served_is_read(
+    openai: ScriptedOpenAI, details: Any, cached: int | None
+) -> None:
+    usage = {"prompt_tokens": 2000, "completion_tokens": 7, "prompt_tokens_details": details}
+    body = json.loads(bytes(completion().body)) | {"usage": usage}
+    reply = await openai.answer(json_text(json.dumps(body)))
+    assert (reply.prompt_tokens, reply.cached_tokens) == (2000, cached)
+
+
 async def test_the_request_is_exactly_what_the_api_documents(openai: ScriptedOpenAI) -> None:
     await openai.answer(completion())
 

@@ -229,6 +229,7 @@ class OpenAI:
         self.latency = latency
         self.calls: Calls = commands
         self.requests: list[dict[str, Any]] = []  # every body, also of what was refused
+        self.cache = PromptCache()
         self.faults = Faults(FAULTS, seed)
         self.events = Events()
         self.app = Starlette(
@@ -244,6 +245,7 @@ class OpenAI:
     def reset(self) -> None:
         """Forget all requests and faults; the answer, models and latency stay."""
         self.requests.clear()
+        self.cache = PromptCache()
         self.faults.clear()
         self.events.entries.clear()
 
@@ -359,7 +361,7 @@ class OpenAI:
             "service_tier": "default",
             "system_fingerprint": None,
             "choices": [choice],
-            "usage": _usage(body["messages"], text, reasoning),
+            "usage": _usage(body["messages"], text, reasoning, self.cache.serve(body)),
         }
 
     # Models
@@ -606,14 +608,39 @@ def _tokens(text: str) -> int:
     return -(-len(text) // 4)
 
 
-def _usage(messages: list[dict[str, Any]], text: str, reasoning: int) -> dict[str, Any]:
+class PromptCache:
+    """What was sent before, by its prefixes of 128 tokens; one serves from 1,024 tokens on.
+
+    https://developers.openai.com/api/docs/guides/prompt-caching
+    """
+
+    STEP, LEAST = 128, 1024  # tokens
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def serve(self, body: Mapping[str, Any]) -> int:
+        """The tokens of the longest such prefix of this request; all of it is kept."""
+        prompt = json.dumps([body["model"], body.get("tools"), body["messages"]])
+        prefix, step, served, is_served = 0, 4 * self.STEP, 0, True
+        for end in range(step, len(prompt) + 1, step):
+            prefix = hash((prefix, prompt[end - step : end]))
+            is_served = is_served and prefix in self._seen
+            served += self.STEP * is_served
+            self._seen.add(prefix)
+        return served if served >= self.LEAST else 0
+
+
+def _usage(
+    messages: list[dict[str, Any]], text: str, reasoning: int, cached: int
+) -> dict[str, Any]:
     prompt = sum(_tokens(message["content"] or "") + 4 for message in messages)
     completion = _tokens(text) + reasoning
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": min(cached, prompt), "audio_tokens": 0},
         "completion_tokens_details": {
             "reasoning_tokens": reasoning,
             "audio_tokens": 0,
