@@ -123,7 +123,7 @@ class Deliveries:
         """One attempt. What cannot be reported is delivered again when the lease ends."""
         try:
             if delivery.kind == "sms":
-                attempt = await self._text(delivery)
+                attempt = await self._send_notice(delivery)
             else:
                 attempt = await self._poster.post(
                     delivery.address, delivery.secret or "", delivery.event_id, delivery.payload
@@ -143,7 +143,7 @@ class Deliveries:
             level = logging.WARNING
             log_event(log, "event left", level=level, delivery_id=delivery.id, reason=error)
 
-    async def _text(self, delivery: EventDelivery) -> Attempt:
+    async def _send_notice(self, delivery: EventDelivery) -> Attempt:
         """A message to a number of the staff. One that can never get it is gone."""
         try:
             await self._twilio.send_notice(

@@ -63,7 +63,7 @@ comment on column public.sms_event_targets.address is
 comment on column public.sms_event_targets.config_id is
   'sms: the number of the account that writes to it.';
 comment on column public.sms_event_targets.with_content is
-  'webhook: events carry the message''s text.';
+  'webhook: events carry what the message says (message_content).';
 comment on column public.sms_event_targets.disabled_reason is
   'Why it was turned off by itself, such as an answer 410; null: it was not.';
 comment on column public.sms_event_targets.confirmed_at is
@@ -826,7 +826,7 @@ begin
 end;
 $$;
 
--- {type, timestamp, data}, as Standard Webhooks recommends; the message's text if it is wanted.
+-- {type, timestamp, data}, as Standard Webhooks recommends; what the message says if it is wanted.
 create function sms.event_payload(p_event public.sms_events, p_with_content boolean)
 returns jsonb language plpgsql stable set search_path = '' as $$
 begin

@@ -129,7 +129,7 @@ QUERIES = {
 
 
 # Fifty rows stand together in what these read.
-FULL_PAGES = {"list, all", "list, of a number", "list, closed", "list, next page"}
+FULL_PAGES = {"list, all", "list, closed", "list, next page"}
 
 
 @dataclass

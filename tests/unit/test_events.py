@@ -484,7 +484,7 @@ async def test_a_database_that_is_away_ends_nothing() -> None:
         (SendFailed("unknown", "no answer"), None),
     ],
 )
-async def test_the_staff_is_texted(failure: SendFailed | None, status: int | None) -> None:
+async def test_the_staff_is_sent_a_message(failure: SendFailed | None, status: int | None) -> None:
     queue, phone = Queue(notice(1)), Phone(failure)
     async with delivering(queue, phone):
         await until(lambda: len(queue.ended) == 1)
