@@ -128,7 +128,9 @@ async def test_numbers_with_a_change_refused_and_the_history(looker: Screen, wor
     await looker.sign_in()
     await looker.page.goto(f"{looker.url}numbers")
     await looker.page.locator(".page-head select").select_option(str(world.config_id))
-    await expect(looker.page.locator("textarea").first).to_have_value("Eres la recepcionista.")
+    await expect(looker.page.locator(".setting textarea").first).to_have_value(
+        "Eres la recepcionista."
+    )
     await looker.take_picture("numbers")
     await looker.page.locator(".is-duration input").first.fill("3600")
     await looker.page.locator(".save-bar .primary").click()

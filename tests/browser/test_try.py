@@ -105,10 +105,16 @@ async def test_what_the_model_cannot_answer_shows_what_a_contact_would_get(
     await ask(part, "¿Hola?")
     await expect(part).to_contain_text("The model answered without a word.")
     model_of(world).faults.clear()
-    [row] = await world.rows(
-        "select fallback_reply from sms_configs where id = %s", world.config_id
+    await expect(part).to_contain_text("A contact would get the standard words instead.")
+    await world.rows(
+        "update sms_configs set fallback_reply = 'Disculpe.' where id = %s", world.config_id
     )
-    await expect(part.locator(".system .bubble")).to_have_text(row["fallback_reply"])
+    await screen.page.reload()
+    await open_number(screen, world)
+    model_of(world).faults.add("empty_content", times=20)
+    await ask(part, "¿Hola?")
+    await expect(part.locator(".system .bubble")).to_have_text("Disculpe.")
+    model_of(world).faults.clear()
 
 
 async def test_a_value_that_does_not_fit_is_refused_in_words(screen: Screen, world: World) -> None:

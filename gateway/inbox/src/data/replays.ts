@@ -80,3 +80,42 @@ export async function getReplay(id: string): Promise<Replay> {
 export async function cancelReplay(id: string) {
   await supabase.rpc('cancel_sms_replay', { p_replay_id: id }).throwOnError()
 }
+
+/** Asks again for the newest AI replies of the last days. The id for getReplay. */
+export async function startReplay(number: string, changes: Changes, days: number, limit: number) {
+  const { data } = await supabase
+    .rpc('start_sms_replay', {
+      p_config_id: number,
+      p_changes: changes,
+      p_since: new Date(Date.now() - days * 86_400_000).toISOString(),
+      p_limit: limit,
+    })
+    .throwOnError()
+  return data
+}
+
+/** The newest ones of a number, without previews and without their answers. */
+export async function listReplays(account: string, number: string) {
+  const { data } = await supabase
+    .from('sms_replays')
+    .select('id, changes, status, created_at')
+    .eq('user_id', account)
+    .eq('config_id', number)
+    .is('message', null)
+    .order('created_at', { ascending: false })
+    .limit(10)
+    .throwOnError()
+  return data
+}
+
+/** A member's judgement; null takes it back. */
+export async function markAnswer(id: string, place: number, mark: Mark | null, comment: string | null) {
+  await supabase
+    .rpc('mark_sms_replay_answer', {
+      p_replay_id: id,
+      p_place: place,
+      p_mark: mark as Mark, // null is taken too: the generated types do not know
+      p_comment: comment ?? undefined,
+    })
+    .throwOnError()
+}

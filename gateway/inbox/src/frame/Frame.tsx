@@ -13,6 +13,7 @@ const Team = lazy(() => import('../team/Team'))
 const Alerts = lazy(() => import('../alerts/Alerts'))
 const Knowledge = lazy(() => import('../knowledge/Knowledge'))
 const Numbers = lazy(() => import('../numbers/Numbers'))
+const ReplayPage = lazy(() => import('../replay/ReplayPage'))
 
 /** The sections and the one that is open. */
 export function Frame({ accounts, onAccount }: {
@@ -42,6 +43,7 @@ export function Frame({ accounts, onAccount }: {
             <Route path="/knowledge"><Knowledge /></Route>
             <Route path="/alerts"><Alerts /></Route>
             <Route path="/numbers"><Numbers /></Route>
+            <Route path="/numbers/replays/:id">{({ id }) => <ReplayPage id={id} />}</Route>
             <Route path="/:id?">{({ id }) => <Conversations open={id ?? ''} />}</Route>
           </Switch>
         </Suspense>

@@ -25,7 +25,7 @@ export function Navigation(props: Props) {
   const { t } = useTranslation()
   const [location] = useLocation()
   const mayManage = useMayManage()
-  const section = SECTIONS.find((name) => location === `/${name}`)
+  const section = SECTIONS.find((name) => location.split('/')[1] === name)
 
   return (
     <nav

@@ -7,6 +7,7 @@ import { sentence } from '../errors'
 import { usePhone } from '../format/phone'
 import { dateTime } from '../format/time'
 import { NoNumber } from '../conversations/NoNumber'
+import { Replays } from '../replay/Replays'
 import { Settings } from './Settings'
 import { Try } from './Try'
 import { previewed, useEdits } from './useEdits'
@@ -56,6 +57,7 @@ function OneNumber({ number }: { number: PhoneNumber }) {
       <Try number={number} changes={previewed(edits.change)} />
       <div className="number-form">
         <Settings number={number} edits={edits} />
+        <Replays number={number} changes={previewed(edits.change)} />
         <Versions number={number} />
       </div>
     </div>

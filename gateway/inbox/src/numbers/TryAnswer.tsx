@@ -3,8 +3,9 @@ import { useTranslation } from 'react-i18next'
 import type { PhoneNumber } from '../data/client'
 import { listPassages } from '../data/knowledge'
 import type { Answer, Replay, Side } from '../data/replays'
-import { count, duration, money } from '../format/time'
+import { count, duration } from '../format/time'
 import { Passages } from '../knowledge/Passages'
+import { priceOfThousand } from '../replay/price'
 import { Values } from '../thread/Why'
 
 const BUILT_IN = ['request_human', 'not_known', 'stop_messages', 'no_reply_needed'] as const
@@ -31,7 +32,8 @@ export function TryAnswer({ replay, number, changes }: {
       {answer.state === 'canceled' && <p className="try-note">{t('try.canceled')}</p>}
       {answer.state === 'empty' && <p className="try-note">{t('try.empty')}</p>}
       {answer.state === 'failed' && <p className="try-note">{t('try.failed', { reason: answer.error })}</p>}
-      {isWithout && (
+      {isWithout && !number.fallback_reply && <p className="quiet-words">{t('try.standardFallback')}</p>}
+      {isWithout && number.fallback_reply && (
         <>
           <p className="quiet-words">{t('try.fallback')}</p>
           <div className="message outgoing system"><p className="bubble" dir="auto">{number.fallback_reply}</p></div>
@@ -54,7 +56,7 @@ function Figures({ side }: { side: Side }) {
     [t('details.segments'), t('composer.segments', { count: side.segments ?? 0 })],
     [t('details.tokens'), t('details.tokensValue', { read: orDash(read), written: orDash(written) })],
     [t('details.generated'), side.generation_ms === null ? '–' : duration(side.generation_ms / 1000)],
-    [t('try.price'), price === null ? t('try.priceUnknown') : money(1000 * price, 'USD')],
+    [t('try.price'), price === null ? t('try.priceUnknown') : priceOfThousand(price)],
   ]
   return (
     <dl className="details try-figures">

@@ -62,7 +62,7 @@ export const GROUPS: { name: 'assistant' | 'timing' | 'limits' | 'replies'; fiel
     name: 'replies',
     fields: [
       { name: 'first_reply_notice', kind: 'lines', isOptional: true },
-      { name: 'fallback_reply', kind: 'lines' },
+      { name: 'fallback_reply', kind: 'lines', isOptional: true },
       { name: 'handoff_reply', kind: 'lines', isOptional: true },
       { name: 'bot_reply', kind: 'lines', isOptional: true },
       { name: 'rate_limit_reply', kind: 'lines', isOptional: true },
