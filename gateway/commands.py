@@ -308,7 +308,7 @@ async def replay_event(settings: Settings, delivery_id: int) -> None:
     print(f"Delivery {delivery_id} is tried again, for 24 hours.")
 
 
-# backfill
+# knowledge
 
 
 async def import_knowledge(

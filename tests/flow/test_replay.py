@@ -114,25 +114,59 @@ async def test_a_message_is_answered_while_a_replay_is_under_way(
     assert json.loads((await replay).output)["totals"]["answered"] == 8
 
 
-async def test_a_replay_goes_on_when_all_workers_were_killed(
-    world: World, web: Child, model: OpenAI
+# What a replay, its workers' lives and the clock change.
+CHANGING = {
+    *("public.sms_replays", "public.sms_replay_answers", "public.sms_workers"),
+    *("public.sms_configs", "public.sms_daily_stats", "sms.counted", "sms.maintenance"),
+    *("sms.hourly_counts", "sms.hourly_contacts", "sms.active_contacts", "sms.first_replies"),
+    *("sms.policy", "sms.error_codes"),
+}
+
+
+async def rows_of_all_tables(world: World) -> dict[str, str]:
+    """A hash of each table's rows but for those in CHANGING."""
+    tables = await world.rows(
+        "select schemaname || '.' || tablename as name from pg_tables"
+        " where schemaname in ('public', 'sms')"
+    )
+    names = {str(table["name"]) for table in tables} - CHANGING
+    assert {"public.sms_messages", "public.sms_tool_calls", "public.sms_events"} <= names
+    found = {}
+    for name in names:
+        [row] = await world.rows(
+            f"select md5(string_agg(t::text, '' order by t::text)) as hash from {name} as t"  # noqa: S608
+        )
+        found[name] = row["hash"]
+    return found
+
+
+@pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.long)])
+async def test_a_replay_goes_on_when_all_workers_were_killed_and_touches_nothing_else(
+    world: World, web: Child, model: OpenAI, count: int
 ) -> None:
+    await world.rows(
+        "update sms_configs set number_replies_per_day = 1000 where id = %s", world.config_id
+    )
     workers = [await start_worker(world.stack) for _ in range(2)]
-    await replied(world, 10)
+    await replied(world, count)
     model.latency = 0.4
     await world.shorten_waits(lease="3 seconds")
-    before = len(asked(model, MODEL))
+    asked_before, sent_before = len(asked(model, MODEL)), len(world.stack.twilio.sent)
+    rows_before = await rows_of_all_tables(world)
     command = ("replay", world.number, "--model", MODEL, "--format", "json")
     replay = asyncio.ensure_future(gateway(world.stack, *command))
-    await eventually(is_done(world, 3))
+    await eventually(is_done(world, count // 3), count)
     for worker in workers:
         await worker.stop(signal.SIGKILL)
     third = await start_worker(world.stack)
     found = json.loads((await replay).output)
+    rows_after = await rows_of_all_tables(world)
     await third.stop()
-    assert found["totals"]["answered"] == 10
+    assert found["totals"]["answered"] == count
     # Those that were in flight, two at most, are asked for again.
-    assert 10 <= len(asked(model, MODEL)) - before <= 12
+    assert count <= len(asked(model, MODEL)) - asked_before <= count + 2
+    assert len(world.stack.twilio.sent) == sent_before
+    assert {name for name in rows_before if rows_after[name] != rows_before[name]} == set()
 
 
 async def test_a_rate_limit_makes_the_replay_wait(
