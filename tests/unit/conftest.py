@@ -13,6 +13,11 @@ from tests.fakes import DataApi, settings
 from tests.posts import STORED, Web, serve_web
 
 
+@pytest.fixture(scope="session")
+def stack() -> None:
+    pytest.fail("tests/unit starts no stack: a test that wants one stands in another folder")
+
+
 @pytest.fixture(scope="module")
 async def served() -> AsyncIterator[tuple[DataApi, Web, Settings]]:
     api = DataApi(default=STORED)
