@@ -113,7 +113,7 @@ async def play(stack: Stack) -> AsyncIterator[Play]:
         await database.execute("delete from sms_phrases where phrase = 'matrix'")
         await database.execute("delete from sms_synonyms where word = 'matrix'")
         await database.execute("delete from sms_workers where name ~ '^matrix'")
-        await database.execute("delete from sms_models where model = 'matrix'")
+        await database.execute("delete from sms_models where model ~ '^matrix'")
 
 
 async def hire(database: psycopg.AsyncConnection[Any], ids: dict[str, str]) -> None:
@@ -462,7 +462,7 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "missing_sms": {"p_sids": []},
     "note_sms_refused": {"p_sid": "SM0", "p_reason": "x"},
     "note_sms_worker": {"p_name": "matrix", "p_version": "1"},
-    "note_sms_models": {"p_shutdown_dates": {"matrix": "2030-01-01"}},
+    "note_sms_models": {"p_shutdown_dates": {"matrix 2": "2030-01-01"}},
     "remove_sms_worker": {"p_name": "matrix of nobody"},
     "queue_sms_reply": {
         "p_lease_id": NOBODYS,
