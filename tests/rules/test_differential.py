@@ -30,7 +30,7 @@ async def test_one_sql_twice_has_one_behaviour(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("mutant", "where"),
     [
-        ("a wrong state: unknown is failed", "table"),
+        ("a wrong state: closed as idle by a human", "table sms_conversations"),
         ("a lost update: media of a duplicate", "table sms_messages"),
         ("nobody hears that a conversation changed", "announced"),
     ],

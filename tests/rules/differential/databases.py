@@ -21,6 +21,7 @@ from tests.sql import GROUND, REPOSITORY
 
 Row: TypeAlias = dict[str, Any]
 Role = Literal["service", "person", "admin"]
+ROLES = {"service": "service_role", "person": "authenticated", "admin": "none"}
 Opened: TypeAlias = psycopg.Connection[Row]
 
 BOOTSTRAP = REPOSITORY / "gateway/local/bootstrap.sql"
@@ -39,6 +40,8 @@ $$;
 create function walk.chance() returns double precision language sql volatile as $$
   select current_setting('walk.chance')::double precision
 $$;
+-- A look at the server's own takes 80 ms.
+create table walk.time_zones as select name from pg_catalog.pg_timezone_names;
 -- The first, second … uuid that this place made up in this step.
 create function walk.uuid(p_place text) returns uuid language plpgsql volatile as $$
 declare
@@ -136,6 +139,7 @@ def deterministic(text: str) -> str:
     text = re.sub(r"(?<![\w.])current_timestamp\b", "walk.now()", text)
     text = re.sub(r"(?<![\w.])random\(\)", "walk.chance()", text)
     text = re.sub(r"nextval\('([\w.]+)_id_seq'\)", r"walk.next_id('\1')", text)
+    text = text.replace("pg_catalog.pg_timezone_names", "walk.time_zones")
     for found, ordered in TIES.items():
         text = re.sub(found, ordered, text)
     return "".join(_with_named_uuids(text))
@@ -155,31 +159,65 @@ def _with_named_uuids(text: str) -> Iterator[str]:
 
 
 class Database:
-    """One version of the SQL: a connection for each role, and what a step changed."""
+    """One version of the SQL, on one connection, and what a step changed."""
 
-    def __init__(self, name: str, connections: dict[Role, Opened]) -> None:
+    def __init__(self, name: str, connection: Opened) -> None:
         self.name = name
-        self.connections = connections
+        self.connection = connection
         self.since = 0
 
     def rows(self, query: str, *values: Any) -> list[Row]:
         """As the superuser, outside of any step."""
-        cursor = self.connections["admin"].execute(query.encode(), values or None)
+        cursor = self.connection.execute(query.encode(), values or None)
         return cursor.fetchall() if cursor.description else []
 
-    def begin(self, role: Role, settings: dict[str, str]) -> None:
-        names = ", ".join("set_config(%s, %s, false)" for _ in settings)
-        values = [word for setting in settings.items() for word in setting]
-        self.connections[role].execute(f"select {names}".encode(), values)
+    def watch(self, query: str) -> None:
+        """Prepare what finds the changes since a transaction, $1; returns those until now."""
+        self.connection.execute(f"prepare changes (bigint) as {query}".encode())
+        self.changes()
 
-    def play(self, role: Role, statement: str, values: tuple[Any, ...]) -> Any:
-        """The rows that it returns, or its error: SQLSTATE, message and hint."""
-        try:
-            cursor = self.connections[role].execute(statement.encode(), values or None)
-            return cursor.fetchall() if cursor.description else []
-        except psycopg.Error as error:
-            told = error.diag
-            return (error.sqlstate, told.message_primary, told.message_hint)
+    def changes(self) -> dict[str, Row]:
+        return self._noted(self.rows(f"execute changes ({self.since})"))
+
+    def play(
+        self, role: Role, settings: dict[str, str], statement: str, values: tuple[Any, ...]
+    ) -> tuple[Any, dict[str, Row]]:
+        """What the statement returns, or its error (SQLSTATE, message and hint), and the changes.
+
+        Each statement is a transaction of its own; all are sent at once.
+        """
+        names = ", ".join("set_config(%s, %s, false)" for _ in settings)
+        told = [word for setting in settings.items() for word in setting]
+        script = [
+            (f"select {names}", told),
+            (f"set role {ROLES[role]}", None),
+            (statement, values or None),
+            ("reset role", None),
+            (f"execute changes ({self.since})", None),
+        ]
+        cursors = [self.connection.cursor() for _ in script]
+        failed: list[psycopg.Error] = []
+        with self.connection.pipeline() as pipeline:
+            for cursor, (each, given) in zip(cursors, script, strict=True):
+                try:
+                    cursor.execute(each.encode(), given)
+                    pipeline.sync()
+                except psycopg.Error as error:  # of the statement: the rest is sent nevertheless
+                    failed.append(error)
+            try:
+                returned = cursors[2].fetchall() if cursors[2].description else []
+            except psycopg.Error as error:
+                failed.append(error)
+            changes = self._noted(cursors[4].fetchall())
+        if failed:
+            diag = failed[0].diag
+            return (failed[0].sqlstate, diag.message_primary, diag.message_hint), changes
+        return returned, changes
+
+    def _noted(self, rows: list[Row]) -> dict[str, Row]:
+        changes = {row["name"]: row for row in rows}
+        self.since = int(changes["now"]["rows"])
+        return changes
 
 
 @contextmanager
@@ -192,10 +230,9 @@ def database(server: str, name: str, script: str, mutant: str = "") -> Iterator[
         admin.execute(sql.SQL("create database {} template template0").format(named))
         try:
             _apply(url, name, script, mutant)
-            with _open(url) as opened, _open(url) as service, _open(url) as person:
-                service.execute("set role service_role")
-                person.execute("set role authenticated")
-                yield Database(name, {"admin": opened, "service": service, "person": person})
+            with _open(url) as opened:
+                opened.prepare_threshold = None  # a plan of one version may be another's
+                yield Database(name, opened)
         finally:
             admin.execute(sql.SQL("drop database if exists {} with (force)").format(named))
 

@@ -1,28 +1,18 @@
-"""Two databases that play the same steps: what one returns, stores and announces, the other does.
-
-`INTENDED` lists what a rebuild changes on purpose. It is empty where no behaviour may change.
-"""
+"""Two databases that play the same steps: both return, store and announce the same."""
 
 from __future__ import annotations
 
 import json
 import random
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
+from tests.rules.differential import intended
 from tests.rules.differential.databases import Database, Role, Row
-
-# One is given what a step announced, as (topic, event, payload), and returns what of it has to be
-# equal; its docstring says why the rest need not be.
-Announced: TypeAlias = tuple[str, str, str]
-INTENDED: list[Callable[[set[Announced]], set[Announced]]] = []
-# Columns ("table.column") that one of the two versions does not have.
-INTENDED_COLUMNS: set[str] = set()
 
 BEGINNING = datetime(2026, 3, 2, 9, tzinfo=UTC)
 # Read from the server's real clock.
@@ -44,12 +34,12 @@ order by 1"""
 # Of each table: which rows there are, and those that were written since.
 CHANGED = """
 select '{name}' as name, sum(hashtextextended(row({key})::text, 0)) as rows,
-  jsonb_agg(to_jsonb(t) - %(ignored)s::text[] order by {key})
-    filter (where t.xmin::text::bigint >= %(since)s)::text as written
+  jsonb_agg(to_jsonb(t) - array[{ignored}]::text[] order by {key})
+    filter (where t.xmin::text::bigint >= $1)::text as written
 from {name} as t"""
 ANNOUNCED = """
 select 'announced', null, jsonb_agg(jsonb_build_array(m.topic, m.event, (m.payload - 'id')::text))
-  filter (where m.xmin::text::bigint >= %(since)s)::text
+  filter (where m.xmin::text::bigint >= $1)::text
 from realtime.messages as m
 union all
 select 'now', pg_snapshot_xmax(pg_current_snapshot())::text::numeric, null"""
@@ -85,7 +75,8 @@ class Pair:
         self.happened: Counter[str] = Counter()
         self.tables = self._tables()
         self.constant = self._constant_tables()
-        self.query = self._query()
+        for each in self.both:
+            each.watch(self._query())
         self.threads = ThreadPoolExecutor(2)
 
     def let_pass(self, seconds: float) -> None:
@@ -104,8 +95,7 @@ class Pair:
         }
 
         def play(each: Database) -> tuple[Any, dict[str, Row]]:
-            each.begin(step.role, settings)
-            return each.play(step.role, step.statement, step.values), self._find_changes(each)
+            return each.play(step.role, settings, step.statement, step.values)
 
         (old, was), (new, became) = self.threads.map(play, self.both)
         if _comparable(old) != _comparable(new):
@@ -115,14 +105,13 @@ class Pair:
         return old
 
     def forget(self, query: str) -> None:
-        """Empty both, outside of what is compared; then everything is compared."""
+        """Empty both, outside of what is compared."""
         for each in self.both:
             each.rows(query)
-            self._find_changes(each)
-        self.compare_everything()
+            each.changes()
 
     def compare_everything(self) -> None:
-        for name in self.tables:
+        for name in self.changing:
             self._compare_table(name)
 
     def _compare_changes(self, was: dict[str, Row], became: dict[str, Row]) -> None:
@@ -130,15 +119,6 @@ class Pair:
             if was[name] != became[name] and name not in ("announced", "now"):
                 self._compare_table(name)
         self._compare_announced(was["announced"]["written"], became["announced"]["written"])
-
-    def _find_changes(self, each: Database) -> dict[str, Row]:
-        """What a step wrote, by table. As bytes: psycopg takes only a constant for a str."""
-        cursor = each.connections["admin"].execute(
-            self.query.encode(), {"since": each.since, "ignored": list(_ignored())}
-        )
-        changes = {row["name"]: row for row in cursor.fetchall()}
-        each.since = int(changes["now"]["rows"])
-        return changes
 
     def _compare_table(self, name: str) -> None:
         query = WHOLE.format(name=name, key=self.tables[name])
@@ -153,7 +133,7 @@ class Pair:
             {(topic, event, payload) for topic, event, payload in json.loads(told or "[]")}
             for told in (was, became)
         ]
-        for reduced in INTENDED:
+        for reduced in intended.ANNOUNCED:
             sets = [reduced(told) for told in sets]
         if sets[0] != sets[1]:
             only = [
@@ -178,13 +158,19 @@ class Pair:
             {f"{name}.{column}" for name, (_, columns) in tables.items() for column in columns}
             for tables in found
         ]
-        if unknown := (columns[0] ^ columns[1]) - INTENDED_COLUMNS:
+        unknown = {
+            column
+            for column in columns[0] ^ columns[1]
+            if not {column, column.rsplit(".", 1)[0]} & intended.COLUMNS
+        }
+        if unknown:
             self._differ("schema", sorted(unknown))
         return {name: key for name, (key, _) in found[0].items() if name in found[1]}
 
     def _constant_tables(self) -> set[str]:
         """What the SQL itself brings: compared once, and no step writes it."""
-        self.compare_everything()
+        for name in self.tables:
+            self._compare_table(name)
         filled = [
             row["name"]
             for name in self.tables
@@ -195,7 +181,10 @@ class Pair:
     def _query(self) -> str:
         """Reads what a step changed, in one statement."""
         changing = {n: key for n, key in self.tables.items() if n not in self.constant}
-        parts = [CHANGED.format(name=name, key=key) for name, key in changing.items()]
+        ignored = ", ".join(f"'{name}'" for name in sorted(_ignored()))
+        parts = [
+            CHANGED.format(name=name, key=key, ignored=ignored) for name, key in changing.items()
+        ]
         return " union all ".join([*parts, ANNOUNCED])
 
     @property
@@ -218,13 +207,14 @@ def _told(step: Step, value: Any) -> str:
 
 
 def _ignored() -> set[str]:
-    return {column.rsplit(".", 1)[1] for column in INTENDED_COLUMNS}
+    return {column.rsplit(".", 1)[1] for column in intended.COLUMNS}
 
 
 def _comparable(value: Any) -> Any:
-    """Without what tells of the real time."""
+    """Without what tells of the real time, and what is meant to differ."""
     if isinstance(value, dict):
-        return {k: _comparable(v) for k, v in value.items() if k not in REAL_TIME}
+        left_out = REAL_TIME | intended.ANSWERS
+        return {k: _comparable(v) for k, v in value.items() if k not in left_out}
     return [_comparable(v) for v in value] if isinstance(value, list) else value
 
 

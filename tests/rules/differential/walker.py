@@ -51,7 +51,7 @@ ACTIONS = {
     "message_is_posted_again": 4,
     "worker_claims": 26,
     "workers_claim_many": 1,
-    "worker_goes_on": 26,
+    "worker_goes_on": 16,
     "twilio_tells": 8,
     "twilio_lists": 2,
     "human_writes": 4,
@@ -70,7 +70,7 @@ ACTIONS = {
     "knowledge": 2,
     "replays": 2,
     "something_is_read": 4,
-    "time_passes": 14,
+    "time_passes": 9,
 }
 
 
@@ -237,21 +237,17 @@ class Walker:
 
     def message_arrives(self) -> None:
         number = self.one_of([*self.numbers, self.numbers[0]])
+        sender = {"from": self.one_of(CONTACTS[:2] + CONTACTS), "to": number["phone_number"]}
+        unusual = self.unusual_post(number) if self.happens(0.2) else {}
+        self.arrives(self.post(sender | unusual))
+
+    def post(self, parts: Job) -> Job:
+        body = self.one_of(BODIES[self.choose(KINDS_OF_BODIES)])
+        return {"sid": self.sid(), "body": body, "media": [], "form": None} | parts
+
+    def arrives(self, post: Job) -> None:
+        """Now or, by the backfill, late; now and then posted twice at once."""
         age = self.one_of([None] * 8 + [0, 30, 90, 3600, 7 * 3600, 8 * 86400])
-        post = {
-            "sid": self.sid(),
-            "from": self.one_of(CONTACTS[:2] + CONTACTS),
-            "to": number["phone_number"],
-            "body": self.one_of(BODIES[self.choose(KINDS_OF_BODIES)]),
-            "media": [],
-            "form": None,
-        }
-        if self.happens(0.2):
-            post |= self.unusual_post(number)
-        elif (waiting := [job for job in self.jobs if job["kind"] == "reply"]) and self.happens(
-            0.3
-        ):
-            post |= self.during(self.one_of(waiting[-3:]))
         at = None if age is None else self.pair.clock - timedelta(seconds=age)
         self.posts.append(post)
         for _ in range(self.one_of([1, 1, 1, 1, 2])):
@@ -259,8 +255,16 @@ class Walker:
 
     def during(self, job: Job) -> Job:
         """From the contact for whom a reply is being generated."""
-        phones = {str(number["id"]): number["phone_number"] for number in self.numbers}
-        return {"from": job["contact_number"], "to": phones.get(job["config_id"], "+17770000004")}
+        rows = self.known(
+            "select c.contact_number, f.phone_number from public.sms_conversations as c"
+            " join public.sms_configs as f on f.id = c.config_id where c.id = %s",
+            job["conversation_id"],
+        )
+        return (
+            {"from": row["contact_number"], "to": row["phone_number"]}
+            if (row := next(iter(rows), None))
+            else {"from": CONTACTS[0], "to": "+17770000001"}
+        )
 
     def unusual_post(self, number: Row) -> Job:
         post: Job = self.one_of([
@@ -318,8 +322,8 @@ class Walker:
 
     # Workers
 
-    def worker_claims(self) -> None:
-        """Now and then under a lease that is known already, or was."""
+    def worker_claims(self, at_once: bool = True) -> None:
+        """And goes on at once, or is slow. Now and then under a lease that is or was known."""
         known = [job["lease_id"] for job in self.jobs[-6:] if job.get("lease_id")]
         again = bool(known) and self.happens(0.1)
         lease = self.one_of(known) if again else str(self.uuid())
@@ -330,18 +334,20 @@ class Walker:
             lease=self.one_of([None, None, timedelta(seconds=5)]),
         )
         self.take(job, lease)
-        if job.get("kind") == "wait" and job["seconds"] is not None and self.happens(0.6):
+        if job.get("kind") not in (None, "wait") and at_once and self.happens(0.6):
+            self.work(self.jobs.pop())
+        elif job.get("kind") == "wait" and job["seconds"] is not None and self.happens(0.6):
             self.pair.let_pass(float(job["seconds"]) + 0.01)
 
     def workers_claim_many(self) -> None:
         """So many that one number holds half of the leases."""
         for contact in CONTACTS:
             for number in self.numbers[: self.one_of([1, 2])]:
-                post = {"sid": self.sid(), "from": contact, "to": number["phone_number"]}
-                self.call("ingest_sms", payload=post | {"body": "Hola", "media": [], "form": None})
+                post = self.post({"from": contact, "to": number["phone_number"], "body": "Hola"})
+                self.call("ingest_sms", payload=post)
         self.pair.let_pass(31)
         for _ in range(14):
-            self.worker_claims()
+            self.worker_claims(at_once=False)
 
     def take(self, job: Job | None, lease: str) -> None:
         if job and job.get("kind") != "wait":
@@ -350,7 +356,9 @@ class Walker:
     def worker_goes_on(self) -> None:
         if not self.jobs:
             return
-        job = self.jobs.pop(self.one_of([-1, -1, self.chance.randrange(len(self.jobs))]))
+        self.work(self.jobs.pop(self.one_of([-1, -1, self.chance.randrange(len(self.jobs))])))
+
+    def work(self, job: Job) -> None:
         if self.happens(0.05):
             self.call("release_sms_work", lease_id=job["lease_id"])
         elif self.happens(0.05):
@@ -377,6 +385,8 @@ class Walker:
                 retry_after=self.one_of([None, None, 3, 9000]),
             )
             return
+        if self.happens(0.2):
+            self.arrives(self.post(self.during(job)))
         queued: Job = {}
         for _ in range(self.one_of([1, 1, 1, 2])):
             queued = self.queue(job)
@@ -407,11 +417,11 @@ class Walker:
 
     def call_tool(self, job: Job) -> None:
         name, arguments = self.one_of([
-            ("request_human", {"reason": "upset"}),
-            ("not_known", {"question": self.one_of(["Is there parking?", "Do you deliver?"])}),
-            ("stop_messages", {"language": self.one_of(["es", None])}),
-            ("no_reply_needed", {"kind": "automatic_message"}),
-            ("no_reply_needed", {"kind": self.one_of(["reaction", "goodbye"])}),
+            ("request_human", {"p_reason": "upset"}),
+            ("not_known", {"p_question": self.one_of(["Is there parking?", "Do you deliver?"])}),
+            ("stop_messages", {"p_language": self.one_of(["es", None])}),
+            ("no_reply_needed", {"p_kind": "automatic_message"}),
+            ("no_reply_needed", {"p_kind": self.one_of(["reaction", "goodbye"])}),
             ("book_table", {"p_day": "2026-12-1", "p_people": self.one_of([2, 2, 4])}),
             ("book_table", {"p_day": "2026-12-01", "p_people": 40}),
             ("free_seats", {"p_day": "2026-12-01"}),
