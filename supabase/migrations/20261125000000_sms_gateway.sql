@@ -872,6 +872,19 @@ $$;
 -- Work is claimed by leasing the conversation, whatever its kind: messages carry no lease.
 -- A second lease, on messages, would put two jobs of one conversation in flight at once.
 
+-- By whom a conversation was closed, and what it came to.
+create function sms.is_ending(p_closed_by text, p_outcome text)
+returns boolean language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return p_closed_by in (
+    'human', -- a later message is of a new conversation; an earlier one joins it, unanswered
+    'idle'   -- nobody wrote for close_after: takes no message, a new conversation opens
+  ) and p_outcome in (
+    'answered_by_ai', 'answered_by_human', 'unanswered', 'opted_out', 'blocked'
+  );
+end;
+$$;
+
 create table public.sms_conversations (
   id uuid not null default gen_random_uuid(),
   user_id uuid not null,
@@ -921,16 +934,9 @@ create table public.sms_conversations (
   constraint sms_conversations_lease_check check (
     (lease_id is null) = (leased_until is null) and (lease_id is null) = (leased_for is null)
   ),
-  constraint sms_conversations_closed_by_check check (
-    (closed_by is null) = (closed_at is null) and closed_by in (
-      'human', -- a later message is of a new conversation; an earlier one joins it, unanswered
-      'idle'   -- nobody wrote for close_after: takes no message, a new conversation opens
-    )
-  ),
-  constraint sms_conversations_outcome_check check (
-    (outcome is null) = (closed_at is null) and outcome in (
-      'answered_by_ai', 'answered_by_human', 'unanswered', 'opted_out', 'blocked'
-    )
+  constraint sms_conversations_ending_check check (
+    num_nulls(closed_at, closed_by, outcome) = 3
+    or num_nulls(closed_at, closed_by, outcome) = 0 and sms.is_ending(closed_by, outcome)
   ),
   constraint sms_conversations_leased_for_check check (leased_for in (
     'reply',     -- an answer is being generated
@@ -1005,6 +1011,80 @@ comment on column public.sms_conversations.lease_id is 'The worker''s id for the
 -- Every message, in and out. A row inserted by its owner is sent; everything but its conversation,
 -- content and client_ref is set by the triggers below.
 
+-- The words of a message. In functions, because Postgres reads the text of every check anew for
+-- each statement that writes a row: as lists in the table these cost a tenth of a message's life.
+
+create function sms.is_message_status(p_direction text, p_status text)
+returns boolean language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return (p_direction = 'incoming') = (p_status = 'received') and p_status in (
+    'received',            -- incoming
+    'queued',              -- to be sent; not yet at Twilio
+    'sending',             -- handed to Twilio by the holder of the conversation's lease
+    'unknown',             -- Twilio may or may not have it; it is being reconciled
+    'accepted',            -- Twilio has it (its accepted, scheduled, queued and sending)
+    'sent',                -- at the carrier
+    'canceled',            -- withdrawn before it was sent
+    'failed',              -- refused for good, by Twilio or by reconciling
+    'undelivered',         -- refused by the carrier or the handset
+    'partially_delivered',
+    'delivered',
+    'read',
+    'blocked'              -- a rule forbade it; error_message names the rule
+  );
+end;
+$$;
+
+create function sms.is_canned_reply(p_name text)
+returns boolean language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return p_name in (
+    'stop',       -- confirms an opt-out; the one message that goes to who opted out
+    'start',      -- confirms an opt-in
+    'help',       -- what to do, where Twilio does not say it
+    'human',      -- a human will get back
+    'bot',        -- says that an automated assistant answers
+    'rate_limit', -- no more automatic answers for now
+    'keyword'     -- the owner's answer to a keyword
+  );
+end;
+$$;
+
+create function sms.is_intent(p_intent text)
+returns boolean language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return p_intent in (
+    'stop', 'start', 'help', -- opt words: never shown to the model
+    'human',                 -- wants a human
+    'bot',                   -- asks who is answering
+    'maybe_stop'             -- smells of an opt-out: the reply says how to stop
+  );
+end;
+$$;
+
+create function sms.is_no_reply_reason(p_reason text)
+returns boolean language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return p_reason in (
+    'opt_word',    -- STOP, START, HELP and their like
+    'sender',      -- short codes, names, hidden numbers, other channels: nobody reads a reply
+    'old',         -- older than answer_within, or than the number here
+    'closed',      -- arrived for a conversation that a human had closed, or closed meanwhile
+    'human_wrote', -- a human answered
+    'reaction',    -- a phone's reaction to a message
+    'auto_reply',  -- another machine
+    'goodbye',     -- the model found nothing left to say, and the number allows that
+    'group',       -- a group message, unless the number has answer_groups
+    'blocked',     -- the contact is blocked
+    'opted_out',   -- the contact may not be written to
+    'paused',      -- the AI is silent in this conversation or for this number
+    'rate_limit',  -- the replies of the hour or day are used up
+    'loop',        -- the same message again and again, each answered
+    'failed'       -- no usable reply; sms_conversations.reply_error says more
+  );
+end;
+$$;
+
 create table public.sms_messages (
   id bigint generated always as identity,
   conversation_id uuid not null,
@@ -1053,70 +1133,26 @@ create table public.sms_messages (
   constraint sms_messages_message_sid_key unique (message_sid),
   constraint sms_messages_conversation_id_fkey foreign key (conversation_id, user_id)
     references public.sms_conversations (id, user_id) on delete cascade,
-  -- Each insert and update of a row pays for the length of these.
   constraint sms_messages_direction_check check (
     direction = case author when 'contact' then 'incoming' else 'outgoing' end
   ),
   constraint sms_messages_author_check check (author in ('contact', 'ai', 'human', 'system')),
-  constraint sms_messages_status_check check (
-    (direction = 'incoming') = (status = 'received')
-    and status in (
-      'received',            -- incoming
-      'queued',              -- to be sent; not yet at Twilio
-      'sending',             -- handed to Twilio by the holder of the conversation's lease
-      'unknown',             -- Twilio may or may not have it; it is being reconciled
-      'accepted',            -- Twilio has it (its accepted, scheduled, queued and sending)
-      'sent',                -- at the carrier
-      'canceled',            -- withdrawn before it was sent
-      'failed',              -- refused for good, by Twilio or by reconciling
-      'undelivered',         -- refused by the carrier or the handset
-      'partially_delivered',
-      'delivered',
-      'read',
-      'blocked'              -- a rule forbade it; error_message names the rule
-    )
-  ),
+  constraint sms_messages_status_check check (sms.is_message_status(direction, status)),
   -- A row that Twilio may not have carries no SID; Twilio's own "queued" is our 'accepted'.
   constraint sms_messages_sid_check check (
     message_sid is null or not is_open and status <> 'blocked'
   ),
   constraint sms_messages_send_at_check check ((send_at is not null) = is_open),
-  constraint sms_messages_canned_reply_check check (canned_reply is null or author = 'system' and canned_reply in (
-    'stop',   -- confirms an opt-out; the one message that goes to who opted out
-    'start',  -- confirms an opt-in
-    'help',   -- what to do, where Twilio does not say it
-    'human', -- a human will get back
-    'bot',    -- says that an automated assistant answers
-    'rate_limit',    -- no more automatic answers for now
-    'keyword' -- the owner's answer to a keyword
-  )),
-  constraint sms_messages_intent_check check (intent is null or direction = 'incoming' and intent in (
-    'stop', 'start', 'help', -- opt words: never shown to the model
-    'human',                 -- wants a human
-    'bot',                   -- asks who is answering
-    'maybe_stop'             -- smells of an opt-out: the reply says how to stop
-  )),
+  constraint sms_messages_canned_reply_check
+    check (canned_reply is null or author = 'system' and sms.is_canned_reply(canned_reply)),
+  constraint sms_messages_intent_check
+    check (intent is null or direction = 'incoming' and sms.is_intent(intent)),
   constraint sms_messages_message_content_check check (length(message_content) <= 65536),
   constraint sms_messages_encoding_check check (encoding in ('GSM-7', 'UCS-2')),
   constraint sms_messages_channel_check check (channel in ('sms', 'mms', 'rcs', 'whatsapp')),
   constraint sms_messages_recipients_check check (cardinality(recipients) <= 50),
-  constraint sms_messages_no_reply_reason_check check (no_reply_reason in (
-    'opt_word',    -- STOP, START, HELP and their like
-    'sender',      -- short codes, names, hidden numbers, other channels: nobody reads a reply
-    'old',         -- older than answer_within, or than the number here
-    'closed',      -- arrived for a conversation that a human had closed, or closed meanwhile
-    'human_wrote', -- a human answered
-    'reaction',    -- a phone's reaction to a message
-    'auto_reply',  -- another machine
-    'goodbye',     -- the model found nothing left to say, and the number allows that
-    'group',       -- a group message, unless the number has answer_groups
-    'blocked',     -- the contact is blocked
-    'opted_out',   -- the contact may not be written to
-    'paused',      -- the AI is silent in this conversation or for this number
-    'rate_limit',  -- the replies of the hour or day are used up
-    'loop',        -- the same message again and again, each answered
-    'failed'       -- no usable reply; sms_conversations.reply_error says more
-  ))
+  constraint sms_messages_no_reply_reason_check
+    check (no_reply_reason is null or sms.is_no_reply_reason(no_reply_reason))
 ) with (fillfactor = 85);
 create unique index sms_messages_in_reply_to_idx on public.sms_messages (in_reply_to)
   where in_reply_to is not null;
@@ -1189,8 +1225,9 @@ comment on column public.sms_messages.occurred_at is
   'When it happened at Twilio; for posted messages the time of arrival.';
 comment on column public.sms_messages.is_open is 'Not yet known to be at Twilio.';
 
--- Locks the conversation, gives the id, completes a human's row. What cannot be sent to an opted-
--- out contact is said at once; the gate says it again.
+-- Locks the conversation, gives the id, completes the row. What cannot be sent to an opted-out
+-- contact is said at once; the gate says it again. Not for who names the account as well: ingest_sms
+-- and queue_sms_reply hold the lock, and write complete rows.
 create function sms.before_message()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare
@@ -1209,7 +1246,7 @@ begin
   new.created_at := clock_timestamp();
   new.send_at := case when new.status = 'queued' then coalesce(new.send_at, new.created_at) else new.send_at end;
   if new.author in ('ai', 'human') then
-    new.response_seconds := sms.response_seconds(new.conversation_id);
+    new.response_seconds := sms.response_seconds(new.conversation_id, new.created_at);
   end if;
   if new.author = 'human' then
     new.sent_by := auth.uid();
@@ -1229,26 +1266,27 @@ $$;
 
 create trigger sms_messages_before_insert
   before insert on public.sms_messages
-  for each row execute function sms.before_message();
+  for each row when (new.author = 'human' or new.user_id is null)
+  execute function sms.before_message();
 
 -- How long the oldest message that no answer followed has waited, of the newest 100; null: none.
-create function sms.response_seconds(p_conversation_id uuid)
-returns numeric language plpgsql as $$
-declare
-  v_answer_id bigint := (
-    select o.id from public.sms_messages as o
-    where o.conversation_id = p_conversation_id and o.direction = 'outgoing'
-      and (o.author in ('ai', 'human') or o.canned_reply is not null)
-    order by o.created_at desc
-    limit 1
-  );
+create function sms.response_seconds(
+  p_conversation_id uuid, p_now timestamptz default clock_timestamp()
+)
+returns numeric language plpgsql stable as $$
 begin
   return (
-    select extract(epoch from clock_timestamp() - min(t.created_at))
+    select extract(epoch from p_now - min(t.created_at))
     from (
       select m.created_at from public.sms_messages as m
-      where m.conversation_id = p_conversation_id
-        and m.direction = 'incoming' and m.id > coalesce(v_answer_id, 0)
+      where m.conversation_id = p_conversation_id and m.direction = 'incoming'
+        and m.id > coalesce((
+          select o.id from public.sms_messages as o
+          where o.conversation_id = p_conversation_id and o.direction = 'outgoing'
+            and (o.author in ('ai', 'human') or o.canned_reply is not null)
+          order by o.created_at desc
+          limit 1
+        ), 0)
       order by m.id desc
       limit 100
     ) as t
@@ -1330,7 +1368,7 @@ begin
     ) then p_reason
     else 'failed' end
   where m.conversation_id = p_conversation_id and m.direction = 'incoming'
-    and m.created_at > v_since - interval '1 second' -- stored a moment before its reply was due
+    and m.created_at >= v_since
     and m.no_reply_reason is null
     and m.id > coalesce((
       select o.in_reply_to from public.sms_messages as o
@@ -1477,14 +1515,15 @@ insert into public.sms_error_codes (code, meaning, action, hint) values
 create function public.ingest_sms(p_payload jsonb, p_occurred_at timestamptz default null)
 returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' set lock_timeout = '3s' as $$
 declare
-  v_config public.sms_configs;
+  v_config public.sms_configs := sms.config_of(p_payload);
   v_conversation public.sms_conversations;
   v_message_id bigint;
   v_occurred_at timestamptz := coalesce(p_occurred_at, clock_timestamp());
+  v_now timestamptz;
   v_intent jsonb;
+  v_answer jsonb;
   v_reason text;
 begin
-  v_config := sms.config_of(p_payload);
   if v_config.id is null then
     return sms.log_post(p_payload, jsonb_build_object('outcome', 'unconfigured'));
   elsif exists (
@@ -1495,10 +1534,18 @@ begin
     return sms.log_post(p_payload, jsonb_build_object('outcome', 'staff'));
   end if;
 
+  -- Lock, decide.
   v_conversation := sms.open_conversation(v_config, p_payload ->> 'from', v_occurred_at);
+  v_now := clock_timestamp();
   v_intent := sms.intent(v_conversation, v_config, p_payload);
+  v_reason := sms.no_reply_reason(
+    v_conversation, v_config, p_payload, v_intent, v_occurred_at, v_now
+  );
+
+  -- Write.
   v_message_id := sms.store_incoming(
-    v_conversation.id, p_payload, coalesce(v_intent ->> 'meaning', v_intent ->> 'doubt'), v_occurred_at
+    v_conversation, p_payload, coalesce(v_intent ->> 'meaning', v_intent ->> 'doubt'), v_reason,
+    v_occurred_at, v_now
   );
   if v_message_id is null then -- lost against the same message in another session
     delete from public.sms_conversations as c
@@ -1506,13 +1553,28 @@ begin
       and not exists (select from public.sms_messages as m where m.conversation_id = c.id);
     return sms.note_duplicate(p_payload);
   end if;
+  if v_reason is null then -- asked now: the message is one of those that may repeat themselves
+    v_answer := sms.canned_reply(v_conversation, v_config, p_payload, v_intent, v_now);
+    v_reason := v_answer ->> 'name';
+  end if;
+  perform sms.set_reply_due(v_conversation, v_config, v_message_id, v_reason, v_now);
+
+  -- What is unusual.
   if v_config.event_types <> '{}' then
     perform sms.emit_incoming(v_config, v_conversation, v_message_id);
   end if;
-
-  v_reason := sms.decide(
-    v_conversation, v_config, v_message_id, p_payload, v_intent, v_occurred_at
-  );
+  if v_intent ->> 'meaning' is not null then
+    perform sms.act_on_intent(
+      v_conversation, v_config, v_intent, v_reason, v_occurred_at, v_now
+    );
+  end if;
+  if v_answer is not null then
+    perform sms.queue_notice(
+      v_conversation, v_answer ->> 'name', v_answer ->> 'content',
+      -- A reply that is pending already will cover this message as well.
+      case when v_conversation.waiting_since is null then v_message_id end
+    );
+  end if;
   return sms.log_post(p_payload, jsonb_build_object(
     'outcome', 'stored', 'message_id', v_message_id, 'conversation_id', v_conversation.id,
     'no_reply_reason', v_reason
@@ -1641,21 +1703,24 @@ begin
 end;
 $$;
 
--- The new row's id; null when its MessageSid is already stored.
+-- Writes the row; its id, or null when its MessageSid is already stored. The conversation is locked:
+-- ids are in commit order.
 create function sms.store_incoming(
-  p_conversation_id uuid, p_payload jsonb, p_intent text, p_occurred_at timestamptz
+  p_conversation public.sms_conversations, p_payload jsonb, p_intent text, p_reason text,
+  p_occurred_at timestamptz, p_now timestamptz
 )
 returns bigint language plpgsql as $$
 declare
   v_id bigint;
 begin
   insert into public.sms_messages as m (
-    conversation_id, direction, author, status, message_content, message_sid, intent, media,
-    channel, recipients, occurred_at
+    conversation_id, user_id, direction, author, status, message_content, message_sid, intent,
+    media, channel, recipients, no_reply_reason, occurred_at, created_at
   ) values (
-    p_conversation_id, 'incoming', 'contact', 'received', coalesce(p_payload ->> 'body', ''),
-    p_payload ->> 'sid', p_intent, coalesce(p_payload -> 'media', '[]'),
-    coalesce(p_payload ->> 'channel', 'sms'), sms.recipients_of(p_payload), p_occurred_at
+    p_conversation.id, p_conversation.user_id, 'incoming', 'contact', 'received',
+    coalesce(p_payload ->> 'body', ''), p_payload ->> 'sid', p_intent,
+    coalesce(p_payload -> 'media', '[]'), coalesce(p_payload ->> 'channel', 'sms'),
+    sms.recipients_of(p_payload), p_reason, p_occurred_at, p_now
   )
   on conflict (message_sid) do nothing
   returning m.id into v_id;
@@ -1677,44 +1742,23 @@ begin
 end;
 $$;
 
--- What follows from a new message: a reply is pending, a fixed one is queued, an opt word is
--- applied. Returns why the model does not answer; null: it does.
-create function sms.decide(
-  p_conversation public.sms_conversations, p_config public.sms_configs,
-  p_message_id bigint, p_payload jsonb, p_intent jsonb, p_occurred_at timestamptz
+-- What a message asks for is done: an opt word is applied, HELP answered, a human called.
+create function sms.act_on_intent(
+  p_conversation public.sms_conversations, p_config public.sms_configs, p_intent jsonb,
+  p_reason text, p_occurred_at timestamptz, p_now timestamptz
 )
-returns text language plpgsql as $$
+returns void language plpgsql as $$
 declare
-  v_now timestamptz := clock_timestamp();
   v_meaning text := p_intent ->> 'meaning';
-  v_answer jsonb;
-  v_reason text := sms.no_reply_reason(
-    p_conversation, p_config, p_payload, p_intent, p_occurred_at, v_now
-  );
 begin
-  if v_reason is null then
-    v_answer := sms.canned_reply(p_conversation, p_config, p_payload, p_intent, v_now);
-    v_reason := v_answer ->> 'name';
-  end if;
-  perform sms.set_reply_due(p_conversation, p_config, p_message_id, v_reason, v_now);
   if v_meaning in ('stop', 'start') then
-    perform sms.apply_opt_out(p_conversation, p_config, p_intent, p_occurred_at, v_now);
+    perform sms.apply_opt_out(p_conversation, p_config, p_intent, p_occurred_at, p_now);
   elsif v_meaning = 'help' then
-    perform sms.answer_help(p_conversation, p_config, p_intent, p_occurred_at, v_now);
-  elsif v_meaning = 'human' and coalesce(v_reason, 'human') = 'human' then
+    perform sms.answer_help(p_conversation, p_config, p_intent, p_occurred_at, p_now);
+  elsif v_meaning = 'human' and coalesce(p_reason, 'human') = 'human' then
     update public.sms_conversations as c set wants_human = true
     where c.id = p_conversation.id and not c.wants_human;
   end if;
-  if v_answer is not null then
-    perform sms.queue_notice(
-      p_conversation, v_answer ->> 'name', v_answer ->> 'content',
-      -- A reply that is pending already will cover this message as well.
-      case when p_conversation.waiting_since is null then p_message_id end
-    );
-  elsif v_reason is not null then
-    update public.sms_messages as m set no_reply_reason = v_reason where m.id = p_message_id;
-  end if;
-  return v_reason;
 end;
 $$;
 
@@ -4106,6 +4150,17 @@ create function sms.opt_out_hint(
 )
 returns text language plpgsql stable as $$
 begin
+  if not exists (
+    select from (
+      select m.intent from public.sms_messages as m
+      where m.conversation_id = p_conversation.id
+      order by m.id desc
+      limit 20
+    ) as newest
+    where newest.intent = 'maybe_stop'
+  ) then
+    return null;
+  end if;
   return (
     with recent as materialized (
       select m.id, m.intent, m.message_content,
@@ -4142,6 +4197,9 @@ $$;
 create function sms.keyword_reply(p_config_id uuid, p_body text)
 returns text language plpgsql stable as $$
 begin
+  if not exists (select from public.sms_keyword_replies as k where k.config_id = p_config_id) then
+    return null; -- most numbers have none: their messages are not normalised for it
+  end if;
   return (
     select k.answer from public.sms_keyword_replies as k
     where k.config_id = p_config_id
@@ -5026,18 +5084,22 @@ begin
   end if;
 
   insert into public.sms_messages as m (
-    conversation_id, direction, author, status, message_content, in_reply_to, encoding, segments,
-    model, config_version, used, shown_first_id, shown_last_id, prompt_hash, prompt_tokens,
-    completion_tokens, generation_ms, attempts, sending_at, send_at, occurred_at, emits_events
+    conversation_id, user_id, direction, author, status, message_content, in_reply_to, encoding,
+    segments, model, config_version, used, shown_first_id, shown_last_id, prompt_hash,
+    prompt_tokens, completion_tokens, generation_ms, attempts, sending_at, send_at, occurred_at,
+    created_at, response_seconds, emits_events
   ) values (
-    v_conversation.id, 'outgoing',
+    v_conversation.id, v_conversation.user_id, 'outgoing',
     case v_conversation.leased_for when 'fallback' then 'system' else 'ai' end,
     'sending', p_content, p_message_id, p_encoding, p_segments,
     p_model, (v_conversation.leased_context ->> 'version')::integer,
     sms.ids_of(v_conversation.leased_context -> 'used'), p_shown_first_id, p_shown_last_id,
     p_prompt_hash, p_prompt_tokens,
     p_completion_tokens, p_generation_ms, 1, v_now,
-    v_conversation.leased_until, v_now, case when v_config.event_types <> '{}' then true end
+    v_conversation.leased_until, v_now, v_now,
+    case when v_conversation.leased_for <> 'fallback'
+      then sms.response_seconds(v_conversation.id, v_now) end,
+    case when v_config.event_types <> '{}' then true end
   )
   returning m.* into v_message;
   if v_conversation.tool_calls_since = v_conversation.waiting_since then
@@ -5107,7 +5169,7 @@ $$;
 create function sms.is_looping(p_conversation_id uuid, p_now timestamptz)
 returns boolean language plpgsql stable as $$
 declare
-  v_policy sms.policy := sms.policy();
+  v_policy sms.policy;
   v_content text;
 begin
   -- Two different messages: no loop, the usual case.
@@ -5119,7 +5181,11 @@ begin
     limit 2
   ) as t
   having count(*) = 2 and min(t.message_content) = max(t.message_content);
-  if v_content is null or length(v_content) < v_policy.loop_length_min then
+  if v_content is null then
+    return false;
+  end if;
+  v_policy := sms.policy();
+  if length(v_content) < v_policy.loop_length_min then
     return false;
   end if;
   return (
@@ -5218,12 +5284,16 @@ $$;
 -- which the answer tells.
 create function sms.is_superseded(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
 returns boolean language plpgsql stable as $$
+declare
+  v_policy sms.policy;
 begin
-  return p_conversation.last_pending_id <> p_message_id and (
-    select p_conversation.superseded < t.superseded_max
-      and p_now < p_conversation.waiting_since + t.superseded_for
-    from sms.policy as t
-  ) and not sms.has_acted(p_conversation);
+  if p_conversation.last_pending_id <> p_message_id then
+    v_policy := sms.policy();
+    return p_conversation.superseded < v_policy.superseded_max
+      and p_now < p_conversation.waiting_since + v_policy.superseded_for
+      and not sms.has_acted(p_conversation);
+  end if;
+  return false;
 end;
 $$;
 
@@ -5268,30 +5338,29 @@ end;
 $$;
 
 -- The answer covers all messages up to p_message_id: no reply is pending any more, unless a newer
--- message came.
+-- message came. The answer's own row is open until leased_until.
 create function sms.mark_answered(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
 returns void language plpgsql as $$
+declare
+  v_newer_at timestamptz;
 begin
+  if p_conversation.last_pending_id > p_message_id then
+    select m.created_at into v_newer_at
+    from public.sms_messages as m
+    where m.conversation_id = p_conversation.id
+      and m.direction = 'incoming' and m.id > p_message_id
+    order by m.id
+    limit 1;
+  end if;
   update public.sms_conversations as c
-  set reply_due_at = case when n.created_at is not null then c.reply_due_at end,
-    waiting_since = case when c.reply_due_at is not null then n.created_at end,
+  set reply_due_at = case when v_newer_at is not null then c.reply_due_at end,
+    waiting_since = case when c.reply_due_at is not null then v_newer_at end,
     reply_attempts = 0,
     superseded = 0,
     reply_error = null,
     last_message_at = greatest(c.last_message_at, p_now),
-    send_due_at = sms.send_due(c.id),
+    send_due_at = case when c.send_due_at is null then c.leased_until else sms.send_due(c.id) end,
     leased_for = 'send'
-  from (
-    select min(t.created_at) as created_at
-    from (
-      select m.created_at from public.sms_messages as m
-      where p_conversation.last_pending_id > p_message_id
-        and m.conversation_id = p_conversation.id
-        and m.direction = 'incoming' and m.id > p_message_id
-      order by m.id
-      limit 1
-    ) as t
-  ) as n
   where c.id = p_conversation.id;
 end;
 $$;
@@ -6957,16 +7026,14 @@ $$;
 -- Silence here would leave somebody without the reply to a question, or to a first message.
 create function sms.must_be_answered(p_conversation public.sms_conversations)
 returns boolean language plpgsql stable set search_path = '' as $$
-declare
-  v_since timestamptz := p_conversation.waiting_since - interval '1 second'; -- as in record_no_reply
 begin
   return not exists (
     select from public.sms_messages as m
-    where m.conversation_id = p_conversation.id and m.created_at <= v_since
+    where m.conversation_id = p_conversation.id and m.created_at < p_conversation.waiting_since
   ) or exists (
     select from public.sms_messages as m
     where m.conversation_id = p_conversation.id and m.direction = 'incoming'
-      and m.created_at > v_since and m.message_content ~ '[?¿؟？\u037e]'
+      and m.created_at >= p_conversation.waiting_since and m.message_content ~ '[?¿؟？\u037e]'
   );
 end;
 $$;
@@ -11103,17 +11170,54 @@ $$;
 -- Topic sms:worker has no policy, so the service role alone may join it. Topic sms:user:<account>
 -- is for the account's owner and members.
 
--- Tells the workers in how many seconds there is work. realtime.send turns every error into a
--- warning, and the lock timeout keeps a locked realtime.messages from stopping a message.
+-- Says so on each topic, in one statement. As realtime.send does it for one: an error becomes a
+-- warning, and the lock timeout of the triggers keeps a locked realtime.messages from stopping a
+-- message.
+create function sms.broadcast(p_topics text[], p_events text[], p_payloads jsonb[])
+returns void language plpgsql as $$
+begin
+  insert into realtime.messages (id, topic, event, payload, private, extension)
+  select b.id, b.topic, b.event, b.payload || jsonb_build_object('id', b.id), true, 'broadcast'
+  from (
+    select gen_random_uuid() as id, t.topic, t.event, t.payload
+    from unnest(p_topics, p_events, p_payloads) as t (topic, event, payload)
+    where t.topic is not null
+  ) as b;
+exception
+  when others then
+    raise warning 'not announced: %', sqlerrm;
+end;
+$$;
+
+-- Tells the workers in how many seconds there is work, and the owner's clients of a message that
+-- came. Work also when a lease ends and something came meanwhile: that was announced to nobody.
 create function sms.announce_work()
 returns trigger language plpgsql security definer set search_path = '' set lock_timeout = '200ms' as $$
-begin
-  perform realtime.send(
-    jsonb_build_object('seconds', greatest(
-      extract(epoch from least(new.reply_due_at, new.send_due_at) - clock_timestamp()), 0
-    )),
-    'work', 'sms:worker', true
+declare
+  v_due_at timestamptz := least(new.reply_due_at, new.send_due_at);
+  v_is_work boolean := new.lease_id is null and v_due_at is not null and (
+    old.lease_id is not null or v_due_at is distinct from least(old.reply_due_at, old.send_due_at)
   );
+  v_is_message boolean := new.last_incoming_id is distinct from old.last_incoming_id;
+begin
+  if v_is_work or v_is_message then
+    perform sms.broadcast(
+      array[
+        case when v_is_message then 'sms:user:' || new.user_id end,
+        case when v_is_work then 'sms:worker' end
+      ],
+      '{message,work}',
+      array[
+        jsonb_build_object(
+          'message_id', new.last_incoming_id, 'conversation_id', new.id,
+          'direction', 'incoming', 'status', 'received'
+        ),
+        jsonb_build_object(
+          'seconds', greatest(extract(epoch from v_due_at - clock_timestamp()), 0)
+        )
+      ]
+    );
+  end if;
   return null;
 end;
 $$;
@@ -11123,30 +11227,25 @@ create trigger sms_conversations_announce_work_insert
   for each row when (least(new.reply_due_at, new.send_due_at) is not null)
   execute function sms.announce_work();
 
--- Also when a lease ends and something came meanwhile: that was announced to nobody.
 create trigger sms_conversations_announce_work_update
-  after update of reply_due_at, send_due_at, lease_id on public.sms_conversations
+  after update of last_incoming_id, reply_due_at, send_due_at, lease_id
+  on public.sms_conversations
   for each row when (
-    new.lease_id is null
-    and least(new.reply_due_at, new.send_due_at) is not null
-    and (
-      old.lease_id is not null
-      or least(new.reply_due_at, new.send_due_at)
-        is distinct from least(old.reply_due_at, old.send_due_at)
-    )
+    new.lease_id is null and least(new.reply_due_at, new.send_due_at) is not null
+    or new.last_incoming_id is distinct from old.last_incoming_id
   )
   execute function sms.announce_work();
 
--- Tells the owner's clients of a new message and of the state it ends in.
+-- Tells the owner's clients of a new message to a contact, and of the state that any ends in.
 create function sms.announce_message()
 returns trigger language plpgsql security definer set search_path = '' set lock_timeout = '200ms' as $$
 begin
-  perform realtime.send(
-    jsonb_build_object(
+  perform sms.broadcast(
+    array['sms:user:' || new.user_id], '{message}',
+    array[jsonb_build_object(
       'message_id', new.id, 'conversation_id', new.conversation_id,
       'direction', new.direction, 'status', new.status
-    ),
-    'message', 'sms:user:' || new.user_id::text, true
+    )]
   );
   return null;
 end;
@@ -11154,7 +11253,7 @@ $$;
 
 create trigger sms_messages_announce_insert
   after insert on public.sms_messages
-  for each row execute function sms.announce_message();
+  for each row when (new.direction = 'outgoing') execute function sms.announce_message();
 
 create trigger sms_messages_announce_update
   after update of status on public.sms_messages
@@ -11168,9 +11267,9 @@ create trigger sms_messages_announce_update
 create function sms.announce_conversation()
 returns trigger language plpgsql security definer set search_path = '' set lock_timeout = '200ms' as $$
 begin
-  perform realtime.send(
-    jsonb_build_object('conversation_id', new.id, 'status', new.status),
-    'conversation', 'sms:user:' || new.user_id::text, true
+  perform sms.broadcast(
+    array['sms:user:' || new.user_id], '{conversation}',
+    array[jsonb_build_object('conversation_id', new.id, 'status', new.status)]
   );
   return null;
 end;
@@ -12551,7 +12650,12 @@ grant execute on function
   sms.search_words(uuid, bigint, text),
   sms.disarm(text),
   sms.are_attributes(jsonb),
-  sms.are_tags(text[])
+  sms.are_tags(text[]),
+  sms.is_message_status(text, text),
+  sms.is_canned_reply(text),
+  sms.is_intent(text),
+  sms.is_no_reply_reason(text),
+  sms.is_ending(text, text)
   to authenticated;
 -- Policies ask it for the caller.
 grant execute on function sms.account_ids(text) to authenticated;

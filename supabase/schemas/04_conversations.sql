@@ -3,6 +3,19 @@
 -- Work is claimed by leasing the conversation, whatever its kind: messages carry no lease.
 -- A second lease, on messages, would put two jobs of one conversation in flight at once.
 
+-- By whom a conversation was closed, and what it came to.
+create function sms.is_ending(p_closed_by text, p_outcome text)
+returns boolean language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return p_closed_by in (
+    'human', -- a later message is of a new conversation; an earlier one joins it, unanswered
+    'idle'   -- nobody wrote for close_after: takes no message, a new conversation opens
+  ) and p_outcome in (
+    'answered_by_ai', 'answered_by_human', 'unanswered', 'opted_out', 'blocked'
+  );
+end;
+$$;
+
 create table public.sms_conversations (
   id uuid not null default gen_random_uuid(),
   user_id uuid not null,
@@ -52,16 +65,9 @@ create table public.sms_conversations (
   constraint sms_conversations_lease_check check (
     (lease_id is null) = (leased_until is null) and (lease_id is null) = (leased_for is null)
   ),
-  constraint sms_conversations_closed_by_check check (
-    (closed_by is null) = (closed_at is null) and closed_by in (
-      'human', -- a later message is of a new conversation; an earlier one joins it, unanswered
-      'idle'   -- nobody wrote for close_after: takes no message, a new conversation opens
-    )
-  ),
-  constraint sms_conversations_outcome_check check (
-    (outcome is null) = (closed_at is null) and outcome in (
-      'answered_by_ai', 'answered_by_human', 'unanswered', 'opted_out', 'blocked'
-    )
+  constraint sms_conversations_ending_check check (
+    num_nulls(closed_at, closed_by, outcome) = 3
+    or num_nulls(closed_at, closed_by, outcome) = 0 and sms.is_ending(closed_by, outcome)
   ),
   constraint sms_conversations_leased_for_check check (leased_for in (
     'reply',     -- an answer is being generated

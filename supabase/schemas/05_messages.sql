@@ -1,6 +1,80 @@
 -- Every message, in and out. A row inserted by its owner is sent; everything but its conversation,
 -- content and client_ref is set by the triggers below.
 
+-- The words of a message. In functions, because Postgres reads the text of every check anew for
+-- each statement that writes a row: as lists in the table these cost a tenth of a message's life.
+
+create function sms.is_message_status(p_direction text, p_status text)
+returns boolean language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return (p_direction = 'incoming') = (p_status = 'received') and p_status in (
+    'received',            -- incoming
+    'queued',              -- to be sent; not yet at Twilio
+    'sending',             -- handed to Twilio by the holder of the conversation's lease
+    'unknown',             -- Twilio may or may not have it; it is being reconciled
+    'accepted',            -- Twilio has it (its accepted, scheduled, queued and sending)
+    'sent',                -- at the carrier
+    'canceled',            -- withdrawn before it was sent
+    'failed',              -- refused for good, by Twilio or by reconciling
+    'undelivered',         -- refused by the carrier or the handset
+    'partially_delivered',
+    'delivered',
+    'read',
+    'blocked'              -- a rule forbade it; error_message names the rule
+  );
+end;
+$$;
+
+create function sms.is_canned_reply(p_name text)
+returns boolean language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return p_name in (
+    'stop',       -- confirms an opt-out; the one message that goes to who opted out
+    'start',      -- confirms an opt-in
+    'help',       -- what to do, where Twilio does not say it
+    'human',      -- a human will get back
+    'bot',        -- says that an automated assistant answers
+    'rate_limit', -- no more automatic answers for now
+    'keyword'     -- the owner's answer to a keyword
+  );
+end;
+$$;
+
+create function sms.is_intent(p_intent text)
+returns boolean language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return p_intent in (
+    'stop', 'start', 'help', -- opt words: never shown to the model
+    'human',                 -- wants a human
+    'bot',                   -- asks who is answering
+    'maybe_stop'             -- smells of an opt-out: the reply says how to stop
+  );
+end;
+$$;
+
+create function sms.is_no_reply_reason(p_reason text)
+returns boolean language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return p_reason in (
+    'opt_word',    -- STOP, START, HELP and their like
+    'sender',      -- short codes, names, hidden numbers, other channels: nobody reads a reply
+    'old',         -- older than answer_within, or than the number here
+    'closed',      -- arrived for a conversation that a human had closed, or closed meanwhile
+    'human_wrote', -- a human answered
+    'reaction',    -- a phone's reaction to a message
+    'auto_reply',  -- another machine
+    'goodbye',     -- the model found nothing left to say, and the number allows that
+    'group',       -- a group message, unless the number has answer_groups
+    'blocked',     -- the contact is blocked
+    'opted_out',   -- the contact may not be written to
+    'paused',      -- the AI is silent in this conversation or for this number
+    'rate_limit',  -- the replies of the hour or day are used up
+    'loop',        -- the same message again and again, each answered
+    'failed'       -- no usable reply; sms_conversations.reply_error says more
+  );
+end;
+$$;
+
 create table public.sms_messages (
   id bigint generated always as identity,
   conversation_id uuid not null,
@@ -49,70 +123,26 @@ create table public.sms_messages (
   constraint sms_messages_message_sid_key unique (message_sid),
   constraint sms_messages_conversation_id_fkey foreign key (conversation_id, user_id)
     references public.sms_conversations (id, user_id) on delete cascade,
-  -- Each insert and update of a row pays for the length of these.
   constraint sms_messages_direction_check check (
     direction = case author when 'contact' then 'incoming' else 'outgoing' end
   ),
   constraint sms_messages_author_check check (author in ('contact', 'ai', 'human', 'system')),
-  constraint sms_messages_status_check check (
-    (direction = 'incoming') = (status = 'received')
-    and status in (
-      'received',            -- incoming
-      'queued',              -- to be sent; not yet at Twilio
-      'sending',             -- handed to Twilio by the holder of the conversation's lease
-      'unknown',             -- Twilio may or may not have it; it is being reconciled
-      'accepted',            -- Twilio has it (its accepted, scheduled, queued and sending)
-      'sent',                -- at the carrier
-      'canceled',            -- withdrawn before it was sent
-      'failed',              -- refused for good, by Twilio or by reconciling
-      'undelivered',         -- refused by the carrier or the handset
-      'partially_delivered',
-      'delivered',
-      'read',
-      'blocked'              -- a rule forbade it; error_message names the rule
-    )
-  ),
+  constraint sms_messages_status_check check (sms.is_message_status(direction, status)),
   -- A row that Twilio may not have carries no SID; Twilio's own "queued" is our 'accepted'.
   constraint sms_messages_sid_check check (
     message_sid is null or not is_open and status <> 'blocked'
   ),
   constraint sms_messages_send_at_check check ((send_at is not null) = is_open),
-  constraint sms_messages_canned_reply_check check (canned_reply is null or author = 'system' and canned_reply in (
-    'stop',   -- confirms an opt-out; the one message that goes to who opted out
-    'start',  -- confirms an opt-in
-    'help',   -- what to do, where Twilio does not say it
-    'human', -- a human will get back
-    'bot',    -- says that an automated assistant answers
-    'rate_limit',    -- no more automatic answers for now
-    'keyword' -- the owner's answer to a keyword
-  )),
-  constraint sms_messages_intent_check check (intent is null or direction = 'incoming' and intent in (
-    'stop', 'start', 'help', -- opt words: never shown to the model
-    'human',                 -- wants a human
-    'bot',                   -- asks who is answering
-    'maybe_stop'             -- smells of an opt-out: the reply says how to stop
-  )),
+  constraint sms_messages_canned_reply_check
+    check (canned_reply is null or author = 'system' and sms.is_canned_reply(canned_reply)),
+  constraint sms_messages_intent_check
+    check (intent is null or direction = 'incoming' and sms.is_intent(intent)),
   constraint sms_messages_message_content_check check (length(message_content) <= 65536),
   constraint sms_messages_encoding_check check (encoding in ('GSM-7', 'UCS-2')),
   constraint sms_messages_channel_check check (channel in ('sms', 'mms', 'rcs', 'whatsapp')),
   constraint sms_messages_recipients_check check (cardinality(recipients) <= 50),
-  constraint sms_messages_no_reply_reason_check check (no_reply_reason in (
-    'opt_word',    -- STOP, START, HELP and their like
-    'sender',      -- short codes, names, hidden numbers, other channels: nobody reads a reply
-    'old',         -- older than answer_within, or than the number here
-    'closed',      -- arrived for a conversation that a human had closed, or closed meanwhile
-    'human_wrote', -- a human answered
-    'reaction',    -- a phone's reaction to a message
-    'auto_reply',  -- another machine
-    'goodbye',     -- the model found nothing left to say, and the number allows that
-    'group',       -- a group message, unless the number has answer_groups
-    'blocked',     -- the contact is blocked
-    'opted_out',   -- the contact may not be written to
-    'paused',      -- the AI is silent in this conversation or for this number
-    'rate_limit',  -- the replies of the hour or day are used up
-    'loop',        -- the same message again and again, each answered
-    'failed'       -- no usable reply; sms_conversations.reply_error says more
-  ))
+  constraint sms_messages_no_reply_reason_check
+    check (no_reply_reason is null or sms.is_no_reply_reason(no_reply_reason))
 ) with (fillfactor = 85);
 create unique index sms_messages_in_reply_to_idx on public.sms_messages (in_reply_to)
   where in_reply_to is not null;
@@ -185,8 +215,9 @@ comment on column public.sms_messages.occurred_at is
   'When it happened at Twilio; for posted messages the time of arrival.';
 comment on column public.sms_messages.is_open is 'Not yet known to be at Twilio.';
 
--- Locks the conversation, gives the id, completes a human's row. What cannot be sent to an opted-
--- out contact is said at once; the gate says it again.
+-- Locks the conversation, gives the id, completes the row. What cannot be sent to an opted-out
+-- contact is said at once; the gate says it again. Not for who names the account as well: ingest_sms
+-- and queue_sms_reply hold the lock, and write complete rows.
 create function sms.before_message()
 returns trigger language plpgsql security definer set search_path = '' as $$
 declare
@@ -205,7 +236,7 @@ begin
   new.created_at := clock_timestamp();
   new.send_at := case when new.status = 'queued' then coalesce(new.send_at, new.created_at) else new.send_at end;
   if new.author in ('ai', 'human') then
-    new.response_seconds := sms.response_seconds(new.conversation_id);
+    new.response_seconds := sms.response_seconds(new.conversation_id, new.created_at);
   end if;
   if new.author = 'human' then
     new.sent_by := auth.uid();
@@ -225,26 +256,27 @@ $$;
 
 create trigger sms_messages_before_insert
   before insert on public.sms_messages
-  for each row execute function sms.before_message();
+  for each row when (new.author = 'human' or new.user_id is null)
+  execute function sms.before_message();
 
 -- How long the oldest message that no answer followed has waited, of the newest 100; null: none.
-create function sms.response_seconds(p_conversation_id uuid)
-returns numeric language plpgsql as $$
-declare
-  v_answer_id bigint := (
-    select o.id from public.sms_messages as o
-    where o.conversation_id = p_conversation_id and o.direction = 'outgoing'
-      and (o.author in ('ai', 'human') or o.canned_reply is not null)
-    order by o.created_at desc
-    limit 1
-  );
+create function sms.response_seconds(
+  p_conversation_id uuid, p_now timestamptz default clock_timestamp()
+)
+returns numeric language plpgsql stable as $$
 begin
   return (
-    select extract(epoch from clock_timestamp() - min(t.created_at))
+    select extract(epoch from p_now - min(t.created_at))
     from (
       select m.created_at from public.sms_messages as m
-      where m.conversation_id = p_conversation_id
-        and m.direction = 'incoming' and m.id > coalesce(v_answer_id, 0)
+      where m.conversation_id = p_conversation_id and m.direction = 'incoming'
+        and m.id > coalesce((
+          select o.id from public.sms_messages as o
+          where o.conversation_id = p_conversation_id and o.direction = 'outgoing'
+            and (o.author in ('ai', 'human') or o.canned_reply is not null)
+          order by o.created_at desc
+          limit 1
+        ), 0)
       order by m.id desc
       limit 100
     ) as t
@@ -326,7 +358,7 @@ begin
     ) then p_reason
     else 'failed' end
   where m.conversation_id = p_conversation_id and m.direction = 'incoming'
-    and m.created_at > v_since - interval '1 second' -- stored a moment before its reply was due
+    and m.created_at >= v_since
     and m.no_reply_reason is null
     and m.id > coalesce((
       select o.in_reply_to from public.sms_messages as o

@@ -3,14 +3,15 @@
 create function public.ingest_sms(p_payload jsonb, p_occurred_at timestamptz default null)
 returns jsonb language plpgsql set search_path = '' set plan_cache_mode = 'force_generic_plan' set lock_timeout = '3s' as $$
 declare
-  v_config public.sms_configs;
+  v_config public.sms_configs := sms.config_of(p_payload);
   v_conversation public.sms_conversations;
   v_message_id bigint;
   v_occurred_at timestamptz := coalesce(p_occurred_at, clock_timestamp());
+  v_now timestamptz;
   v_intent jsonb;
+  v_answer jsonb;
   v_reason text;
 begin
-  v_config := sms.config_of(p_payload);
   if v_config.id is null then
     return sms.log_post(p_payload, jsonb_build_object('outcome', 'unconfigured'));
   elsif exists (
@@ -21,10 +22,18 @@ begin
     return sms.log_post(p_payload, jsonb_build_object('outcome', 'staff'));
   end if;
 
+  -- Lock, decide.
   v_conversation := sms.open_conversation(v_config, p_payload ->> 'from', v_occurred_at);
+  v_now := clock_timestamp();
   v_intent := sms.intent(v_conversation, v_config, p_payload);
+  v_reason := sms.no_reply_reason(
+    v_conversation, v_config, p_payload, v_intent, v_occurred_at, v_now
+  );
+
+  -- Write.
   v_message_id := sms.store_incoming(
-    v_conversation.id, p_payload, coalesce(v_intent ->> 'meaning', v_intent ->> 'doubt'), v_occurred_at
+    v_conversation, p_payload, coalesce(v_intent ->> 'meaning', v_intent ->> 'doubt'), v_reason,
+    v_occurred_at, v_now
   );
   if v_message_id is null then -- lost against the same message in another session
     delete from public.sms_conversations as c
@@ -32,13 +41,28 @@ begin
       and not exists (select from public.sms_messages as m where m.conversation_id = c.id);
     return sms.note_duplicate(p_payload);
   end if;
+  if v_reason is null then -- asked now: the message is one of those that may repeat themselves
+    v_answer := sms.canned_reply(v_conversation, v_config, p_payload, v_intent, v_now);
+    v_reason := v_answer ->> 'name';
+  end if;
+  perform sms.set_reply_due(v_conversation, v_config, v_message_id, v_reason, v_now);
+
+  -- What is unusual.
   if v_config.event_types <> '{}' then
     perform sms.emit_incoming(v_config, v_conversation, v_message_id);
   end if;
-
-  v_reason := sms.decide(
-    v_conversation, v_config, v_message_id, p_payload, v_intent, v_occurred_at
-  );
+  if v_intent ->> 'meaning' is not null then
+    perform sms.act_on_intent(
+      v_conversation, v_config, v_intent, v_reason, v_occurred_at, v_now
+    );
+  end if;
+  if v_answer is not null then
+    perform sms.queue_notice(
+      v_conversation, v_answer ->> 'name', v_answer ->> 'content',
+      -- A reply that is pending already will cover this message as well.
+      case when v_conversation.waiting_since is null then v_message_id end
+    );
+  end if;
   return sms.log_post(p_payload, jsonb_build_object(
     'outcome', 'stored', 'message_id', v_message_id, 'conversation_id', v_conversation.id,
     'no_reply_reason', v_reason
@@ -167,21 +191,24 @@ begin
 end;
 $$;
 
--- The new row's id; null when its MessageSid is already stored.
+-- Writes the row; its id, or null when its MessageSid is already stored. The conversation is locked:
+-- ids are in commit order.
 create function sms.store_incoming(
-  p_conversation_id uuid, p_payload jsonb, p_intent text, p_occurred_at timestamptz
+  p_conversation public.sms_conversations, p_payload jsonb, p_intent text, p_reason text,
+  p_occurred_at timestamptz, p_now timestamptz
 )
 returns bigint language plpgsql as $$
 declare
   v_id bigint;
 begin
   insert into public.sms_messages as m (
-    conversation_id, direction, author, status, message_content, message_sid, intent, media,
-    channel, recipients, occurred_at
+    conversation_id, user_id, direction, author, status, message_content, message_sid, intent,
+    media, channel, recipients, no_reply_reason, occurred_at, created_at
   ) values (
-    p_conversation_id, 'incoming', 'contact', 'received', coalesce(p_payload ->> 'body', ''),
-    p_payload ->> 'sid', p_intent, coalesce(p_payload -> 'media', '[]'),
-    coalesce(p_payload ->> 'channel', 'sms'), sms.recipients_of(p_payload), p_occurred_at
+    p_conversation.id, p_conversation.user_id, 'incoming', 'contact', 'received',
+    coalesce(p_payload ->> 'body', ''), p_payload ->> 'sid', p_intent,
+    coalesce(p_payload -> 'media', '[]'), coalesce(p_payload ->> 'channel', 'sms'),
+    sms.recipients_of(p_payload), p_reason, p_occurred_at, p_now
   )
   on conflict (message_sid) do nothing
   returning m.id into v_id;
@@ -203,44 +230,23 @@ begin
 end;
 $$;
 
--- What follows from a new message: a reply is pending, a fixed one is queued, an opt word is
--- applied. Returns why the model does not answer; null: it does.
-create function sms.decide(
-  p_conversation public.sms_conversations, p_config public.sms_configs,
-  p_message_id bigint, p_payload jsonb, p_intent jsonb, p_occurred_at timestamptz
+-- What a message asks for is done: an opt word is applied, HELP answered, a human called.
+create function sms.act_on_intent(
+  p_conversation public.sms_conversations, p_config public.sms_configs, p_intent jsonb,
+  p_reason text, p_occurred_at timestamptz, p_now timestamptz
 )
-returns text language plpgsql as $$
+returns void language plpgsql as $$
 declare
-  v_now timestamptz := clock_timestamp();
   v_meaning text := p_intent ->> 'meaning';
-  v_answer jsonb;
-  v_reason text := sms.no_reply_reason(
-    p_conversation, p_config, p_payload, p_intent, p_occurred_at, v_now
-  );
 begin
-  if v_reason is null then
-    v_answer := sms.canned_reply(p_conversation, p_config, p_payload, p_intent, v_now);
-    v_reason := v_answer ->> 'name';
-  end if;
-  perform sms.set_reply_due(p_conversation, p_config, p_message_id, v_reason, v_now);
   if v_meaning in ('stop', 'start') then
-    perform sms.apply_opt_out(p_conversation, p_config, p_intent, p_occurred_at, v_now);
+    perform sms.apply_opt_out(p_conversation, p_config, p_intent, p_occurred_at, p_now);
   elsif v_meaning = 'help' then
-    perform sms.answer_help(p_conversation, p_config, p_intent, p_occurred_at, v_now);
-  elsif v_meaning = 'human' and coalesce(v_reason, 'human') = 'human' then
+    perform sms.answer_help(p_conversation, p_config, p_intent, p_occurred_at, p_now);
+  elsif v_meaning = 'human' and coalesce(p_reason, 'human') = 'human' then
     update public.sms_conversations as c set wants_human = true
     where c.id = p_conversation.id and not c.wants_human;
   end if;
-  if v_answer is not null then
-    perform sms.queue_notice(
-      p_conversation, v_answer ->> 'name', v_answer ->> 'content',
-      -- A reply that is pending already will cover this message as well.
-      case when p_conversation.waiting_since is null then p_message_id end
-    );
-  elsif v_reason is not null then
-    update public.sms_messages as m set no_reply_reason = v_reason where m.id = p_message_id;
-  end if;
-  return v_reason;
 end;
 $$;
 

@@ -236,6 +236,17 @@ create function sms.opt_out_hint(
 )
 returns text language plpgsql stable as $$
 begin
+  if not exists (
+    select from (
+      select m.intent from public.sms_messages as m
+      where m.conversation_id = p_conversation.id
+      order by m.id desc
+      limit 20
+    ) as newest
+    where newest.intent = 'maybe_stop'
+  ) then
+    return null;
+  end if;
   return (
     with recent as materialized (
       select m.id, m.intent, m.message_content,
@@ -272,6 +283,9 @@ $$;
 create function sms.keyword_reply(p_config_id uuid, p_body text)
 returns text language plpgsql stable as $$
 begin
+  if not exists (select from public.sms_keyword_replies as k where k.config_id = p_config_id) then
+    return null; -- most numbers have none: their messages are not normalised for it
+  end if;
   return (
     select k.answer from public.sms_keyword_replies as k
     where k.config_id = p_config_id

@@ -44,18 +44,22 @@ begin
   end if;
 
   insert into public.sms_messages as m (
-    conversation_id, direction, author, status, message_content, in_reply_to, encoding, segments,
-    model, config_version, used, shown_first_id, shown_last_id, prompt_hash, prompt_tokens,
-    completion_tokens, generation_ms, attempts, sending_at, send_at, occurred_at, emits_events
+    conversation_id, user_id, direction, author, status, message_content, in_reply_to, encoding,
+    segments, model, config_version, used, shown_first_id, shown_last_id, prompt_hash,
+    prompt_tokens, completion_tokens, generation_ms, attempts, sending_at, send_at, occurred_at,
+    created_at, response_seconds, emits_events
   ) values (
-    v_conversation.id, 'outgoing',
+    v_conversation.id, v_conversation.user_id, 'outgoing',
     case v_conversation.leased_for when 'fallback' then 'system' else 'ai' end,
     'sending', p_content, p_message_id, p_encoding, p_segments,
     p_model, (v_conversation.leased_context ->> 'version')::integer,
     sms.ids_of(v_conversation.leased_context -> 'used'), p_shown_first_id, p_shown_last_id,
     p_prompt_hash, p_prompt_tokens,
     p_completion_tokens, p_generation_ms, 1, v_now,
-    v_conversation.leased_until, v_now, case when v_config.event_types <> '{}' then true end
+    v_conversation.leased_until, v_now, v_now,
+    case when v_conversation.leased_for <> 'fallback'
+      then sms.response_seconds(v_conversation.id, v_now) end,
+    case when v_config.event_types <> '{}' then true end
   )
   returning m.* into v_message;
   if v_conversation.tool_calls_since = v_conversation.waiting_since then
@@ -125,7 +129,7 @@ $$;
 create function sms.is_looping(p_conversation_id uuid, p_now timestamptz)
 returns boolean language plpgsql stable as $$
 declare
-  v_policy sms.policy := sms.policy();
+  v_policy sms.policy;
   v_content text;
 begin
   -- Two different messages: no loop, the usual case.
@@ -137,7 +141,11 @@ begin
     limit 2
   ) as t
   having count(*) = 2 and min(t.message_content) = max(t.message_content);
-  if v_content is null or length(v_content) < v_policy.loop_length_min then
+  if v_content is null then
+    return false;
+  end if;
+  v_policy := sms.policy();
+  if length(v_content) < v_policy.loop_length_min then
     return false;
   end if;
   return (
@@ -236,12 +244,16 @@ $$;
 -- which the answer tells.
 create function sms.is_superseded(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
 returns boolean language plpgsql stable as $$
+declare
+  v_policy sms.policy;
 begin
-  return p_conversation.last_pending_id <> p_message_id and (
-    select p_conversation.superseded < t.superseded_max
-      and p_now < p_conversation.waiting_since + t.superseded_for
-    from sms.policy as t
-  ) and not sms.has_acted(p_conversation);
+  if p_conversation.last_pending_id <> p_message_id then
+    v_policy := sms.policy();
+    return p_conversation.superseded < v_policy.superseded_max
+      and p_now < p_conversation.waiting_since + v_policy.superseded_for
+      and not sms.has_acted(p_conversation);
+  end if;
+  return false;
 end;
 $$;
 
@@ -286,30 +298,29 @@ end;
 $$;
 
 -- The answer covers all messages up to p_message_id: no reply is pending any more, unless a newer
--- message came.
+-- message came. The answer's own row is open until leased_until.
 create function sms.mark_answered(p_conversation public.sms_conversations, p_message_id bigint, p_now timestamptz)
 returns void language plpgsql as $$
+declare
+  v_newer_at timestamptz;
 begin
+  if p_conversation.last_pending_id > p_message_id then
+    select m.created_at into v_newer_at
+    from public.sms_messages as m
+    where m.conversation_id = p_conversation.id
+      and m.direction = 'incoming' and m.id > p_message_id
+    order by m.id
+    limit 1;
+  end if;
   update public.sms_conversations as c
-  set reply_due_at = case when n.created_at is not null then c.reply_due_at end,
-    waiting_since = case when c.reply_due_at is not null then n.created_at end,
+  set reply_due_at = case when v_newer_at is not null then c.reply_due_at end,
+    waiting_since = case when c.reply_due_at is not null then v_newer_at end,
     reply_attempts = 0,
     superseded = 0,
     reply_error = null,
     last_message_at = greatest(c.last_message_at, p_now),
-    send_due_at = sms.send_due(c.id),
+    send_due_at = case when c.send_due_at is null then c.leased_until else sms.send_due(c.id) end,
     leased_for = 'send'
-  from (
-    select min(t.created_at) as created_at
-    from (
-      select m.created_at from public.sms_messages as m
-      where p_conversation.last_pending_id > p_message_id
-        and m.conversation_id = p_conversation.id
-        and m.direction = 'incoming' and m.id > p_message_id
-      order by m.id
-      limit 1
-    ) as t
-  ) as n
   where c.id = p_conversation.id;
 end;
 $$;

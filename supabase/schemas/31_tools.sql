@@ -758,16 +758,14 @@ $$;
 -- Silence here would leave somebody without the reply to a question, or to a first message.
 create function sms.must_be_answered(p_conversation public.sms_conversations)
 returns boolean language plpgsql stable set search_path = '' as $$
-declare
-  v_since timestamptz := p_conversation.waiting_since - interval '1 second'; -- as in record_no_reply
 begin
   return not exists (
     select from public.sms_messages as m
-    where m.conversation_id = p_conversation.id and m.created_at <= v_since
+    where m.conversation_id = p_conversation.id and m.created_at < p_conversation.waiting_since
   ) or exists (
     select from public.sms_messages as m
     where m.conversation_id = p_conversation.id and m.direction = 'incoming'
-      and m.created_at > v_since and m.message_content ~ '[?¿؟？\u037e]'
+      and m.created_at >= p_conversation.waiting_since and m.message_content ~ '[?¿؟？\u037e]'
   );
 end;
 $$;

@@ -378,7 +378,12 @@ grant execute on function
   sms.search_words(uuid, bigint, text),
   sms.disarm(text),
   sms.are_attributes(jsonb),
-  sms.are_tags(text[])
+  sms.are_tags(text[]),
+  sms.is_message_status(text, text),
+  sms.is_canned_reply(text),
+  sms.is_intent(text),
+  sms.is_no_reply_reason(text),
+  sms.is_ending(text, text)
   to authenticated;
 -- Policies ask it for the caller.
 grant execute on function sms.account_ids(text) to authenticated;

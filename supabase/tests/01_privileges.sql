@@ -192,7 +192,9 @@ select set_eq(
   $$select name, role from callable where schema = 'sms' and role <> 'service_role'$$,
   $$values ('normalize', 'authenticated'), ('search_words', 'authenticated'), ('disarm', 'authenticated'),
     ('account_ids', 'authenticated'), ('are_attributes', 'authenticated'),
-    ('are_tags', 'authenticated')$$,
+    ('are_tags', 'authenticated'), ('is_message_status', 'authenticated'),
+    ('is_canned_reply', 'authenticated'), ('is_intent', 'authenticated'),
+    ('is_no_reply_reason', 'authenticated'), ('is_ending', 'authenticated')$$,
   'private functions: a client runs only those that compute a column or an index'
 );
 

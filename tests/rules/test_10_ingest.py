@@ -133,12 +133,13 @@ async def test_a_used_up_limit_says_why(db: Db) -> None:
 A_SID_LOOKED_UP_BEFORE_THE_INSERT = """
 alter table public.sms_messages drop constraint sms_messages_message_sid_key;
 create or replace function sms.store_incoming(
-  p_conversation_id uuid, p_payload jsonb, p_intent text, p_occurred_at timestamptz
+  p_conversation public.sms_conversations, p_payload jsonb, p_intent text, p_reason text,
+  p_occurred_at timestamptz, p_now timestamptz
 )
 returns bigint language sql volatile set search_path = '' as $$
   insert into public.sms_messages
     (conversation_id, direction, author, status, message_content, message_sid, occurred_at)
-  values (p_conversation_id, 'incoming', 'contact', 'received', p_payload ->> 'body',
+  values (p_conversation.id, 'incoming', 'contact', 'received', p_payload ->> 'body',
     p_payload ->> 'sid', p_occurred_at)
   returning id;
 $$
