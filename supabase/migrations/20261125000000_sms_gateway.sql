@@ -4379,10 +4379,11 @@ declare
   v_config public.sms_configs;
   v_message public.sms_messages;
 begin
+  select f.* into v_config from public.sms_configs as f where f.id = p_conversation.config_id;
   if p_conversation.leased_for = 'reply' then
-    return sms.reply_job(p_conversation);
+    return sms.reply_job(p_conversation, v_config);
   elsif p_conversation.leased_for = 'fallback' then
-    return sms.fallback_job(p_conversation);
+    return sms.fallback_job(p_conversation, v_config);
   end if;
   select m.* into v_message from public.sms_messages as m
   where m.conversation_id = p_conversation.id and m.is_open
@@ -4392,46 +4393,54 @@ begin
   if not found then
     return null;
   end if;
-  select f.* into v_config from public.sms_configs as f where f.id = p_conversation.config_id;
   return sms.message_job(p_conversation.leased_for, p_conversation, v_config, v_message);
 end;
 $$;
 
 -- A job of kind reply.
-create function sms.reply_job(p_conversation public.sms_conversations)
+create function sms.reply_job(
+  p_conversation public.sms_conversations, p_config public.sms_configs
+)
 returns jsonb language plpgsql stable as $$
 begin
-  return (
-    select jsonb_build_object(
-      'kind', 'reply',
-      'lease_id', p_conversation.lease_id,
-      'conversation_id', p_conversation.id,
-      'message_id', p_conversation.last_pending_id,
-      'attempt', p_conversation.reply_attempts,
-      'config_id', f.id,
-      'contact_number', p_conversation.contact_number,
-      'system_prompt', f.system_prompt,
-      'openai_model', f.openai_model,
-      'max_tokens', f.max_tokens,
-      'temperature', f.temperature,
-      'max_segments', f.max_segments,
-      'fold_accents', f.fold_accents,
-      'history', sms.history(p_conversation, f),
-      'knowledge', sms.passages_of(p_conversation.leased_context -> 'used'),
-      'contact', sms.known_of(
-        p_conversation.user_id, p_conversation.contact_number, f.context_attributes
-      ),
-      'opt_out_hint', sms.opt_out_hint(p_conversation, f),
-      'notice', case when not exists (
-        select from public.sms_messages as m
-        where m.conversation_id = p_conversation.id and m.author in ('ai', 'system') and m.canned_reply is null
-      ) then f.first_reply_notice end,
-      'tools', case when f.tools is not null then sms.offered_tools(f.tools) end,
-      'tool_calls', case when p_conversation.tool_calls_since is not null
-        then sms.recorded_calls(p_conversation) end,
-      'stay_silent_for', f.stay_silent_for
-    )
-    from public.sms_configs as f where f.id = p_conversation.config_id
+  return jsonb_build_object(
+    'kind', 'reply',
+    'lease_id', p_conversation.lease_id,
+    'conversation_id', p_conversation.id,
+    'message_id', p_conversation.last_pending_id,
+    'attempt', p_conversation.reply_attempts,
+    'config_id', p_config.id,
+    'contact_number', p_conversation.contact_number,
+    'system_prompt', p_config.system_prompt,
+    'openai_model', p_config.openai_model,
+    'max_tokens', p_config.max_tokens,
+    'temperature', p_config.temperature,
+    'max_segments', p_config.max_segments,
+    'fold_accents', p_config.fold_accents,
+    'history', sms.history(p_conversation, p_config),
+    'knowledge', sms.passages_of(p_conversation.leased_context -> 'used'),
+    'contact', sms.known_of(
+      p_conversation.user_id, p_conversation.contact_number, p_config.context_attributes
+    ),
+    'opt_out_hint', sms.opt_out_hint(p_conversation, p_config),
+    'notice', case when p_config.first_reply_notice is not null
+      and not sms.was_answered(p_conversation.id) then p_config.first_reply_notice end,
+    'tools', case when p_config.tools is not null then sms.offered_tools(p_config.tools) end,
+    'tool_calls', case when p_conversation.tool_calls_since is not null
+      then sms.recorded_calls(p_conversation) end,
+    'stay_silent_for', p_config.stay_silent_for
+  );
+end;
+$$;
+
+-- Has the contact had a reply of the AI, or the fallback, in this conversation?
+create function sms.was_answered(p_conversation_id uuid)
+returns boolean language plpgsql stable as $$
+begin
+  return exists (
+    select from public.sms_messages as m
+    where m.conversation_id = p_conversation_id
+      and m.author in ('ai', 'system') and m.canned_reply is null
   );
 end;
 $$;
@@ -4543,23 +4552,22 @@ end;
 $$;
 
 -- A job of kind fallback.
-create function sms.fallback_job(p_conversation public.sms_conversations)
+create function sms.fallback_job(
+  p_conversation public.sms_conversations, p_config public.sms_configs
+)
 returns jsonb language plpgsql stable as $$
 begin
-  return (
-    select jsonb_build_object(
-      'kind', 'fallback',
-      'lease_id', p_conversation.lease_id,
-      'conversation_id', p_conversation.id,
-      'message_id', p_conversation.last_pending_id,
-      'content', coalesce(
-        sms.recorded_reply(p_conversation, f),
-        sms.canned_content(f, 'fallback', sms.contact_language(p_conversation))
-      ),
-      'fold_accents', f.fold_accents,
-      'max_segments', f.max_segments
-    )
-    from public.sms_configs as f where f.id = p_conversation.config_id
+  return jsonb_build_object(
+    'kind', 'fallback',
+    'lease_id', p_conversation.lease_id,
+    'conversation_id', p_conversation.id,
+    'message_id', p_conversation.last_pending_id,
+    'content', coalesce(
+      sms.recorded_reply(p_conversation, p_config),
+      sms.canned_content(p_config, 'fallback', sms.contact_language(p_conversation))
+    ),
+    'fold_accents', p_config.fold_accents,
+    'max_segments', p_config.max_segments
   );
 end;
 $$;
@@ -4635,12 +4643,7 @@ begin
   from public.sms_conversations as c
   where least(c.reply_due_at, c.send_due_at) between p_from and p_window_end
     and (c.lease_id is null or c.leased_until <= p_now)
-    and not exists (
-      select from public.sms_conversations as o
-      where o.config_id = c.config_id and o.contact_number = c.contact_number
-        and o.id <> c.id and o.leased_until > p_now
-      offset 0 -- keeps it a lookup per row: as a join it read all conversations
-    )
+    and not sms.is_contact_busy(c, p_now)
   order by least(c.reply_due_at, c.send_due_at)
   limit 1
   for no key update of c skip locked;
@@ -4671,12 +4674,7 @@ begin
     ))
     and least(c.reply_due_at, c.send_due_at) <= p_now
     and (c.lease_id is null or c.leased_until <= p_now)
-    and not exists (
-      select from public.sms_conversations as o
-      where o.config_id = c.config_id and o.contact_number = c.contact_number
-        and o.id <> c.id and o.leased_until > p_now
-      offset 0
-    )
+    and not sms.is_contact_busy(c, p_now)
   order by least(c.reply_due_at, c.send_due_at)
   limit 1
   for no key update of c skip locked;
@@ -4714,12 +4712,7 @@ begin
     where c.config_id between v_config_id and v_config_id
       and least(c.reply_due_at, c.send_due_at) <= p_now
       and (c.lease_id is null or c.leased_until <= p_now)
-      and not exists (
-        select from public.sms_conversations as o
-        where o.config_id = c.config_id and o.contact_number = c.contact_number
-          and o.id <> c.id and o.leased_until > p_now
-        offset 0
-      )
+      and not sms.is_contact_busy(c, p_now)
     order by c.config_id, least(c.reply_due_at, c.send_due_at)
     limit 1
     for no key update of c skip locked;
@@ -4730,13 +4723,25 @@ end;
 $$;
 
 -- Two sessions may pick two conversations of one contact at the same moment: one goes on. Looked up
--- after the lock, because the other may have leased and committed since the pick.
+-- after the lock, by a statement of its own: the other may have leased and committed meanwhile.
 create function sms.has_contact_alone(p_conversation public.sms_conversations, p_now timestamptz)
 returns boolean language plpgsql as $$
 begin
-  return pg_try_advisory_xact_lock(hashtextextended(
+  if not pg_try_advisory_xact_lock(hashtextextended(
     p_conversation.config_id::text || p_conversation.contact_number, 0
-  )) and not exists (
+  )) then
+    return false;
+  end if;
+  return not sms.is_contact_busy(p_conversation, p_now);
+end;
+$$;
+
+-- Is another conversation of this number with this contact leased? Messages to a contact leave in
+-- order. A look per row: joined to a queue it would read all conversations.
+create function sms.is_contact_busy(p_conversation public.sms_conversations, p_now timestamptz)
+returns boolean language plpgsql stable as $$
+begin
+  return exists (
     select from public.sms_conversations as o
     where o.config_id = p_conversation.config_id
       and o.contact_number = p_conversation.contact_number
@@ -4790,7 +4795,7 @@ begin
     where m.conversation_id = p_conversation.id and m.is_open
       and m.status = 'unknown' and m.send_at <= p_now
   ) then
-    v_job := sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'reconcile');
+    v_job := sms.lease(p_conversation, null, p_lease_id, p_worker, p_until, 'reconcile');
   end if;
   return v_job;
 end;
@@ -4843,7 +4848,7 @@ begin
     emits_events = case when v_config.event_types <> '{}' then true end,
     error_message = null
   where m.id = v_message.id;
-  return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'send');
+  return sms.lease(p_conversation, v_config, p_lease_id, p_worker, p_until, 'send');
 end;
 $$;
 
@@ -4876,30 +4881,35 @@ begin
 end;
 $$;
 
--- Leasing.
 -- Leases a locked conversation for one job and returns the job.
 create function sms.lease(
-  p_conversation_id uuid, p_lease_id uuid, p_worker text, p_until timestamptz, p_for text
+  p_conversation public.sms_conversations, p_config public.sms_configs, p_lease_id uuid,
+  p_worker text, p_until timestamptz, p_for text
 )
 returns jsonb language plpgsql as $$
 declare
   v_conversation public.sms_conversations;
+  v_context jsonb;
 begin
+  if p_for = 'reply' then
+    v_context := jsonb_build_object('version', p_config.version);
+    if p_config.knowledge_size > 0 and p_config.knowledge_tokens > 0 then
+      v_context := v_context
+        || jsonb_build_object('used', sms.passages_for(p_conversation, p_config));
+    end if;
+  end if;
   update public.sms_conversations as c
-  set lease_id = p_lease_id, leased_until = p_until, leased_for = p_for,
-    leased_by = p_worker,
+  set lease_id = p_lease_id, leased_until = p_until, leased_for = p_for, leased_by = p_worker,
     reply_attempts = c.reply_attempts + (p_for = 'reply')::int,
-    leased_context = case when p_for = 'reply' then (
-      select jsonb_build_object('version', f.version) || case
-        when f.knowledge_size > 0 and f.knowledge_tokens > 0
-          then jsonb_build_object('used', sms.passages_for(c, f)) else '{}' end
-      from public.sms_configs as f
-      where f.id = c.config_id
-    ) end,
+    leased_context = v_context,
     send_due_at = case when c.send_due_at is not null then sms.send_due(c.id) end
-  where c.id = p_conversation_id
+  where c.id = p_conversation.id
   returning c.* into v_conversation;
-  return sms.job(v_conversation);
+  return case p_for
+    when 'reply' then sms.reply_job(v_conversation, p_config)
+    when 'fallback' then sms.fallback_job(v_conversation, p_config)
+    else sms.job(v_conversation)
+  end;
 end;
 $$;
 
@@ -4957,10 +4967,10 @@ begin
   elsif v_verdict is not null then
     perform sms.withhold_reply(p_conversation.id, v_verdict);
   elsif p_conversation.reply_attempts < (sms.policy()).reply_attempts_max then
-    return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'reply');
+    return sms.lease(p_conversation, v_config, p_lease_id, p_worker, p_until, 'reply');
   elsif sms.has_acted(p_conversation) or sms.fallback_is_due(p_conversation, p_now) then
     perform sms.ask_for_human_after_tools(p_conversation);
-    return sms.lease(p_conversation.id, p_lease_id, p_worker, p_until, 'fallback');
+    return sms.lease(p_conversation, v_config, p_lease_id, p_worker, p_until, 'fallback');
   else
     perform sms.withhold_reply(p_conversation.id, coalesce(p_conversation.reply_error, 'no answer'));
   end if;
@@ -4976,12 +4986,7 @@ declare
     select least(c.reply_due_at, c.send_due_at) from public.sms_conversations as c
     where least(c.reply_due_at, c.send_due_at) >= p_from
       and (c.lease_id is null or c.leased_until <= p_now)
-      and not exists (
-        select from public.sms_conversations as o
-        where o.config_id = c.config_id and o.contact_number = c.contact_number
-          and o.id <> c.id and o.leased_until > p_now
-        offset 0 -- as above
-      )
+      and not sms.is_contact_busy(c, p_now)
     order by least(c.reply_due_at, c.send_due_at)
     limit 1
   );
