@@ -853,15 +853,23 @@ create trigger sms_contacts_after_block
 -- What the model is shown of a contact: the name, and the attributes that the number names.
 create function sms.known_of(p_user_id uuid, p_contact_number text, p_attributes text[])
 returns jsonb language plpgsql stable set search_path = '' as $$
+declare
+  v_name text;
+  v_attributes jsonb;
 begin
-  return (
-    select jsonb_strip_nulls(jsonb_build_object('name', k.name)) || coalesce((
-      select jsonb_object_agg(a.key, a.value) from jsonb_each(k.attributes) as a
+  select k.name, k.attributes into v_name, v_attributes
+  from public.sms_contacts as k
+  where k.user_id = p_user_id and k.contact_number = p_contact_number;
+  if not found then
+    return null;
+  end if;
+  if v_attributes <> '{}' then
+    v_attributes := coalesce((
+      select jsonb_object_agg(a.key, a.value) from jsonb_each(v_attributes) as a
       where a.key = any (p_attributes)
-    ), '{}')
-    from public.sms_contacts as k
-    where k.user_id = p_user_id and k.contact_number = p_contact_number
-  );
+    ), '{}');
+  end if;
+  return jsonb_strip_nulls(jsonb_build_object('name', v_name)) || v_attributes;
 end;
 $$;
 
@@ -871,6 +879,21 @@ $$;
 --
 -- Work is claimed by leasing the conversation, whatever its kind: messages carry no lease.
 -- A second lease, on messages, would put two jobs of one conversation in flight at once.
+
+-- All of a lease or nothing of it, and what it is for. In a function, as sms.is_ending: Postgres
+-- reads the text of every check anew for each statement that writes a row.
+create function sms.is_lease(p_id uuid, p_until timestamptz, p_for text)
+returns boolean language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return num_nulls(p_id, p_until, p_for) = 3
+    or num_nulls(p_id, p_until, p_for) = 0 and p_for in (
+      'reply',     -- an answer is being generated
+      'fallback',  -- the attempts are used up: the fallback reply is being sent
+      'send',      -- a row is in 'sending'
+      'reconcile'  -- what became of an unknown row is being looked up at Twilio
+    );
+end;
+$$;
 
 -- By whom a conversation was closed, and what it came to.
 create function sms.is_ending(p_closed_by text, p_outcome text)
@@ -931,19 +954,12 @@ create table public.sms_conversations (
     end
   ),
   constraint sms_conversations_pending_reply_check check ((waiting_since is null) = (reply_due_at is null)),
-  constraint sms_conversations_lease_check check (
-    (lease_id is null) = (leased_until is null) and (lease_id is null) = (leased_for is null)
-  ),
+  constraint sms_conversations_lease_check
+    check (sms.is_lease(lease_id, leased_until, leased_for)),
   constraint sms_conversations_ending_check check (
     num_nulls(closed_at, closed_by, outcome) = 3
     or num_nulls(closed_at, closed_by, outcome) = 0 and sms.is_ending(closed_by, outcome)
-  ),
-  constraint sms_conversations_leased_for_check check (leased_for in (
-    'reply',     -- an answer is being generated
-    'fallback',  -- the attempts are used up: the fallback reply is being sent
-    'send',      -- a row is in 'sending'
-    'reconcile'  -- what became of an unknown row is being looked up at Twilio
-  ))
+  )
 ) with (fillfactor = 70);
 -- Six indexes, no more: each one costs every message. The key carries the owner so that a message
 -- cannot name another one; id alone finds its row through it as well.
@@ -1013,6 +1029,14 @@ comment on column public.sms_conversations.lease_id is 'The worker''s id for the
 
 -- The words of a message. In functions, because Postgres reads the text of every check anew for
 -- each statement that writes a row: as lists in the table these cost a tenth of a message's life.
+
+create function sms.is_author(p_author text, p_direction text)
+returns boolean language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return p_author in ('contact', 'ai', 'human', 'system')
+    and p_direction = case p_author when 'contact' then 'incoming' else 'outgoing' end;
+end;
+$$;
 
 create function sms.is_message_status(p_direction text, p_status text)
 returns boolean language plpgsql immutable parallel safe set search_path = '' as $$
@@ -1133,10 +1157,7 @@ create table public.sms_messages (
   constraint sms_messages_message_sid_key unique (message_sid),
   constraint sms_messages_conversation_id_fkey foreign key (conversation_id, user_id)
     references public.sms_conversations (id, user_id) on delete cascade,
-  constraint sms_messages_direction_check check (
-    direction = case author when 'contact' then 'incoming' else 'outgoing' end
-  ),
-  constraint sms_messages_author_check check (author in ('contact', 'ai', 'human', 'system')),
+  constraint sms_messages_author_check check (sms.is_author(author, direction)),
   constraint sms_messages_status_check check (sms.is_message_status(direction, status)),
   -- A row that Twilio may not have carries no SID; Twilio's own "queued" is our 'accepted'.
   constraint sms_messages_sid_check check (
@@ -4302,7 +4323,7 @@ declare
 begin
   perform pg_advisory_xact_lock(20, hashtext(p_lease_id::text)); -- 20: this chapter
   v_now := clock_timestamp();
-  select f.* into v_front from sms.queue_head(v_now) as f;
+  v_front := sms.queue_head(v_now);
   select c.* into v_conversation from public.sms_conversations as c
   where c.lease_id = p_lease_id
   for no key update;
@@ -12656,10 +12677,12 @@ grant execute on function
   sms.disarm(text),
   sms.are_attributes(jsonb),
   sms.are_tags(text[]),
+  sms.is_author(text, text),
   sms.is_message_status(text, text),
   sms.is_canned_reply(text),
   sms.is_intent(text),
   sms.is_no_reply_reason(text),
+  sms.is_lease(uuid, timestamptz, text),
   sms.is_ending(text, text)
   to authenticated;
 -- Policies ask it for the caller.

@@ -215,14 +215,22 @@ create trigger sms_contacts_after_block
 -- What the model is shown of a contact: the name, and the attributes that the number names.
 create function sms.known_of(p_user_id uuid, p_contact_number text, p_attributes text[])
 returns jsonb language plpgsql stable set search_path = '' as $$
+declare
+  v_name text;
+  v_attributes jsonb;
 begin
-  return (
-    select jsonb_strip_nulls(jsonb_build_object('name', k.name)) || coalesce((
-      select jsonb_object_agg(a.key, a.value) from jsonb_each(k.attributes) as a
+  select k.name, k.attributes into v_name, v_attributes
+  from public.sms_contacts as k
+  where k.user_id = p_user_id and k.contact_number = p_contact_number;
+  if not found then
+    return null;
+  end if;
+  if v_attributes <> '{}' then
+    v_attributes := coalesce((
+      select jsonb_object_agg(a.key, a.value) from jsonb_each(v_attributes) as a
       where a.key = any (p_attributes)
-    ), '{}')
-    from public.sms_contacts as k
-    where k.user_id = p_user_id and k.contact_number = p_contact_number
-  );
+    ), '{}');
+  end if;
+  return jsonb_strip_nulls(jsonb_build_object('name', v_name)) || v_attributes;
 end;
 $$;

@@ -3,6 +3,21 @@
 -- Work is claimed by leasing the conversation, whatever its kind: messages carry no lease.
 -- A second lease, on messages, would put two jobs of one conversation in flight at once.
 
+-- All of a lease or nothing of it, and what it is for. In a function, as sms.is_ending: Postgres
+-- reads the text of every check anew for each statement that writes a row.
+create function sms.is_lease(p_id uuid, p_until timestamptz, p_for text)
+returns boolean language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return num_nulls(p_id, p_until, p_for) = 3
+    or num_nulls(p_id, p_until, p_for) = 0 and p_for in (
+      'reply',     -- an answer is being generated
+      'fallback',  -- the attempts are used up: the fallback reply is being sent
+      'send',      -- a row is in 'sending'
+      'reconcile'  -- what became of an unknown row is being looked up at Twilio
+    );
+end;
+$$;
+
 -- By whom a conversation was closed, and what it came to.
 create function sms.is_ending(p_closed_by text, p_outcome text)
 returns boolean language plpgsql immutable parallel safe set search_path = '' as $$
@@ -62,19 +77,12 @@ create table public.sms_conversations (
     end
   ),
   constraint sms_conversations_pending_reply_check check ((waiting_since is null) = (reply_due_at is null)),
-  constraint sms_conversations_lease_check check (
-    (lease_id is null) = (leased_until is null) and (lease_id is null) = (leased_for is null)
-  ),
+  constraint sms_conversations_lease_check
+    check (sms.is_lease(lease_id, leased_until, leased_for)),
   constraint sms_conversations_ending_check check (
     num_nulls(closed_at, closed_by, outcome) = 3
     or num_nulls(closed_at, closed_by, outcome) = 0 and sms.is_ending(closed_by, outcome)
-  ),
-  constraint sms_conversations_leased_for_check check (leased_for in (
-    'reply',     -- an answer is being generated
-    'fallback',  -- the attempts are used up: the fallback reply is being sent
-    'send',      -- a row is in 'sending'
-    'reconcile'  -- what became of an unknown row is being looked up at Twilio
-  ))
+  )
 ) with (fillfactor = 70);
 -- Six indexes, no more: each one costs every message. The key carries the owner so that a message
 -- cannot name another one; id alone finds its row through it as well.

@@ -33,7 +33,7 @@ declare
 begin
   perform pg_advisory_xact_lock(20, hashtext(p_lease_id::text)); -- 20: this chapter
   v_now := clock_timestamp();
-  select f.* into v_front from sms.queue_head(v_now) as f;
+  v_front := sms.queue_head(v_now);
   select c.* into v_conversation from public.sms_conversations as c
   where c.lease_id = p_lease_id
   for no key update;

@@ -379,10 +379,12 @@ grant execute on function
   sms.disarm(text),
   sms.are_attributes(jsonb),
   sms.are_tags(text[]),
+  sms.is_author(text, text),
   sms.is_message_status(text, text),
   sms.is_canned_reply(text),
   sms.is_intent(text),
   sms.is_no_reply_reason(text),
+  sms.is_lease(uuid, timestamptz, text),
   sms.is_ending(text, text)
   to authenticated;
 -- Policies ask it for the caller.

@@ -193,6 +193,7 @@ select set_eq(
   $$values ('normalize', 'authenticated'), ('search_words', 'authenticated'), ('disarm', 'authenticated'),
     ('account_ids', 'authenticated'), ('are_attributes', 'authenticated'),
     ('are_tags', 'authenticated'), ('is_message_status', 'authenticated'),
+    ('is_author', 'authenticated'), ('is_lease', 'authenticated'),
     ('is_canned_reply', 'authenticated'), ('is_intent', 'authenticated'),
     ('is_no_reply_reason', 'authenticated'), ('is_ending', 'authenticated')$$,
   'private functions: a client runs only those that compute a column or an index'

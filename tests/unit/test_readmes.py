@@ -61,7 +61,7 @@ def test_every_state_of_a_message_is_told_and_drawn() -> None:
 
 
 def test_every_state_and_lease_of_a_conversation_is_told_and_drawn() -> None:
-    leased_for = states("constraint sms_conversations_leased_for_check check (")
+    leased_for = states("create function sms.is_lease(")
     assert leased_for >= {"reply", "fallback", "send", "reconcile"}
     drawing = DATABASE.split("stateDiagram-v2")[2].partition("```")[0]
     for text in (in_code(DATABASE), set(re.findall(r"\w+", drawing))):
