@@ -10,8 +10,10 @@
 -- sending (20 to 24), humans (30), clients (40 to 42), and what keeps it going (50 to 52). Each is
 -- read from its public functions down. Who may see or call what stands in 90_access.sql alone.
 --
--- Functions on a message's way are plpgsql even where one expression is all: one with a search_path
--- of its own is never inlined, and as language sql it would be parsed and planned at every call.
+-- Functions that others than these files call (policies, triggers, checks, the Data API) set an empty
+-- search_path; helpers take their caller's. One expression on a message's way is language sql where
+-- Postgres can put it in its caller's place: without search_path, subqueries and aggregates. Else
+-- it is plpgsql, which keeps its plan: as sql it would be parsed and planned at every call.
 -- The five that every message calls keep one plan of each statement (plan_cache_mode): those whose
 -- estimate depends on an id or a time were planned anew each time, for a tenth of the whole.
 
@@ -517,12 +519,14 @@ create trigger sms_configs_check_time_zone
 create function sms.quiet_until(p_config public.sms_configs, p_now timestamptz)
 returns timestamptz language plpgsql stable as $$
 declare
-  v_local timestamp := p_now at time zone p_config.time_zone;
-  v_end timestamp := v_local::date + p_config.quiet_until;
+  v_local timestamp;
+  v_end timestamp;
 begin
   if p_config.quiet_from is null or p_config.quiet_from = p_config.quiet_until then
     return null;
   end if;
+  v_local := p_now at time zone p_config.time_zone;
+  v_end := v_local::date + p_config.quiet_until;
   if p_config.quiet_from < p_config.quiet_until then
     if v_local::time < p_config.quiet_from or v_local::time >= p_config.quiet_until then
       return null;
@@ -1329,15 +1333,13 @@ $$;
 -- Our word for one of Twilio's; null for one we do not know. Its "queued" and "sending" mean that
 -- Twilio has the message; ours mean that it has not.
 create function sms.status_of(p_twilio_status text)
-returns text language plpgsql immutable as $$
-begin
-  return case
+returns text language sql immutable as $$
+  select case
     when p_twilio_status in ('accepted', 'scheduled', 'queued', 'sending') then 'accepted'
     when p_twilio_status in (
       'sent', 'canceled', 'failed', 'undelivered', 'partially_delivered', 'delivered', 'read'
     ) then p_twilio_status
   end;
-end;
 $$;
 
 -- send_due_at from the open rows: the first queued one, because they leave in order, or the next
@@ -1811,12 +1813,10 @@ $$;
 -- UNAVAILABLE on a telephone's keys, and the country code 990, which no country has
 -- (https://www.twilio.com/docs/voice/api/call-resource, "hidden caller id").
 create function sms.can_be_answered(p_contact_number text)
-returns boolean language plpgsql immutable as $$
-begin
-  return p_contact_number ~ '^\+[1-9][0-9]{6,14}$'
+returns boolean language sql immutable as $$
+  select p_contact_number ~ '^\+[1-9][0-9]{6,14}$'
     and p_contact_number not in ('+266696687', '+7378742833', '+2562533', '+86282452253')
     and p_contact_number !~ '^\+(464$|990)';
-end;
 $$;
 
 -- Has a human written in this conversation since then, not in vain?
@@ -4542,10 +4542,8 @@ $$;
 -- False for a message that never was at Twilio: what it answers, the next answer covers. A
 -- carrier's later "failed" may still be contradicted.
 create function sms.reached_twilio(p_message_sid text, p_status text)
-returns boolean language plpgsql immutable as $$
-begin
-  return p_message_sid is not null or p_status not in ('blocked', 'canceled', 'failed', 'queued');
-end;
+returns boolean language sql immutable as $$
+  select p_message_sid is not null or p_status not in ('blocked', 'canceled', 'failed', 'queued');
 $$;
 
 -- How many messages the next answer has to cover, at most 100: the model is shown all of them.
@@ -4599,9 +4597,8 @@ create function sms.message_job(
   p_kind text, p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message public.sms_messages
 )
-returns jsonb language plpgsql stable as $$
-begin
-  return jsonb_build_object(
+returns jsonb language sql stable as $$
+  select jsonb_build_object(
     'kind', p_kind,
     'lease_id', p_conversation.lease_id,
     'conversation_id', p_conversation.id,
@@ -4612,7 +4609,6 @@ begin
     'content', p_message.message_content,
     'sent_after', p_message.sending_at - (sms.policy()).sent_before
   );
-end;
 $$;
 
 -- Ends a lease if it is still this one.
@@ -5179,14 +5175,12 @@ $$;
 -- Under whose rules a message passes the gate: human, ai (a reply, the fallback, a canned reply in
 -- its place), or one of the notices that have to be said anyway, by name.
 create function sms.gate_kind(p_message public.sms_messages)
-returns text language plpgsql immutable as $$
-begin
-  return case
+returns text language sql immutable as $$
+  select case
     when p_message.author = 'human' then 'human'
     when p_message.canned_reply in ('stop', 'start', 'help', 'rate_limit') then p_message.canned_reply
     else 'ai'
   end;
-end;
 $$;
 
 -- Another machine is answering: the same words again and again, each time after a reply of ours.
@@ -6022,10 +6016,8 @@ $$;
 -- May a human's message in this state have reached the contact, now or later? One that may not
 -- takes nothing over.
 create function sms.begins_takeover(p_status text)
-returns boolean language plpgsql immutable as $$
-begin
-  return coalesce(p_status, '') not in ('blocked', 'canceled', 'failed', 'undelivered');
-end;
+returns boolean language sql immutable as $$
+  select coalesce(p_status, '') not in ('blocked', 'canceled', 'failed', 'undelivered');
 $$;
 
 -- A human wrote: the AI is silent, also with the answer it is generating. A blocked message is

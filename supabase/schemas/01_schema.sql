@@ -4,8 +4,10 @@
 -- sending (20 to 24), humans (30), clients (40 to 42), and what keeps it going (50 to 52). Each is
 -- read from its public functions down. Who may see or call what stands in 90_access.sql alone.
 --
--- Functions on a message's way are plpgsql even where one expression is all: one with a search_path
--- of its own is never inlined, and as language sql it would be parsed and planned at every call.
+-- Functions that others than these files call (policies, triggers, checks, the Data API) set an empty
+-- search_path; helpers take their caller's. One expression on a message's way is language sql where
+-- Postgres can put it in its caller's place: without search_path, subqueries and aggregates. Else
+-- it is plpgsql, which keeps its plan: as sql it would be parsed and planned at every call.
 -- The five that every message calls keep one plan of each statement (plan_cache_mode): those whose
 -- estimate depends on an id or a time were planned anew each time, for a tenth of the whole.
 

@@ -318,12 +318,14 @@ create trigger sms_configs_check_time_zone
 create function sms.quiet_until(p_config public.sms_configs, p_now timestamptz)
 returns timestamptz language plpgsql stable as $$
 declare
-  v_local timestamp := p_now at time zone p_config.time_zone;
-  v_end timestamp := v_local::date + p_config.quiet_until;
+  v_local timestamp;
+  v_end timestamp;
 begin
   if p_config.quiet_from is null or p_config.quiet_from = p_config.quiet_until then
     return null;
   end if;
+  v_local := p_now at time zone p_config.time_zone;
+  v_end := v_local::date + p_config.quiet_until;
   if p_config.quiet_from < p_config.quiet_until then
     if v_local::time < p_config.quiet_from or v_local::time >= p_config.quiet_until then
       return null;

@@ -303,15 +303,13 @@ $$;
 -- Our word for one of Twilio's; null for one we do not know. Its "queued" and "sending" mean that
 -- Twilio has the message; ours mean that it has not.
 create function sms.status_of(p_twilio_status text)
-returns text language plpgsql immutable as $$
-begin
-  return case
+returns text language sql immutable as $$
+  select case
     when p_twilio_status in ('accepted', 'scheduled', 'queued', 'sending') then 'accepted'
     when p_twilio_status in (
       'sent', 'canceled', 'failed', 'undelivered', 'partially_delivered', 'delivered', 'read'
     ) then p_twilio_status
   end;
-end;
 $$;
 
 -- send_due_at from the open rows: the first queued one, because they leave in order, or the next

@@ -278,12 +278,10 @@ $$;
 -- UNAVAILABLE on a telephone's keys, and the country code 990, which no country has
 -- (https://www.twilio.com/docs/voice/api/call-resource, "hidden caller id").
 create function sms.can_be_answered(p_contact_number text)
-returns boolean language plpgsql immutable as $$
-begin
-  return p_contact_number ~ '^\+[1-9][0-9]{6,14}$'
+returns boolean language sql immutable as $$
+  select p_contact_number ~ '^\+[1-9][0-9]{6,14}$'
     and p_contact_number not in ('+266696687', '+7378742833', '+2562533', '+86282452253')
     and p_contact_number !~ '^\+(464$|990)';
-end;
 $$;
 
 -- Has a human written in this conversation since then, not in vain?

@@ -252,10 +252,8 @@ $$;
 -- False for a message that never was at Twilio: what it answers, the next answer covers. A
 -- carrier's later "failed" may still be contradicted.
 create function sms.reached_twilio(p_message_sid text, p_status text)
-returns boolean language plpgsql immutable as $$
-begin
-  return p_message_sid is not null or p_status not in ('blocked', 'canceled', 'failed', 'queued');
-end;
+returns boolean language sql immutable as $$
+  select p_message_sid is not null or p_status not in ('blocked', 'canceled', 'failed', 'queued');
 $$;
 
 -- How many messages the next answer has to cover, at most 100: the model is shown all of them.
@@ -309,9 +307,8 @@ create function sms.message_job(
   p_kind text, p_conversation public.sms_conversations, p_config public.sms_configs,
   p_message public.sms_messages
 )
-returns jsonb language plpgsql stable as $$
-begin
-  return jsonb_build_object(
+returns jsonb language sql stable as $$
+  select jsonb_build_object(
     'kind', p_kind,
     'lease_id', p_conversation.lease_id,
     'conversation_id', p_conversation.id,
@@ -322,7 +319,6 @@ begin
     'content', p_message.message_content,
     'sent_after', p_message.sending_at - (sms.policy()).sent_before
   );
-end;
 $$;
 
 -- Ends a lease if it is still this one.

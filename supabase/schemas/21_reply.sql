@@ -113,14 +113,12 @@ $$;
 -- Under whose rules a message passes the gate: human, ai (a reply, the fallback, a canned reply in
 -- its place), or one of the notices that have to be said anyway, by name.
 create function sms.gate_kind(p_message public.sms_messages)
-returns text language plpgsql immutable as $$
-begin
-  return case
+returns text language sql immutable as $$
+  select case
     when p_message.author = 'human' then 'human'
     when p_message.canned_reply in ('stop', 'start', 'help', 'rate_limit') then p_message.canned_reply
     else 'ai'
   end;
-end;
 $$;
 
 -- Another machine is answering: the same words again and again, each time after a reply of ours.

@@ -52,10 +52,8 @@ $$;
 -- May a human's message in this state have reached the contact, now or later? One that may not
 -- takes nothing over.
 create function sms.begins_takeover(p_status text)
-returns boolean language plpgsql immutable as $$
-begin
-  return coalesce(p_status, '') not in ('blocked', 'canceled', 'failed', 'undelivered');
-end;
+returns boolean language sql immutable as $$
+  select coalesce(p_status, '') not in ('blocked', 'canceled', 'failed', 'undelivered');
 $$;
 
 -- A human wrote: the AI is silent, also with the answer it is generating. A blocked message is
