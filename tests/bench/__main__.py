@@ -14,9 +14,11 @@ from pathlib import Path
 from gateway.local.stack import REPOSITORY
 from tests.bench import (
     announcements,
+    chapters,
     cleanup,
     data_api,
     database_load,
+    events,
     monday,
     recovery,
     report,
@@ -40,6 +42,8 @@ SECTIONS = {
     "cleanup": cleanup,
     "snapshot": snapshot,
     "monday": monday,
+    "chapters": chapters,
+    "events": events,
 }
 FOLDER = REPOSITORY / ".local/bench"
 
