@@ -979,6 +979,11 @@ create unique index sms_conversations_lease_id_idx on public.sms_conversations (
 create index sms_conversations_user_id_idx
   on public.sms_conversations (user_id, last_message_at desc, id, status);
 
+-- A number is one account's. Without knowing so, the planner takes what is asked of one number to be
+-- next to nothing, and sorts all of it instead of walking the index above.
+create statistics public.sms_conversations_number_stats (dependencies)
+  on user_id, config_id from public.sms_conversations;
+
 comment on table public.sms_conversations is
   'One contact''s conversation with one number. The owner reads it, closes it (status), pauses the '
   'AI (auto_reply, paused_until) and marks it as read (read_up_to_id); messages open it, nobody else.';
