@@ -80,7 +80,7 @@ async def settled(world: World) -> None:  # noqa: F811
 
     async def is_at_rest() -> bool:
         busy = await world.rows(
-            "select from sms_conversations c left join sms_messages m on m.conversation_id = c.id"
+            "select 1 from sms_conversations c left join sms_messages m on m.conversation_id = c.id"
             " where c.config_id = %s and (c.lease_id is not null or c.reply_due_at is not null"
             " or c.send_due_at is not null or m.status in ('accepted', 'sent'))",
             world.config_id,

@@ -106,7 +106,7 @@ async def test_a_number_the_account_does_not_have_is_refused(stack: Stack) -> No
     outcome = await gateway(stack, "number", "add", "+15559990000", "--owner", EMAIL, "--yes")
     assert outcome.status == 1
     assert "does not have +15559990000" in outcome.errors
-    assert not await rows(stack, "select from sms_configs where phone_number = '+15559990000'")
+    assert not await rows(stack, "select 1 from sms_configs where phone_number = '+15559990000'")
 
 
 async def test_the_list_says_where_texts_go(stack: Stack, world: World) -> None:

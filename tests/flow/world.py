@@ -60,7 +60,8 @@ class World:
         self.config_id = rows[0]["id"]
 
     async def rows(self, query: str, *parameters: object) -> list[Row]:
-        """Run one statement as the superuser."""
+        """Run one statement as the superuser; rows without a column would look like none."""
+        assert not query.startswith("select from"), "say `select 1 from`"
         async with self.stack.postgres.connect() as database:
             cursor = database.cursor(row_factory=dict_row)
             await cursor.execute(query.encode(), parameters)

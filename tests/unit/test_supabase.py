@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -290,6 +290,9 @@ async def test_a_function_that_returns_nothing_is_called_too(
     assert api.calls[0].params["p_notices"] == {"gpt-4o-mini": "is gone"}
     api.answer("", 204)
     await database.note_sms_worker("worker-1", "0.1.0")
+    api.answer("", 204)
+    await database.note_sms_models({"gpt-4o-mini": date(2027, 1, 14)})
+    assert api.calls[-1].params == {"p_shutdown_dates": {"gpt-4o-mini": "2027-01-14"}}
     api.answer("", 204)
     await database.remove_sms_worker("worker-1")
     assert api.calls[-1].params == {"p_name": "worker-1"}
