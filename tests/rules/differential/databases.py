@@ -82,13 +82,13 @@ end;
 $$;
 """
 
-# Several conversations that end in one statement do so in any order; their events are told apart by
-# the conversation.
+# Several conversations that end in one statement do so in any order, and several targets are told
+# in any order: their deliveries are numbered by both.
 EVENTS = """
 create function walk.number_delivery() returns trigger language plpgsql as $$
 declare
   v_from bigint := current_setting('walk.step')::bigint * 1000000
-    + abs(hashtext(coalesce(new.conversation_id::text, '')) % 1000) * 1000;
+    + abs(hashtext(concat(new.conversation_id, new.target_id)) % 1000) * 1000;
 begin
   select coalesce(max(d.id), v_from) + 1 into new.id from public.sms_event_deliveries as d
   where d.id between v_from and v_from + 999;

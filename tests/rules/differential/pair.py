@@ -38,8 +38,11 @@ select '{name}' as name, sum(hashtextextended(row({key})::text, 0)) as rows,
     filter (where t.xmin::text::bigint >= $1)::text as written
 from {name} as t"""
 ANNOUNCED = """
-select 'announced', null, jsonb_agg(jsonb_build_array(m.topic, m.event, (m.payload - 'id')::text))
-  filter (where m.xmin::text::bigint >= $1)::text
+select 'announced', null, jsonb_agg(jsonb_build_array(
+    m.topic,
+    m.event || case when m.private and m.extension = 'broadcast' then '' else ', in the open' end,
+    (case when m.payload ->> 'id' = m.id::text then m.payload - 'id' else m.payload end)::text
+  )) filter (where m.xmin::text::bigint >= $1)::text
 from realtime.messages as m
 union all
 select 'now', pg_snapshot_xmax(pg_current_snapshot())::text::numeric, null"""
