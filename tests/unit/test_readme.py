@@ -58,7 +58,7 @@ def snippets(language: str) -> list[str]:
 
 def test_every_snippet_is_of_a_language_that_is_tested_here() -> None:
     languages = set(re.findall(r"^```(\w+)$", HANDBOOKS, re.MULTILINE))
-    assert languages <= {"sh", "text", "mermaid", "python", "ts", "sql", "ini", "json"}
+    assert languages <= {"sh", "text", "mermaid", "python", "js", "ts", "sql", "ini", "json"}
     for snippet in snippets("json"):
         json.loads(snippet)
 
