@@ -78,6 +78,9 @@ class InboxFiles(StaticFiles):
             "x-content-type-options": "nosniff",
         }
 
+    async def check_config(self) -> None:
+        """Starlette's refuses every request with 500 while there is no folder; here that is 404."""
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         is_asset = path.startswith("assets/")  # their names change with their contents
         try:

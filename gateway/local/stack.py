@@ -274,6 +274,7 @@ class Stack:
 
     def _start_inbox(self) -> None:
         """Nothing waits for the build; its address is printed when there is something at it."""
+        self.say("inbox         is looked at, and built if need be; its address follows")
         building = asyncio.create_task(self._build_inbox())
         self._opened.push_async_callback(_cancelled, building)
 

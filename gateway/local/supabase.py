@@ -72,7 +72,7 @@ class Project:
         ]
         if not pending:
             return
-        say(f"applying {len(pending)} migrations")
+        say(f"applying migrations: {len(pending)}")
         target = self.record / "supabase/migrations"
         target.mkdir(parents=True, exist_ok=True)
         for path in pending:

@@ -5070,7 +5070,7 @@ $$;
 -- before a model is paid for.
 
 -- plpgsql on purpose, one statement after another: as a single statement its subqueries would see
--- the snapshot from before the wait for the lock, and an superseded answer would go out.
+-- the snapshot from before the wait for the lock, and a superseded answer would go out.
 create function public.queue_sms_reply(
   p_lease_id uuid, p_message_id bigint, p_content text, p_encoding text, p_segments integer,
   p_model text default null, p_prompt_tokens integer default null,

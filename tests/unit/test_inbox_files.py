@@ -57,15 +57,17 @@ def test_the_configuration_holds_the_two_public_values_and_no_other(dist: Path) 
     assert client(dist).get("/inbox/config.json").json() == CONFIG
 
 
-def test_without_a_build_there_is_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["", "missing"])
+def test_without_a_build_there_is_nothing(tmp_path: Path, name: str) -> None:
     for path in ("/inbox/", "/inbox/config.json", "/inbox/assets/x.js"):
-        assert client(tmp_path).get(path).status_code == 404
+        assert client(tmp_path / name).get(path).status_code == 404
 
 
 def test_a_build_that_ends_while_the_process_runs_is_served(tmp_path: Path) -> None:
-    browser = client(tmp_path)
+    browser = client(tmp_path / "dist")
     assert browser.get("/inbox/").status_code == 404
-    (tmp_path / "index.html").write_text("now")
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist/index.html").write_text("now")
     assert browser.get("/inbox/").text == "now"
 
 
