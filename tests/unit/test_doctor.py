@@ -16,8 +16,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gateway import commands, doctor, schema
-from gateway.doctor import Finding
+from gateway import __version__, commands, doctor, schema
+from gateway.doctor import Finding, Level
 from gateway.local.standins.twilio import Twilio, create_twilio
 from gateway.local.testserver import serve
 from gateway.settings import Settings
@@ -321,6 +321,40 @@ async def test_a_suspended_number_is_shown_with_its_reason(
     assert found.level == "FAULT"
     assert "…1111" in found.detail and "code 21606; check the number" in found.detail
     assert "2026-11-25T10:00" in found.fix
+
+
+async def test_a_model_that_takes_no_tools_is_told_as_a_worker_saw_it(
+    outside: Outside, twilio: Twilio
+) -> None:
+    worker = {
+        **{"name": "w", "version": __version__, "seen_seconds_ago": 1.0, "leases": 0},
+        "realtime_ready_at": "2026-11-25T10:00:00+00:00",
+    }
+    reason = "it takes no tools here and answers without them"
+    for notices, levels in (({}, {"ok"}), ({"gpt-7-thinker": reason}, {"ok", "warning"})):
+        outside.answers["get_sms_health"] = {**HEALTH, "workers": [{**worker, "notices": notices}]}
+        async with reachable(outside, twilio) as given:
+            findings = [f for f in await doctor.examine(given) if f.name == "worker"]
+        assert {f.level for f in findings} == levels
+        assert (f"gpt-7-thinker: {reason}" in {f.detail for f in findings}) == bool(notices)
+
+
+async def test_what_the_database_finds_of_tools_is_told_with_what_to_do(
+    outside: Outside, twilio: Twilio
+) -> None:
+    outside.answers["list_sms_tools"] = {
+        "tools": [{"is_built_in": True}, {"is_built_in": False}],
+        "problems": [],
+    }
+    well = (await examine(outside, twilio))["tools"]
+    assert (well.level, well.detail[:11]) == ("ok", "1 functions")
+    levels: dict[bool, Level] = {True: "FAULT", False: "warning"}
+    for is_fault, level in levels.items():
+        outside.answers["list_sms_tools"]["problems"] = [
+            {"subject": "cakes", "reason": "nobody may: grant it", "is_fault": is_fault}
+        ]
+        found = (await examine(outside, twilio))["tools"]
+        assert found == Finding(level, "tools", "cakes: nobody may", "grant it")
 
 
 def take_over(twilio: Twilio, url: str) -> None:
