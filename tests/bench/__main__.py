@@ -19,6 +19,7 @@ from tests.bench import (
     data_api,
     database_load,
     events,
+    inbox,
     monday,
     recovery,
     report,
@@ -44,6 +45,7 @@ SECTIONS = {
     "monday": monday,
     "chapters": chapters,
     "events": events,
+    "inbox": inbox,
 }
 FOLDER = REPOSITORY / ".local/bench"
 

@@ -105,7 +105,11 @@ STORY = [
                 {"status": "blocked", "error_message": "opted_out"},
             ),
         ],
-        {"auto_reply": False},
+    ),
+    Told(
+        "+4915112349870",
+        [Said("contact", "Gewinnen Sie jetzt ein neues Telefon!", 2000)],
+        {"read_up_to_id": 2**40, "is_blocked": True},
     ),
     Told(
         "+541123456789",
@@ -133,38 +137,45 @@ STORY = [
 ]
 
 
+# What is known beside the messages, each of one number.
+FACTS = (
+    "insert into sms_tool_calls (user_id, conversation_id, waiting_since, message_id,"
+    " reply_id, name, arguments, acts, result, duration_ms)"
+    " select m.user_id, c.id, m.occurred_at, m.id, m.id, 'book_cake',"
+    """ '{"p_flavour": "chocolate", "p_people": 12}', true,"""
+    """ '[{"booked_for": "2026-11-29", "price": "38 €"}]', 41"""
+    " from sms_messages m join sms_conversations c on c.id = m.conversation_id"
+    " where c.config_id = %s and m.author = 'ai' and m.message_content like 'Sí, por%%'",
+    "insert into sms_contacts (user_id, contact_number, name, notes, tags, attributes)"
+    " select user_id, '+34612345678', 'Lucía Fernández', 'Alérgica a la lactosa.',"
+    """ '{vip,tartas}', '{"plan": "oro", "visitas": 3}' from sms_configs where id = %s"""
+    " on conflict do nothing",
+    "insert into sms_contacts (user_id, contact_number, blocked_at)"
+    " select user_id, '+4915112349870', now() from sms_configs where id = %s"
+    " on conflict do nothing",
+    "insert into sms_opt_outs (user_id, contact_number, phone_number, source, changed_at)"
+    " select user_id, '+33612349876', phone_number, 'text', now() - interval '30 hours'"
+    " from sms_configs where id = %s",
+    "insert into sms.first_replies (user_id, day, config_id, bucket, replies)"
+    " select user_id, current_date - 2, id, bucket, 41 - 2 * bucket"
+    " from sms_configs, generate_series(1, 20) bucket where id = %s",
+    "insert into sms_daily_stats (user_id, config_id, day, messages_in, messages_out,"
+    " ai_replies, human_replies, failed, segments, conversations, ended, answered_by_ai,"
+    " answered_by_human, responses, response_seconds, cost, currency)"
+    " select user_id, id, current_date - n, 20 + n * 7 %% 17, 15 + n, 11 + n * 2 %% 9,"
+    " 2 + n %% 3, n %% 2, 18 + n, 9, 8, 6, 2, 13, 54.6, 0.0079 * (18 + n), 'USD'"
+    " from sms_configs, generate_series(0, 22, 2) n where id = %s",
+)
+
+
 async def fill(world: World) -> None:
-    """STORY, and twelve days of statistics, for the world's number."""
+    """STORY, and what is known beside it, for the world's number."""
     async with world.stack.postgres.connect() as database, database.transaction():
         await database.execute("set local session_replication_role = replica")
         for told in STORY:
             await _tell(database, world.config_id, told)
-        await database.execute(
-            "insert into sms_tool_calls (user_id, conversation_id, waiting_since, message_id,"
-            " reply_id, name, arguments, acts, result, duration_ms)"
-            " select m.user_id, c.id, m.occurred_at, m.id, m.id, 'book_cake',"
-            """ '{"p_flavour": "chocolate", "p_people": 12}', true,"""
-            """ '[{"booked_for": "2026-11-29", "price": "38 €"}]', 41"""
-            " from sms_messages m join sms_conversations c on c.id = m.conversation_id"
-            " where c.config_id = %s and m.author = 'ai' and m.message_content like 'Sí, por%%'",
-            (world.config_id,),
-        )
-        await database.execute(
-            "insert into sms_contacts (user_id, contact_number, name, notes, tags, attributes)"
-            " select user_id, %s, 'Lucía Fernández', 'Alérgica a la lactosa.', '{vip,tartas}',"
-            ' \'{"plan": "oro", "visitas": 3}\' from sms_configs where id = %s'
-            " on conflict do nothing",
-            (STORY[0].contact, world.config_id),
-        )
-        await database.execute(
-            "insert into sms_daily_stats (user_id, config_id, day, messages_in, messages_out,"
-            " ai_replies, human_replies, failed, segments, conversations, ended, answered_by_ai,"
-            " answered_by_human, responses, response_seconds, cost, currency)"
-            " select user_id, id, current_date - n, 20 + n * 7 %% 17, 15 + n, 11 + n * 2 %% 9,"
-            " 2 + n %% 3, n %% 2, 18 + n, 9, 8, 6, 2, 13, 54.6, 0.0079 * (18 + n), 'USD'"
-            " from sms_configs, generate_series(0, 22, 2) n where id = %s",
-            (world.config_id,),
-        )
+        for fact in FACTS:
+            await database.execute(fact, (world.config_id,))
 
 
 async def _tell(database: Any, config_id: str, told: Told) -> None:
@@ -193,8 +204,9 @@ async def _tell(database: Any, config_id: str, told: Told) -> None:
         )
     changed = "".join(f", {name} = %s" for name in told.columns)
     await database.execute(
-        "update sms_conversations c set last_message_at = m.at, last_incoming_id = m.id"  # noqa: S608
-        f"{changed} from (select max(occurred_at) as at,"
+        "update sms_conversations c set last_message_at = m.at, last_incoming_id = m.id,"  # noqa: S608
+        f" created_at = m.began{changed}"
+        " from (select max(occurred_at) as at, min(occurred_at) as began,"
         " max(id) filter (where direction = 'incoming') as id"
         " from sms_messages where conversation_id = %s) m where c.id = %s",
         (*told.columns.values(), conversation_id, conversation_id),

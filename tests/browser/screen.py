@@ -7,15 +7,35 @@ import re
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, ViewportSize, expect
 
 from gateway.local.inbox import INBOX
 from gateway.local.stack import EMAIL, PASSWORD
 
 PHONE, DESKTOP = (360, 720), (1280, 800)
 PICTURES = Path(__file__).parent / "pictures"
+MOST_MOVED = 0.02  # of the window; 0.1 is what is called good
 # Written for people, whose words may end where a line ends.
 AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+# What moved by itself after it was drawn: https://web.dev/articles/cls
+WATCH_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => list.getEntries().filter((it) => !it.hadRecentInput)
+  .forEach((it) => window.shifts.push(
+    [it.value, ...it.sources.map(({ node }) => node?.outerHTML?.slice(0, 80))],
+  ))).observe({ type: 'layout-shift', buffered: true })
+"""
+# A column's or a key's name, or what a program shows by mistake. sms_tools is where people put
+# theirs: the hint of that setting has to say it.
+RAW = re.compile(
+    r"(?!sms_tools)\b[a-z]+_[a-z_]+\b|\b(?:undefined|null|NaN)\b|\{\{|\[object|Invalid Date"
+)
+STORED_KEY = "Object.keys(localStorage).find((key) => key.endsWith('-auth-token'))"
+STORED = f"JSON.parse(localStorage[{STORED_KEY}])"
+TALLER = """() => Math.max(0, ...[...document.querySelectorAll(
+  '.page, .dialog-body, .contact-pane')].map((it) => it.scrollHeight - it.clientHeight))"""
 
 
 def as_written(contact: str) -> re.Pattern[str]:
@@ -91,15 +111,46 @@ class Screen:
     async def lists(self, words: str) -> None:
         await expect(self.page.locator(".list")).to_contain_text(words)
 
+    async def session_id(self) -> str:
+        """Of Auth's, as the token in the page's storage names it."""
+        claims: str = await self.page.evaluate(f"atob({STORED}.access_token.split('.')[1])")
+        return str(json.loads(claims)["session_id"])
+
+    async def expire_session(self) -> None:
+        """As if the token's hour had passed: whoever asks next has to refresh it."""
+        await self.page.evaluate(
+            "([key]) => { const it = JSON.parse(localStorage[key]); it.expires_at = 1;"
+            " localStorage[key] = JSON.stringify(it) }",
+            [await self.page.evaluate(STORED_KEY)],
+        )
+
     async def take_picture(self, name: str) -> None:
-        """Nothing is wider than the window, and axe finds nothing wrong with it."""
+        """Nothing is wider than the window, moved by itself, is a raw name, or wrong for axe."""
         await self.page.evaluate("document.fonts.ready")
         await self.is_accessible()
         too_wide = "document.documentElement.scrollWidth - window.innerWidth"
         assert await self.page.evaluate(too_wide) <= 0, f"{name} is wider than the window"
+        moved = await self.page.evaluate("window.shifts")
+        assert sum(it[0] for it in moved) < MOST_MOVED, (name, moved)
+        raw = RAW.findall(await self.page.locator("body").inner_text())
+        assert raw == [], (name, raw)
         PICTURES.mkdir(exist_ok=True)
         path = PICTURES / f"{name}-{self.name}.png"
         await self.page.screenshot(path=path, animations="disabled")
+
+    async def forget_shifts(self) -> None:
+        """Before what takes its room on purpose, such as the banner of a cut connection."""
+        await self.page.evaluate("window.shifts = []")
+
+    async def take_whole_picture(self, name: str) -> None:
+        """In a window so high that nothing of it has to be scrolled."""
+        size = self.page.viewport_size
+        assert size
+        taller = await self.page.evaluate(TALLER)
+        high: ViewportSize = {"width": size["width"], "height": size["height"] + taller}
+        await self.page.set_viewport_size(high)
+        await self.take_picture(name)
+        await self.page.set_viewport_size(size)
 
     async def is_accessible(self) -> None:
         axe = (INBOX / "node_modules/axe-core/axe.min.js").read_text()
@@ -128,7 +179,10 @@ class Screens:
             color_scheme="dark" if scheme == "dark" else "light",
             locale={"en": "en-US", "es": "es-MX"}[language],
             reduced_motion="reduce",
+            is_mobile=size == PHONE,
+            has_touch=size == PHONE,
         )
+        await context.add_init_script(WATCH_SHIFTS)
         context.set_default_timeout(20_000)
         name = f"{size[0]}-{scheme}-{language}"
         screen = Screen(await context.new_page(), self.url, name)

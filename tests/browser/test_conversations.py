@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import uuid
 
-import httpx
 import pytest
 from playwright.async_api import Route, expect
 
-from gateway.local.stack import Stack
 from tests.browser.conftest import settled
 from tests.browser.data import fill
 from tests.browser.screen import Screen, Screens, as_written
+from tests.browser.signing_in import follow_link_of_reset, follow_link_to_sign_in, sign_up
 from tests.flow.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("worker")]
@@ -119,7 +118,7 @@ async def test_tools_that_a_reply_called_stand_under_it(screen: Screen, world: W
     reply = screen.thread.get_by_role("article").filter(has_text="38 €")
     await reply.hover()
     await reply.get_by_role("button", name="Details").click()
-    for words in ("book cake", "flavour", "chocolate", "booked for: 2026-11-29", "price: 38 €"):
+    for words in ("book cake", "flavour", "chocolate", "booked for: Nov 29, 2026", "price: 38 €"):
         await expect(reply).to_contain_text(words)
 
 
@@ -202,14 +201,13 @@ async def test_too_many_messages_are_refused_in_a_sentence(screen: Screen, world
     await world.texts_from(contact, "Hola")
     await world.answered(contact)
     await screen.open(contact)
-
-    async def refuse(route: Route) -> None:
-        said = {"code": "PT429", "message": "Too many today", "hint": "Try again tomorrow."}
-        await route.fulfill(status=429, json={**said, "details": None})
-
-    await screen.page.route("**/rpc/send_sms", refuse)
+    await world.rows("update sms.policy set human_messages_per_day = 0")
     await screen.write("¿Otra?")
-    await screen.shows("Too many today. Try again tomorrow.")
+    await screen.shows("Too many messages today.")
+    await expect(screen.page.get_by_role("button", name="Send again")).to_be_visible()
+    await world.rows("update sms.policy set human_messages_per_day = 1000")
+    await screen.press("Send again")
+    await expect(screen.thread.get_by_text("Delivered")).to_have_count(2)
     screen.forgive("status of 429")
 
 
@@ -240,7 +238,7 @@ async def test_segments_are_counted_while_typing(screen: Screen, world: World) -
     await screen.composer.fill("a" * 161)
     await expect(foot).to_contain_text("2 segments")
     await screen.composer.fill("a" * 1601)
-    await expect(foot).to_contain_text("Too long by 1 characters")
+    await expect(foot).to_contain_text("Too long by 1 character")
     await expect(screen.page.get_by_role("button", name="Send", exact=True)).to_be_disabled()
 
 
@@ -295,7 +293,7 @@ async def test_another_user_sees_nothing_of_it_and_has_an_inbox_of_their_own(
 ) -> None:
     email = f"{uuid.uuid4().hex}@example.com"
     other = await screens.turn_on()
-    await _sign_up(world.stack, email)
+    await sign_up(world.stack, email, "another-password")
     await other.sign_in(email, "another-password")
     await expect(other.page.get_by_text("No number yet")).to_be_visible()
     await expect(other.page.locator("code")).to_contain_text(f"--owner {email}")
@@ -324,11 +322,20 @@ async def test_another_user_sees_nothing_of_it_and_has_an_inbox_of_their_own(
     await theirs.rows("delete from auth.users where email = %s", email)
 
 
-async def _sign_up(stack: Stack, email: str) -> None:
-    async with httpx.AsyncClient(trust_env=False) as http:
-        answer = await http.post(
-            f"{stack.environ['SUPABASE_URL']}/auth/v1/signup",
-            headers={"apikey": stack.environ["SUPABASE_PUBLISHABLE_KEY"]},
-            json={"email": email, "password": "another-password"},
-        )
-    assert answer.status_code == 200, answer.text
+async def test_a_link_signs_in_and_another_sets_a_new_password(
+    screens: Screens, world: World
+) -> None:
+    email = f"{uuid.uuid4().hex}@example.com"
+    await sign_up(world.stack, email, "first-password")
+    by_link = await screens.turn_on()
+    await follow_link_to_sign_in(by_link, world.stack, email)
+    await expect(by_link.page.get_by_text("No number yet")).to_be_visible()
+
+    by_reset = await screens.turn_on()
+    await follow_link_of_reset(by_reset, world.stack, email)
+    await by_reset.page.get_by_label("New password").fill("another-password")
+    await by_reset.press("Save the password")
+    await expect(by_reset.page.get_by_text("No number yet")).to_be_visible()
+    again = await screens.turn_on()
+    await again.sign_in(email, "another-password")
+    await world.rows("delete from auth.users where email = %s", email)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.async_api import expect
+import asyncio
+import time
 
+import jwt
+import pytest
+from playwright.async_api import Route, WebSocket, expect
+
+from gateway.local.stack import EMAIL, PASSWORD, Stack
 from tests.browser.screen import Screen, Screens
 from tests.flow.world import World, eventually
 
@@ -66,6 +71,28 @@ async def test_fifty_messages_of_a_sleep_are_there_once_and_in_order(
     screen.forgive(*NETWORK)
 
 
+async def test_a_laptop_that_slept_for_a_night_has_all_of_it_once_and_in_order(
+    screens: Screens, world: World
+) -> None:
+    """Its clock jumps, its network was cut, its token ended, and no timer ran meanwhile."""
+    contact = await quiet_conversation(world)
+    screen = await screens.turn_on()
+    await screen.page.clock.install()
+    await screen.sign_in()
+    await screen.open(contact)
+    await screen.shows("mensaje 0")
+    await screen.page.context.set_offline(True)
+    await say(world, contact, 1, 50)
+    await screen.page.clock.fast_forward("09:00:00")
+    await screen.page.context.set_offline(False)
+    await screen.shows("mensaje 50")
+    said = await screen.thread.locator(".bubble").all_inner_texts()
+    assert said == [f"mensaje {n}" for n in range(51)]
+    await say(world, contact, 51, 51)
+    await screen.shows("mensaje 51")
+    screen.forgive(*NETWORK)
+
+
 async def test_what_came_while_realtime_was_away_appears_and_live_goes_on(
     screen: Screen, world: World
 ) -> None:
@@ -82,21 +109,67 @@ async def test_what_came_while_realtime_was_away_appears_and_live_goes_on(
     screen.forgive(*NETWORK)
 
 
-async def test_the_channel_is_made_anew_when_its_token_ended(screen: Screen, world: World) -> None:
+async def test_live_goes_on_after_the_end_of_its_token(
+    screens: Screens, screen: Screen, world: World
+) -> None:
     """The server closes a channel whose token ended; the client library never joins it again."""
     contact = await quiet_conversation(world)
-    await screen.open(contact)
-    await screen.shows("mensaje 0")
-    await say(world, contact, 1, 1)
-    await screen.shows("mensaje 1")
-    joined = screen.page.expect_websocket
-    world.stack.proxy.close("/realtime/v1")
-    world.stack.proxy.open("/realtime/v1")
-    async with joined():
-        pass
-    await say(world, contact, 2, 2)
-    await screen.shows("mensaje 2")
-    screen.forgive(*NETWORK)
+    other = await screens.turn_on()
+    await shorten_tokens(other, world.stack, 4)
+    closed = asyncio.Event()
+    other.page.on("websocket", lambda socket: note_closing(socket, closed))
+    await other.sign_in()
+    await other.open(contact)
+    await other.shows("mensaje 0")
+    await asyncio.wait_for(closed.wait(), 20)
+    for n in (1, 2):
+        await say(world, contact, n, n)
+        await other.shows(f"mensaje {n}")
+    await other.write("escrito después")
+    await expect(other.thread.get_by_text("Delivered")).to_have_count(1)
+    assert world.sent_to(contact)[-1] == "escrito después"
+    other.forgive(*NETWORK)
+
+
+async def test_a_session_that_ended_for_good_asks_to_sign_in_and_keeps_what_was_typed(
+    screens: Screens, screen: Screen, world: World
+) -> None:
+    contact = await quiet_conversation(world)
+    other = await screens.turn_on()
+    await other.sign_in()
+    await other.open(contact)
+    await other.composer.fill("a medio escribir")
+    await world.rows("delete from auth.sessions where id = %s", await other.session_id())
+    await other.expire_session()
+    await other.page.reload()
+    await expect(other.page.locator("input[name=password]")).to_be_visible()
+    await other.page.locator("input[name=email]").fill(EMAIL)
+    await other.page.locator("input[name=password]").fill(PASSWORD)
+    await other.page.locator("button.primary").click()
+    await expect(other.composer).to_have_value("a medio escribir")
+    other.forgive(*NETWORK, "Refresh Token")
+
+
+async def shorten_tokens(screen: Screen, stack: Stack, seconds: int) -> None:
+    """Auth's tokens end so soon, as those of an hour do after an hour of work."""
+
+    async def shorten(route: Route) -> None:
+        answer = await route.fetch()
+        session = await answer.json()
+        if "access_token" not in session:
+            return await route.fulfill(response=answer)
+        secret = stack.lite.keys.jwt_secret
+        claims = jwt.decode(session["access_token"], secret, ["HS256"], audience="authenticated")
+        ends = int(time.time()) + seconds
+        session["access_token"] = jwt.encode({**claims, "exp": ends}, secret)
+        session |= {"expires_in": seconds, "expires_at": ends}
+        return await route.fulfill(response=answer, json=session)
+
+    await screen.page.route("**/auth/v1/token?*", shorten)
+
+
+def note_closing(socket: WebSocket, closed: asyncio.Event) -> None:
+    socket.on("framereceived", lambda frame: closed.set() if "phx_close" in str(frame) else None)
 
 
 async def test_older_messages_come_without_a_jump(screen: Screen, world: World) -> None:

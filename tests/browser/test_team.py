@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 
 import pytest
 from playwright.async_api import expect
 
+from gateway.local.stack import EMAIL
 from tests.browser.screen import Screen, Screens
 from tests.flow.world import World
 
@@ -55,6 +57,33 @@ async def test_two_people_who_take_a_conversation_at_once_see_who_has_it(
     await expect(other.page.locator(".thread-head .mark").first).to_have_text("You")
     await screen.press("Undo")
     await expect(screen.page.locator(".thread-head .mark").first).to_have_text("You")
+    await world.rows("delete from auth.users where email = %s", email)
+
+
+async def test_of_two_who_answer_in_the_same_moment_one_has_it_and_both_see_who(
+    screen: Screen, screens: Screens, world: World
+) -> None:
+    contact = world.contact()
+    await world.texts_from(contact, "Hola")
+    await world.answered(contact)
+    other, email = await member(screen, screens, world)
+    for one in (screen, other):
+        await one.open(contact)
+    await asyncio.gather(screen.write("de la dueña"), other.write("de la compañera"))
+    for one in (screen, other):
+        await one.shows("de la dueña")
+        await one.shows("de la compañera")
+    [row] = await world.rows(
+        "select u.email from sms_conversations c join auth.users u on u.id = c.assigned_to"
+        " where c.contact_number = %s",
+        contact,
+    )
+    called = {True: "You", False: row["email"].split("@")[0]}
+    for one, own in ((screen, EMAIL), (other, email)):
+        holder = one.page.locator(".thread-head .mark").first
+        await expect(holder).to_have_text(called[row["email"] == own])
+    await expect(screen.thread.get_by_text("Delivered")).to_have_count(3)
+    assert sorted(world.sent_to(contact)[1:]) == ["de la compañera", "de la dueña"]
     await world.rows("delete from auth.users where email = %s", email)
 
 

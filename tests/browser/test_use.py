@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import Request, expect
 
 from tests.browser.data import fill
-from tests.browser.screen import Screen
+from tests.browser.screen import Screen, Screens
 from tests.flow.world import World, eventually
+
+HOSTILE_NAME = "\u202eevil\u202c <b>=1+1</b> Z" + "\u0301\u0310\u0321" * 20
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("worker")]
 
@@ -67,6 +71,77 @@ async def test_hostile_contents_change_nothing_but_their_bubble(
     assert len(set(heights)) == 1
     head = await screen.page.locator(".thread-head").evaluate("e => getComputedStyle(e).direction")
     assert head == "ltr"
+
+
+async def test_hostile_names_and_words_change_nothing_of_the_list_and_the_search(
+    screen: Screen, world: World
+) -> None:
+    await fill(world)
+    await call_hostile(world)
+    await screen.page.reload()
+    for query in ("HYPERLINK", "evil"):
+        await screen.page.get_by_role("searchbox").fill(query)
+        await expect(screen.page.locator("mark").first).to_have_text(query)
+        row = screen.rows.filter(has=screen.page.locator("mark")).first
+        for part in (".row-name", ".row-line"):
+            how = await row.locator(part).evaluate(
+                "e => [getComputedStyle(e).contain, e.scrollWidth > 0, e.offsetHeight < 60]"
+            )
+            assert how == ["paint", True, True]
+        assert await row.locator("bdi").count() == 2
+    assert await screen.page.evaluate("window.hacked") is None
+    assert (
+        await screen.page.locator(".list img, .list script, .list a[href^=javascript]").count() == 0
+    )
+    await world.rows("delete from sms_contacts where name = %s", HOSTILE_NAME)
+
+
+LOOK_ELSEWHERE = """
+window.told = []
+window.Notification = class {
+  static permission = 'granted'
+  constructor(title, { body }) { window.told.push([title, body]) }
+}
+const state = () => window.away ? 'hidden' : 'visible'
+Object.defineProperty(document, 'visibilityState', { get: state })
+"""
+
+
+async def test_who_looks_elsewhere_is_notified_with_the_name_and_no_word_of_the_contact(
+    screens: Screens, world: World
+) -> None:
+    await fill(world)
+    await call_hostile(world)
+    screen = await screens.turn_on()
+    await screen.page.add_init_script(LOOK_ELSEWHERE)
+    await screen.sign_in()
+    await expect(screen.rows.first).to_be_visible()
+    await screen.page.evaluate("window.away = true")
+    await world.rows(
+        "update sms_conversations set wants_human = true"
+        " where contact_number = '+442079460123' and config_id = %s",
+        world.config_id,
+    )
+
+    async def told() -> list[list[str]]:
+        found: list[list[str]] = await screen.page.evaluate("window.told")
+        return found
+
+    assert await eventually(told) == [
+        [f"\u2068{HOSTILE_NAME}\u2069 needs a human", "Open the inbox to answer."]
+    ]
+    await expect(screen.page).to_have_title(re.compile(r"^\(\d+\) Inbox$"))
+    await world.rows("delete from sms_contacts where name = %s", HOSTILE_NAME)
+
+
+async def call_hostile(world: World) -> None:
+    await world.rows(
+        "insert into sms_contacts (user_id, contact_number, name)"
+        " select user_id, '+442079460123', %s from sms_configs where id = %s"
+        " on conflict (user_id, contact_number) do update set name = excluded.name",
+        HOSTILE_NAME,
+        world.config_id,
+    )
 
 
 async def test_a_csv_of_statistics_holds_no_formula(screen: Screen, world: World) -> None:

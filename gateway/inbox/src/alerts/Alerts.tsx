@@ -46,7 +46,7 @@ function TargetCard({ target }: { target: Target }) {
   const phone = usePhone()
   const { done, problem } = useTell()
   const [isOpen, setOpen] = useState(false)
-  const name = target.kind === 'sms' ? phone(target.address) : target.address
+  const name = target.kind === 'sms' ? phone(target.address) : target.address.replace(/^https:\/\//, '')
 
   async function run(work: Promise<void>, words: string) {
     try {

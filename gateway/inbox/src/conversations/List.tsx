@@ -10,7 +10,7 @@ import { useKeys } from '../frame/keys'
 import { Empty } from '../parts/Empty'
 import { Row } from './Row'
 
-const ROW = 76
+const ROW = 80
 const HEADING = 34
 /** The next page is asked for this many rows before the end. */
 const AHEAD = 30

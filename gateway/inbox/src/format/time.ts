@@ -1,14 +1,15 @@
-// Dates, durations and counts as the chosen language writes them.
+// Dates, durations and counts as the chosen language writes them in the reader's region.
 import i18next from 'i18next'
+import { locale } from '../words'
 
 const DAY_MS = 86_400_000
 
 export function time(at: string): string {
-  return new Date(at).toLocaleTimeString(i18next.language, { hour: 'numeric', minute: '2-digit' })
+  return new Date(at).toLocaleTimeString(locale(), { hour: 'numeric', minute: '2-digit' })
 }
 
 export function dateTime(at: string): string {
-  return new Date(at).toLocaleString(i18next.language, { dateStyle: 'medium', timeStyle: 'short' })
+  return new Date(at).toLocaleString(locale(), { dateStyle: 'medium', timeStyle: 'short' })
 }
 
 /** Today and yesterday in words, then the weekday and date, with the year when it is another. */
@@ -18,7 +19,7 @@ export function dayMark(at: string): string {
   if (days === 0) return i18next.t('thread.today')
   if (days === 1) return i18next.t('thread.yesterday')
   const year = date.getFullYear() === new Date().getFullYear() ? undefined : 'numeric'
-  return date.toLocaleDateString(i18next.language, {
+  return date.toLocaleDateString(locale(), {
     weekday: 'long',
     day: 'numeric',
     month: 'long',
@@ -31,14 +32,15 @@ export function moment(at: string): string {
   const date = new Date(at)
   const days = daysAgo(date)
   if (days <= 0) return time(at)
-  if (days < 7) return date.toLocaleDateString(i18next.language, { weekday: 'short' })
+  if (days < 7) return date.toLocaleDateString(locale(), { weekday: 'short' })
   const year = date.getFullYear() === new Date().getFullYear() ? undefined : '2-digit'
-  return date.toLocaleDateString(i18next.language, { day: 'numeric', month: 'short', year })
+  return date.toLocaleDateString(locale(), { day: 'numeric', month: 'short', year })
 }
 
 /** A UTC day, such as 2026-11-25. */
-export function utcDay(day: string): string {
-  return new Date(day).toLocaleDateString(i18next.language, {
+export function utcDay(day: string, year?: 'numeric'): string {
+  return new Date(day).toLocaleDateString(locale(), {
+    year,
     day: 'numeric',
     month: 'short',
     timeZone: 'UTC',
@@ -57,7 +59,7 @@ export function duration(seconds: number): string {
   const place = steps.findIndex(([limit]) => seconds < limit)
   const size = place > 0 ? (steps[place - 1]?.[0] ?? 1) : 0.001
   const value = seconds / size
-  return value.toLocaleString(i18next.language, {
+  return value.toLocaleString(locale(), {
     style: 'unit',
     unit: steps[place]?.[1] ?? 'second',
     unitDisplay: 'short',
@@ -71,20 +73,19 @@ export function waited(since: string): string {
 }
 
 export function count(value: number): string {
-  return value.toLocaleString(i18next.language)
+  return value.toLocaleString(locale())
 }
 
 export function percent(part: number): string {
-  return part.toLocaleString(i18next.language, { style: 'percent', maximumFractionDigits: 0 })
+  return part.toLocaleString(locale(), { style: 'percent', maximumFractionDigits: 0 })
 }
 
-/** Prices of single messages are fractions of a cent. */
-export function money(amount: number, currency: string): string {
-  const digits = amount !== 0 && Math.abs(amount) < 1 ? 4 : 2
-  return amount.toLocaleString(i18next.language, {
+/** Prices of single messages, and of some messages, are fractions of a cent. */
+export function money(amount: number, currency: string, digits = Math.abs(amount) < 1 ? 4 : 2): string {
+  return amount.toLocaleString(locale(), {
     style: 'currency',
     currency,
-    minimumFractionDigits: 2,
+    minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   })
 }

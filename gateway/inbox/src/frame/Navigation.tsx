@@ -10,7 +10,7 @@ import { setTheme, type Theme, theme } from '../theme'
 import { LANGUAGES, setLanguage } from '../words'
 
 const SECTIONS = ['statistics', 'knowledge', 'numbers', 'alerts', 'team'] as const
-const ICONS: Record<(typeof SECTIONS)[number], IconName> = {
+const ICONS: Record<SectionName, IconName> = {
   statistics: 'chart',
   knowledge: 'book',
   numbers: 'phone',
@@ -18,6 +18,10 @@ const ICONS: Record<(typeof SECTIONS)[number], IconName> = {
   team: 'people',
 }
 const FOR_ADMINS = ['knowledge', 'numbers', 'alerts']
+/** Rarely opened: on a phone they stand in the menu, so that the others are wide enough for a thumb. */
+const IN_MENU: string[] = ['numbers', 'alerts', 'team']
+
+type SectionName = (typeof SECTIONS)[number]
 
 type Props = { onHelp: () => void; accounts: OwnAccount[]; onAccount: (id: string) => void }
 
@@ -26,6 +30,7 @@ export function Navigation(props: Props) {
   const [location] = useLocation()
   const mayManage = useMayManage()
   const section = SECTIONS.find((name) => location.split('/')[1] === name)
+  const sections = SECTIONS.filter((name) => mayManage || !FOR_ADMINS.includes(name))
 
   return (
     <nav
@@ -33,47 +38,64 @@ export function Navigation(props: Props) {
       aria-label={t('nav.label')}
     >
       <Section to="/" icon="chats" words={t('nav.conversations')} isOpen={!section} />
-      {SECTIONS.filter((name) => mayManage || !FOR_ADMINS.includes(name)).map((name) => (
+      {sections.map((name) => (
         <Section
           key={name}
           to={`/${name}`}
           icon={ICONS[name]}
           words={t(`nav.${name}`)}
           isOpen={section === name}
+          isInMenu={IN_MENU.includes(name)}
         />
       ))}
       <span className="rail-gap" />
-      <AccountMenu {...props} />
+      <AccountMenu {...props} sections={sections.filter((name) => IN_MENU.includes(name))} open={section} />
     </nav>
   )
 }
 
-function Section({ to, icon, words, isOpen }: {
+function Section({ to, icon, words, isOpen, isInMenu = false }: {
   to: string
   icon: IconName
   words: string
   isOpen: boolean
+  isInMenu?: boolean
 }) {
   return (
-    <Link href={to} className="rail-link" aria-current={isOpen ? 'page' : undefined}>
+    <Link
+      href={to}
+      className={isInMenu ? 'rail-link on-desktop' : 'rail-link'}
+      aria-current={isOpen ? 'page' : undefined}
+    >
       <Icon name={icon} size={22} />
       <span>{words}</span>
     </Link>
   )
 }
 
-function AccountMenu({ onHelp, accounts, onAccount }: Props) {
+function AccountMenu({ onHelp, accounts, onAccount, sections, open }: Props & {
+  sections: SectionName[]
+  open: SectionName | undefined
+}) {
   const { t, i18n } = useTranslation()
   const { user, id: account } = useAccount()
+  const [, go] = useLocation()
   const [chosen, setChosen] = useState(theme)
+  const holdsOpen = open !== undefined && sections.includes(open)
   const themes = { system: t('account.system'), light: t('account.light'), dark: t('account.dark') }
 
   return (
     <Menu
-      label={t('nav.account')}
-      className="rail-link"
-      icon={<><Icon name="person" size={22} /><span>{t('nav.account')}</span></>}
+      label={t('nav.menu')}
+      className={holdsOpen ? 'rail-link holds-open' : 'rail-link'}
+      icon={<><Icon name="person" size={22} /><span>{t('nav.menu')}</span></>}
     >
+      <div className="on-phone">
+        {sections.map((name) => (
+          <MenuAction key={name} icon={ICONS[name]} onClick={() => go(`/${name}`)}>{t(`nav.${name}`)}</MenuAction>
+        ))}
+        <MenuLine />
+      </div>
       <div className="menu-label">
         {t('account.signedInAs')} <bdi>{user.email}</bdi>
       </div>
@@ -104,8 +126,10 @@ function AccountMenu({ onHelp, accounts, onAccount }: Props) {
       />
       <MenuLine />
       <Notifications />
-      <MenuAction icon="more" onClick={onHelp}>{t('account.shortcuts')}</MenuAction>
-      <MenuAction icon="external" onClick={() => void supabase.auth.signOut()}>
+      <div className="with-mouse">
+        <MenuAction icon="keyboard" onClick={onHelp}>{t('account.shortcuts')}</MenuAction>
+      </div>
+      <MenuAction icon="leave" onClick={() => void supabase.auth.signOut()}>
         {t('account.signOut')}
       </MenuAction>
     </Menu>

@@ -26,7 +26,7 @@ export function useAttention(): void {
     if (!before || document.visibilityState === 'visible') return
     if (!('Notification' in window) || Notification.permission !== 'granted') return
     for (const row of waiting.rows.filter(({ id }) => !before.has(id))) {
-      const name = row.contact_name ?? phone(row.contact_number)
+      const name = alone(row.contact_name ?? phone(row.contact_number))
       const note = new Notification(t('notification.title', { name }), {
         body: t('notification.body'),
         tag: row.id,
@@ -37,4 +37,9 @@ export function useAttention(): void {
       }
     }
   }, [waiting, t])
+}
+
+/** A name that turns the direction of writing turns its own alone: what <bdi> does in the page. */
+function alone(name: string): string {
+  return `\u2068${name}\u2069`
 }

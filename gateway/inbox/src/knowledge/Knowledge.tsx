@@ -12,7 +12,7 @@ import { Icon } from '../parts/Icon'
 import { useTell } from '../parts/Undo'
 import { Editor } from './Editor'
 import { languageOfPage } from './languages'
-import { Questions } from './Questions'
+import { Questions, useQuestions } from './Questions'
 import { TryIt } from './TryIt'
 
 const MOST_BYTES = 400_000
@@ -20,23 +20,28 @@ const MOST_BYTES = 400_000
 /** What the assistant may tell, and what it did not know. */
 export default function Knowledge() {
   const { t } = useTranslation()
+  // Shown at once: a section that grew later would move those below it.
+  const questions = useQuestions()
+  const documents = useDocuments()
   return (
     <main className="page">
       <header className="page-head"><h1>{t('knowledge.title')}</h1></header>
-      <Questions />
-      <Documents />
-      <TryIt />
+      {questions.isPending || documents.isPending
+        ? <p className="waiting" role="status">{t('app.loading')}</p>
+        : <><Questions known={questions} /><Documents known={documents} /><TryIt /></>}
     </main>
   )
 }
 
-function Documents() {
+function useDocuments() {
+  const { id: account } = useAccount()
+  return useQuery({ queryKey: ['documents', account], queryFn: () => listDocuments(account) })
+}
+
+function Documents({ known }: { known: ReturnType<typeof useDocuments> }) {
   const { t } = useTranslation()
   const { id: account } = useAccount()
-  const { data: documents, error } = useQuery({
-    queryKey: ['documents', account],
-    queryFn: () => listDocuments(account),
-  })
+  const { data: documents, error } = known
   const [opened, setOpened] = useState<Document | 'new'>()
 
   return (

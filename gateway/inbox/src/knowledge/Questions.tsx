@@ -9,14 +9,15 @@ import { sentence } from '../errors'
 import { moment } from '../format/time'
 import { useTell } from '../parts/Undo'
 
-/** What contacts asked and the assistant did not know; an answer becomes a document. */
-export function Questions() {
-  const { t } = useTranslation()
+export function useQuestions() {
   const { id: account } = useAccount()
-  const { data: questions, error } = useQuery({
-    queryKey: ['questions', account],
-    queryFn: () => listQuestions(account),
-  })
+  return useQuery({ queryKey: ['questions', account], queryFn: () => listQuestions(account) })
+}
+
+/** What contacts asked and the assistant did not know; an answer becomes a document. */
+export function Questions({ known }: { known: ReturnType<typeof useQuestions> }) {
+  const { t } = useTranslation()
+  const { data: questions, error } = known
 
   return (
     <section className="card-block" aria-labelledby="questions">

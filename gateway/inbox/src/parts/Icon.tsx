@@ -21,6 +21,8 @@ const PATHS = {
   archive: 'M4 5h16v4H4zM5.5 9v10h13V9M10 13h4',
   copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
   clip: 'M8 12.5l5.5-5.5a3 3 0 0 1 4.3 4.3L11 18a5 5 0 0 1-7-7l7-7',
+  leave: 'M14 4H5v16h9M10 12h10M16 8l4 4-4 4',
+  keyboard: 'M3 6h18v12H3zM7 10h.01M12 10h.01M17 10h.01M8 14h8',
   external: 'M14 4h6v6M20 4l-9 9M18 14v6H4V6h6',
   download: 'M12 4v11M7 11l5 5 5-5M5 20h14',
   plus: 'M12 5v14M5 12h14',

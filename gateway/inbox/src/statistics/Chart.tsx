@@ -20,11 +20,11 @@ export function Chart({ title, ...drawn }: { title: string } & Drawn) {
     <section className="card-block" aria-label={title}>
       <header className="block-head">
         <h2>{title}</h2>
-        <button className="plain" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
-          {t('statistics.table')}
+        <button className="plain" onClick={() => setTable(!isTable)}>
+          {t(isTable ? 'statistics.chart' : 'statistics.table')}
         </button>
       </header>
-      {isTable ? <Table {...drawn} /> : (
+      {isTable ? <Table title={title} {...drawn} /> : (
         <>
           <Bars title={title} {...drawn} />
           {series.length > 1 && (
@@ -40,10 +40,10 @@ export function Chart({ title, ...drawn }: { title: string } & Drawn) {
   )
 }
 
-function Table({ days, series, currency }: Drawn) {
+function Table({ title, days, series, currency }: { title: string } & Drawn) {
   const { t } = useTranslation()
   return (
-    <div className="table-place" tabIndex={0} role="group" aria-label={t('statistics.table')}>
+    <div className="table-place" tabIndex={0} role="group" aria-label={title}>
       <table className="table">
         <thead>
           <tr>
@@ -121,7 +121,7 @@ function draw(box: HTMLElement, { days, series, currency }: Drawn): uPlot {
     {
       width: box.clientWidth,
       height: HEIGHT,
-      padding: [12, 8, 0, 0],
+      padding: [12, 22, 0, 0],
       cursor: { show: false },
       legend: { show: false },
       scales: {
@@ -141,7 +141,7 @@ function draw(box: HTMLElement, { days, series, currency }: Drawn): uPlot {
           size: currency ? 64 : 44,
           grid: { stroke: own.getPropertyValue('--line').trim(), width: 1 },
           incrs: [...(currency ? [0.01, 0.02, 0.05, 0.1, 0.2, 0.5] : []), 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000],
-          values: (_, values) => values.map((value) => written(value, currency)),
+          values: (_, values) => values.map((value) => (currency ? money(value, currency, 2) : count(value))),
         },
       ],
       series: [

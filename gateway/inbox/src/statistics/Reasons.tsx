@@ -15,7 +15,7 @@ export function Reasons({ failures }: { failures: Awaited<ReturnType<typeof list
       <h2 id="reasons">{t('statistics.reasons')}</h2>
       {rows.length === 0 ? <p className="quiet-words">{t('statistics.noFailures')}</p> : (
         <table className="table">
-          <thead><tr><th scope="col">{t('statistics.reason')}</th><th scope="col">{t('statistics.count')}</th></tr></thead>
+          <thead><tr><th scope="col">{t('statistics.reason')}</th><th scope="col" className="number">{t('statistics.count')}</th></tr></thead>
           <tbody>
             {rows.map(([words, all]) => (
               <tr key={words}><td>{words}</td><td className="number">{count(all.length)}</td></tr>

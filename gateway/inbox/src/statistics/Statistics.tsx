@@ -38,6 +38,8 @@ export default function Statistics() {
   const measured = metrics.data
   const currency = shown.find((day) => day.currency)?.currency
   const problem = daily.error ?? metrics.error ?? failures.error
+  // Drawn once, with all of it: what comes later would move what is read already.
+  const isReady = ![daily, metrics, failures].some((one) => one.isPending)
 
   return (
     <main className="page">
@@ -46,10 +48,11 @@ export default function Statistics() {
         <Choices days={days} onDays={setDays} number={number} onNumber={setNumber} />
       </header>
       {problem && <p role="alert" className="problem">{sentence(problem)}</p>}
-      {daily.data && shown.length === 0 && (
+      {!isReady && !problem && <p className="waiting" role="status">{t('app.loading')}</p>}
+      {isReady && daily.data && shown.length === 0 && (
         <Empty icon="chart" title={t('statistics.empty')}><p>{t('statistics.emptyLead')}</p></Empty>
       )}
-      {shown.length > 0 && (
+      {isReady && shown.length > 0 && (
         <>
           <dl className="figures">
             <Figure name={t('statistics.conversations')} value={count(sum(shown, 'conversations'))} />

@@ -31,13 +31,16 @@ export default function Team() {
     <main className="page">
       <header className="page-head"><h1>{t('team.title')}</h1></header>
       {error && <p role="alert" className="problem">{sentence(error)}</p>}
-      <section className="card-block" aria-labelledby="members">
-        <h2 id="members">{t('team.members')}</h2>
-        <ul className="people">
-          {team?.map((member) => <Member key={member.member_id} member={member} mayManage={mayManage} />)}
-        </ul>
-      </section>
-      {mayManage && <Invitations />}
+      {!team && !error && <p className="waiting" role="status">{t('app.loading')}</p>}
+      {team && (
+        <section className="card-block" aria-labelledby="members">
+          <h2 id="members">{t('team.members')}</h2>
+          <ul className="people">
+            {team.map((member) => <Member key={member.member_id} member={member} mayManage={mayManage} />)}
+          </ul>
+        </section>
+      )}
+      {team && mayManage && <Invitations />}
     </main>
   )
 }
@@ -116,10 +119,12 @@ function Invitations() {
                 {t(`team.role.${one.role as 'agent'}`)} · {t('team.until', { time: dateTime(one.expires_at) })}
               </span>
             </span>
-            <CopyButton text={invitationLink(one.id)} label={t('team.copyLink', { email: one.email })} />
-            <button className="quiet" onClick={() => void change(withdrawInvitation(one.id))}>
-              {t('team.withdraw')}
-            </button>
+            <span className="filters">
+              <CopyButton text={invitationLink(one.id)} label={t('team.copyLink', { email: one.email })} />
+              <button className="quiet" onClick={() => void change(withdrawInvitation(one.id))}>
+                {t('team.withdraw')}
+              </button>
+            </span>
           </li>
         ))}
       </ul>

@@ -32,9 +32,11 @@ export function Bubble({ message, isFollowing }: { message: Message; isFollowing
         <button
           className="plain details-button"
           aria-expanded={isOpen}
+          aria-label={t(isOpen ? 'details.hide' : 'details.show')}
           onClick={() => setOpen(!isOpen)}
         >
-          {t(isOpen ? 'details.hide' : 'details.show')}
+          <span className="with-mouse">{t(isOpen ? 'details.hide' : 'details.show')}</span>
+          <span className="with-finger"><Icon name="more" size={14} /></span>
         </button>
       </p>
       {isProblem && <p className="why">{reason(message)}</p>}

@@ -54,11 +54,12 @@ function Box({ id, messages, onSend }: {
   const isTooLong = text.length > MAX_CHARACTERS
   const canSend = text.trim() !== '' && !isTooLong
 
+  useEffect(() => fit(box.current), [text])
   useEffect(() => {
-    if (!box.current) return
-    box.current.style.height = 'auto'
-    box.current.style.height = `${box.current.scrollHeight}px`
-  }, [text])
+    const width = new ResizeObserver(() => fit(box.current))
+    if (box.current?.parentElement) width.observe(box.current.parentElement)
+    return () => width.disconnect()
+  }, [])
 
   function submit(event: FormEvent) {
     event.preventDefault()
@@ -69,7 +70,8 @@ function Box({ id, messages, onSend }: {
 
   function sendOnEnter(event: KeyboardEvent<HTMLTextAreaElement>) {
     if (event.key === 'Escape') box.current?.blur()
-    if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) submit(event)
+    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
+    if (!isTouched()) submit(event)
   }
 
   return (
@@ -91,10 +93,22 @@ function Box({ id, messages, onSend }: {
         </button>
       </div>
       <p className="composer-foot" id="composer-hint">
-        {text ? <Cost text={text} messages={messages} /> : t('composer.hint')}
+        {text ? <Cost text={text} messages={messages} /> : !isTouched() && t('composer.hint')}
       </p>
     </form>
   )
+}
+
+/** As high as what is typed in it. */
+function fit(box: HTMLTextAreaElement | null) {
+  if (!box) return
+  box.style.height = 'auto'
+  box.style.height = `${box.scrollHeight}px`
+}
+
+/** On a phone Enter begins a line, as everywhere there, and the button sends. */
+function isTouched(): boolean {
+  return window.matchMedia('(hover: none) and (pointer: coarse)').matches
 }
 
 /** Why there is no box, and where the contact can be answered instead. */

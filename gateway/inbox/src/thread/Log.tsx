@@ -17,7 +17,8 @@ const AHEAD = '1200px'
  * The messages, oldest first. The scroller counts from its end (column-reverse), so older messages
  * that come in at the top move nothing.
  */
-export function Log({ thread, outbox, pending, loadOlder }: {
+export function Log({ problem, thread, outbox, pending, loadOlder }: {
+  problem: string
   thread: Thread | undefined
   outbox: Outbox
   pending: Awaited<ReturnType<typeof getPendingReply>> | undefined
@@ -31,6 +32,7 @@ export function Log({ thread, outbox, pending, loadOlder }: {
 
   return (
     <div className="log-place">
+      {problem && <p role="alert" className="problem">{problem}</p>}
       <div
         className="log"
         ref={scroller}

@@ -4,7 +4,7 @@ import { Link } from 'wouter'
 import { useAccount } from '../account'
 import { ContactPane } from '../contact/ContactPane'
 import type { PhoneNumber } from '../data/client'
-import { markRead } from '../data/conversations'
+import { isPaused, markRead } from '../data/conversations'
 import { refreshConversations, useConversation, usePendingReply, useThread } from '../data/queries'
 import { sentence } from '../errors'
 import { useKeys } from '../frame/keys'
@@ -50,11 +50,11 @@ export function Thread({ id, numbers }: { id: string; numbers: PhoneNumber[] }) 
           isPaneOpen={isPaneOpen}
           onPane={() => setPaneOpen((open) => !open)}
         />
-        {problem && <p role="alert" className="problem">{sentence(problem)}</p>}
         <Log
+          problem={problem ? sentence(problem) : ''}
           thread={thread.data}
           outbox={outbox}
-          pending={pending}
+          pending={isPaused(conversation) ? undefined : pending}
           loadOlder={thread.loadOlder}
         />
         <Composer

@@ -3,7 +3,8 @@ import { useTranslation } from 'react-i18next'
 import type { Message } from '../data/client'
 import { listPassages } from '../data/knowledge'
 import { listToolCalls, type ToolCall } from '../data/tools'
-import { duration } from '../format/time'
+import { phone } from '../format/phone'
+import { count, dateTime, duration, utcDay } from '../format/time'
 import { Passages } from '../knowledge/Passages'
 import { Icon } from '../parts/Icon'
 
@@ -70,10 +71,22 @@ export function Values({ value }: { value: ToolCall['arguments'] }) {
   )
 }
 
-/** A value as people read it: rows as name: value, the rest as JSON. */
+const MOMENT = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/
+const DAY = /^\d{4}-\d\d-\d\d$/
+const NUMBER = /^\+\d{7,15}$/
+
+/** A value as people read it: rows as name: value, moments, days and phone numbers in their form. */
 function plain(value: unknown): string {
   if (value === null || value === undefined) return '–'
+  if (typeof value === 'string') return written(value)
+  if (typeof value === 'number') return count(value)
   if (typeof value !== 'object') return String(value)
   if (Array.isArray(value)) return value.map(plain).join('; ') || '–'
   return Object.entries(value).map(([name, one]) => `${name.replaceAll('_', ' ')}: ${plain(one)}`).join(', ')
+}
+
+function written(value: string): string {
+  if (NUMBER.test(value)) return phone(value)
+  if (DAY.test(value)) return utcDay(value, 'numeric')
+  return MOMENT.test(value) && !Number.isNaN(Date.parse(value)) ? dateTime(value) : value
 }

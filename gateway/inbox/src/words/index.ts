@@ -14,7 +14,15 @@ export async function initWords(): Promise<void> {
     interpolation: { escapeValue: false }, // React escapes
     resources: {},
   })
+  i18next.services.formatter?.add('number', (value: number) => value.toLocaleString(locale()))
   await load(i18next.language)
+}
+
+/** The chosen language as it is written where the reader lives: Spanish of Mexico has other numbers
+    than Spanish of Spain. */
+export function locale(): string {
+  const { language } = i18next
+  return navigator.languages.find((tag) => tag.split('-')[0] === language) ?? language
 }
 
 export async function setLanguage(language: string): Promise<void> {
