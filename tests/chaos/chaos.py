@@ -7,7 +7,8 @@ outside: each process reaches Supabase, Twilio and OpenAI through a door of its 
 killed or frozen the moment it asks, or the moment before it would learn the answer.
 
 Half of the numbers end their conversations after seconds; some contacts are blocked, for good or
-now and then; humans write to some, often in vain; messages come over RCS and to groups. Replays
+now and then; humans write to some, often in vain; messages come over RCS and to groups; some ask
+for a table, which a tool books, and which must be booked once. Replays
 run whenever nothing is due, and somebody is told of every message and every ending.
 
     python -m tests.chaos --minutes 20 --seed 7
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import random
 import re
@@ -37,7 +39,7 @@ import psycopg
 from gateway.local.processes import Child, StackError, free_port
 from gateway.local.proxy import Cut, Head, Proxy
 from gateway.local.stack import Stack
-from gateway.local.standins.openai import quote, serials
+from gateway.local.standins.openai import Calls, commands, quote, serials, unanswered
 from gateway.local.standins.twilio import Message
 from tests.flow.world import Row, World, eventually
 from tests.sql import INVARIANTS
@@ -89,10 +91,13 @@ class Record:
     stored_twice: int = 0
     miscounted: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)  # invariants of the database
+    wanted: set[int] = field(default_factory=set)  # serials that ask for a table
+    booked: Counter[int] = field(default_factory=Counter)  # tables by serial
 
     def violations(self) -> list[str]:
         """What no run may show, each with its name; empty: every guarantee held."""
-        return [*self._counted(), *self._in_order(), *self._recorded(), *self._ended()]
+        parts = self._counted(), self._in_order(), self._recorded(), self._booked(), self._ended()
+        return [problem for part in parts for problem in part]
 
     def _counted(self) -> Iterator[str]:
         told = Counter((sent.contact, serial) for sent in self.sent for serial in sent.serials)
@@ -129,6 +134,11 @@ class Record:
             if sent.sid not in self.sids:
                 yield f"unrecorded: Twilio accepted row {sent.row} under a SID nobody knows"
 
+    def _booked(self) -> Iterator[str]:
+        for serial in self.wanted | self.booked.keys():
+            if (count := self.booked[serial]) != 1:
+                yield f"booked {count} times: #{serial}"
+
     def _ended(self) -> Iterator[str]:
         for what in self.left_open:
             yield f"left open: {what}"
@@ -152,10 +162,13 @@ class Point:
     longer_than: int = 0  # the answer's length: a job is longer than a wait
 
 
+TOOL_CALL = "/rpc/call_sms_tool"
 POINTS = {
     "after a claim": Point("worker", "answered", "/rpc/claim_sms_work", longer_than=150),
     "while the model thinks": Point("worker", "asked", "/chat/completions"),
     "after the model answered": Point("worker", "answered", "/chat/completions"),
+    "before a tool runs": Point("worker", "asked", TOOL_CALL),
+    "after a tool committed": Point("worker", "answered", TOOL_CALL),
     "before queue_sms_reply": Point("worker", "asked", "/rpc/queue_sms_reply"),
     "after queue_sms_reply": Point("worker", "answered", "/rpc/queue_sms_reply"),
     "before Twilio accepts": Point("worker", "asked", "/Messages.json"),
@@ -168,6 +181,7 @@ POINTS = {
 FREEZING = ("after a claim", "after queue_sms_reply", "after Twilio accepted")
 LOSABLE = (
     "claim_sms_work",
+    "call_sms_tool",
     "queue_sms_reply",
     "finish_sms_send",
     "ingest_sms",
@@ -438,6 +452,49 @@ from sms_messages as m join sms_conversations as c on c.id = m.conversation_id
 group by c.config_id"""
 
 
+BOOKING = """
+create table public.chaos_bookings (phone text not null, serial int not null, at time not null);
+alter table public.chaos_bookings enable row level security;
+grant insert on public.chaos_bookings to sms_contact;
+create policy "Contacts book" on public.chaos_bookings for insert to sms_contact
+  with check (phone = sms_tools.contact_number());
+create function sms_tools.book(p_serial int, p_at time) returns text
+language sql set search_path = '' as $$
+  insert into public.chaos_bookings values (sms_tools.contact_number(), p_serial, p_at)
+  returning 'booked';
+$$;
+comment on function sms_tools.book is 'Books a table.';
+revoke execute on function sms_tools.book from public;
+grant execute on function sms_tools.book to sms_contact;
+"""
+UNBOOKING = "drop function if exists sms_tools.book; drop table if exists public.chaos_bookings"
+
+
+def drifting(chance: random.Random) -> Calls:
+    """The worst model: a table for each text that asks for one and of which no call tells that it
+    was booked, at another time and with the arguments in another order each time it is asked."""
+
+    def calls(body: dict[str, Any]) -> list[tuple[str, str]]:
+        made: dict[str, int] = {}  # by the call's id
+        for message in body["messages"]:
+            for call in message.get("tool_calls") or ():
+                made[call["id"]] = json.loads(call["function"]["arguments"])["p_serial"]
+            if message["role"] == "tool" and "error" in message["content"]:
+                made.pop(message["tool_call_id"], None)
+        texts = " ".join(unanswered(body["messages"]))
+        asked = [int(n) for n in re.findall(r"mesa #(\d+)", texts)]
+        wanted = [n for n in asked if n not in made.values()]
+        return [("book", _booking(chance, serial)) for serial in wanted]
+
+    return calls
+
+
+def _booking(chance: random.Random, serial: int) -> str:
+    arguments = [("p_serial", serial), ("p_at", f"{chance.randrange(24):02}:30")]
+    chance.shuffle(arguments)
+    return json.dumps(dict(arguments))
+
+
 # Those that hold in a database from which other tests erase; of counters MISCOUNTED asks.
 BROKEN = {
     name: query
@@ -518,6 +575,8 @@ KINDS: dict[str, Answered] = {  # of contacts
 class Chaos:
     """One run: `async with Chaos.on(stack, plan) as chaos: record = await chaos.run()`."""
 
+    groups = 0.05  # messages of so many go to a group
+
     def __init__(self, stack: Stack, plan: Plan) -> None:
         self.stack = stack
         self.plan = plan
@@ -550,6 +609,7 @@ class Chaos:
         self._serial_of: dict[str, int] = {}  # by MessageSid
         self._contact_of: dict[str, str] = {}
         self._answered: dict[str, Answered] = {}
+        self._wanted: set[int] = set()
 
     @classmethod
     @asynccontextmanager
@@ -590,7 +650,7 @@ class Chaos:
     def missed(self) -> list[str]:
         """The points and faults that were not hit often enough."""
         wanted = [*self._traps(), "thawed", *DISTURBANCES]
-        wanted += [f"lost answer of {name}" for name in LOSABLE]
+        wanted += [f"lost answer of {name}" for name in self._losable]
         wanted += ["posted twice", "burst", "never posted", "contradictory callbacks"]
         wanted += ["conversations ended", "conversations reopened", "group messages", "over RCS"]
         wanted += ["from somebody blocked", "human messages failed", "human messages sent"]
@@ -622,7 +682,8 @@ class Chaos:
     def _traps(self) -> list[str]:
         """A short run has time for one freeze, at one of the points."""
         freezing = FREEZING[self.plan.seed % 3 :][:1] if self.plan.is_short else FREEZING
-        killed = [f"killed {name}" for name in POINTS]
+        points = {n: p for n, p in POINTS.items() if not self.plan.is_short or p.path != TOOL_CALL}
+        killed = [f"killed {name}" for name in points]
         twice = [] if self.plan.is_short else ["twice while the model thinks"]
         return [f"frozen {name}" for name in freezing] + killed + twice
 
@@ -673,11 +734,14 @@ class Chaos:
         self.hits["posted twice"] += arrival.is_posted and arrival.is_posted_twice
         chance, kind = random.Random(self.plan.seed * 10**6 + first), self._kind_of[contact]
         for serial in range(first, first + arrival.count):
-            others = [OTHER] if arrival.is_posted and chance.random() < 0.05 else []
+            others = [OTHER] if arrival.is_posted and chance.random() < self.groups else []
             sender = f"rcs:{contact}" if chance.random() < 0.1 else contact
+            wants = kind == "plain" and not others and self._wants_table(contact, serial)
+            text = f"mesa #{serial}" if wants else f"texto #{serial}"
             receipt = await twilio.receive(
-                sender, world.number, f"texto #{serial}", recipients=others, post=False
+                sender, world.number, text, recipients=others, post=False
             )
+            self._wanted |= {serial} if wants else set()
             self._serial_of[receipt.sid], self._contact_of[receipt.sid] = serial, contact
             answered = KINDS[kind]
             self._answered[receipt.sid] = "at most once" if others and kind == "plain" else answered
@@ -687,6 +751,14 @@ class Chaos:
                 await asyncio.sleep(chance.uniform(0, CLOSE_AFTER + 2))
                 if arrival.is_posted_twice:  # now the conversation may have ended
                     await twilio.repost(receipt.sid)
+
+    @property
+    def _losable(self) -> list[str]:
+        """A short run has no time for tables."""
+        return [rpc for rpc in LOSABLE if not self.plan.is_short or not TOOL_CALL.endswith(rpc)]
+
+    def _wants_table(self, contact: str, serial: int) -> bool:
+        return not self.plan.is_short and serial % 4 == 1
 
     # Breaking
 
@@ -809,7 +881,7 @@ class Chaos:
             for name in wanted:
                 await DISTURBANCES[name](self, name)
                 await asyncio.sleep(self.chance.uniform(0, self.plan.pause))
-            known = [*DISTURBANCES, *(f"lost answer of {rpc}" for rpc in LOSABLE)]
+            known = [*DISTURBANCES, *(f"lost answer of {rpc}" for rpc in self._losable)]
             lacking = [name for name in known if self._lacks(name)]
             again = ["answers lost" if name.startswith("lost") else name for name in lacking]
             wanted = list(DISTURBANCES if self._is_time else dict.fromkeys(again))
@@ -951,6 +1023,7 @@ class Chaos:
             configs,
         )
         replays = await self.worlds[0].rows(f"{REPLAYS} and status <> 'done'", configs)
+        booked = await self.worlds[0].rows("select serial from chaos_bookings")
         incoming = [row for row in rows if row["direction"] == "incoming"]
         stored = {row["message_sid"]: row["id"] for row in incoming}
         outgoing = [row for row in rows if row["direction"] == "outgoing"]
@@ -966,6 +1039,8 @@ class Chaos:
             + [f"replay {row['id']} is {row['status']}" for row in replays]
             + [f"{process.name} ended by itself" for process in self._processes if process.is_dead],
             stored_twice=len(stored) - len({row["message_content"] for row in incoming}),
+            wanted=self._wanted,
+            booked=Counter(row["serial"] for row in booked),
             miscounted=[str(row) for row in await self.worlds[0].rows(MISCOUNTED, configs)],
             broken=[
                 f"{name}: {row}"
@@ -980,6 +1055,7 @@ class Chaos:
     async def _set_up(self) -> None:
         plan, stack = self.plan, self.stack
         await self.balancer.start()
+        await self.worlds[0].rows(BOOKING)
         for world in self.worlds:
             await world.settle_in(
                 max_segments=6,
@@ -988,6 +1064,7 @@ class Chaos:
                 replies_per_day=1000,
                 number_replies_per_day=100_000,
                 close_after=f"{CLOSE_AFTER} s" if world in self.ending else None,
+                tools=["book"],
             )
             number = stack.twilio.numbers[world.number]
             number.sms_url = f"{self.balancer.url}/webhook/sms#rc=5&rp=all&ct=3000&rt=4000"
@@ -1006,6 +1083,7 @@ class Chaos:
         )
         assert stack.openai
         stack.openai.answer, stack.openai.latency = serials, 0.3
+        stack.openai.calls = drifting(self.chance)
         stack.twilio.delivery_delay = 0.1
         await asyncio.gather(*(process.start() for process in self._processes))
 
@@ -1021,11 +1099,13 @@ class Chaos:
         await self.balancer.stop()
         assert self.stack.openai
         self.stack.openai.answer, self.stack.twilio.scripts = quote, []
+        self.stack.openai.calls = commands
         await self.worlds[0].rows("delete from sms_event_targets where address = %s", TOLD)
         await self.worlds[0].rows("delete from sms.policy")
         await self.worlds[0].rows("insert into sms.policy default values")
         ids = [world.config_id for world in self.worlds if world.config_id]
         await self.worlds[0].rows("delete from sms_configs where id = any(%s)", ids)
+        await self.worlds[0].rows(UNBOOKING)
 
 
 Disturbance = Callable[[Chaos, str], Awaitable[None]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -42,6 +43,21 @@ def test_a_text_that_was_never_stored_is_named() -> None:
     broken = record()
     broken.texts[2] = replace(broken.texts[2], id=None)
     assert names(broken) == ["never stored"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "told"), [(1, []), (0, ["booked 0 times"]), (2, ["booked 2 times"])]
+)
+def test_a_table_is_booked_once(tables: int, told: list[str]) -> None:
+    asked = record()
+    asked.wanted, asked.booked = {3}, Counter({3: tables})
+    assert names(asked) == told
+
+
+def test_a_table_that_nobody_asked_for_is_named() -> None:
+    asked = record()
+    asked.booked = Counter({1: 2})
+    assert names(asked) == ["booked 2 times"]
 
 
 def test_a_text_in_two_accepted_answers_is_doubled() -> None:

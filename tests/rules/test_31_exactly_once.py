@@ -35,7 +35,7 @@ comment on function sms_tools.book is 'Books a table.';
 WANTS, ASIDE = "Mesa para 4", "¿Tienen aparcamiento?"
 DEATHS = ("claimed", "undone", "called", "answer lost", "queued", "sent")
 
-NO_UNIQUE_KEY = [
+NO_UNIQUE_KEY: list[Change] = [
     "drop index public.sms_tool_calls_acts_once_key",
     (
         "sms.call_tool",
@@ -44,7 +44,7 @@ NO_UNIQUE_KEY = [
         "on conflict do nothing",
     ),
 ]
-NO_RESUMPTION = [
+NO_RESUMPTION: list[Change] = [
     ("sms.recorded_calls", "where k.conversation_id =", "where false and k.conversation_id =")
 ]
 
