@@ -44,7 +44,10 @@ def as_written(contact: str) -> re.Pattern[str]:
 
 
 class Screen:
-    """`complaints` are the console's errors and warnings."""
+    """`complaints` are the console's errors and warnings. With `is_steady` nothing may have moved
+    by itself, and no raw name be shown, when a picture is taken."""
+
+    is_steady = False
 
     def __init__(self, page: Page, url: str, name: str) -> None:
         self.page = page
@@ -125,18 +128,22 @@ class Screen:
         )
 
     async def take_picture(self, name: str) -> None:
-        """Nothing is wider than the window, moved by itself, is a raw name, or wrong for axe."""
+        """Nothing is wider than the window, and axe finds nothing wrong with it."""
         await self.page.evaluate("document.fonts.ready")
         await self.is_accessible()
         too_wide = "document.documentElement.scrollWidth - window.innerWidth"
         assert await self.page.evaluate(too_wide) <= 0, f"{name} is wider than the window"
+        if self.is_steady:
+            await self._is_as_it_was_drawn(name)
+        PICTURES.mkdir(exist_ok=True)
+        path = PICTURES / f"{name}-{self.name}.png"
+        await self.page.screenshot(path=path, animations="disabled")
+
+    async def _is_as_it_was_drawn(self, name: str) -> None:
         moved = await self.page.evaluate("window.shifts")
         assert sum(it[0] for it in moved) < MOST_MOVED, (name, moved)
         raw = RAW.findall(await self.page.locator("body").inner_text())
         assert raw == [], (name, raw)
-        PICTURES.mkdir(exist_ok=True)
-        path = PICTURES / f"{name}-{self.name}.png"
-        await self.page.screenshot(path=path, animations="disabled")
 
     async def forget_shifts(self) -> None:
         """Before what takes its room on purpose, such as the banner of a cut connection."""

@@ -29,7 +29,9 @@ LOOKS = {
 
 @pytest.fixture(params=["1280-light-en", "360-dark-es"])
 async def looker(request: pytest.FixtureRequest, screens: Screens) -> Screen:
-    return await screens.turn_on(*LOOKS[request.param])
+    screen = await screens.turn_on(*LOOKS[request.param])
+    screen.is_steady = True
+    return screen
 
 
 async def test_signing_in(looker: Screen) -> None:
@@ -73,6 +75,7 @@ async def test_the_list_a_thread_and_the_statistics_in_every_look(
 ) -> None:
     await fill(world)
     screen = await screens.turn_on(*LOOKS[look])
+    screen.is_steady = True
     await screen.sign_in()
     await expect(screen.row("+525511223344")).to_be_visible()
     await screen.take_picture("list")
