@@ -22,6 +22,7 @@ from tests.bench import (
     inbox,
     monday,
     recovery,
+    replay,
     report,
     snapshot,
     startup,
@@ -46,6 +47,7 @@ SECTIONS = {
     "chapters": chapters,
     "events": events,
     "inbox": inbox,
+    "replay": replay,
 }
 FOLDER = REPOSITORY / ".local/bench"
 
