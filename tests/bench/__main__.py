@@ -27,6 +27,7 @@ from tests.bench import (
     snapshot,
     startup,
     system,
+    tools,
     usual,
     webhook,
 )
@@ -44,6 +45,7 @@ SECTIONS = {
     "cleanup": cleanup,
     "snapshot": snapshot,
     "monday": monday,
+    "tools": tools,
     "chapters": chapters,
     "events": events,
     "inbox": inbox,
