@@ -11,8 +11,16 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 SCHEMAS = REPOSITORY / "supabase/schemas"
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What is said twice in one file would be told by its last line alone."""
+    assert len(dict(pairs)) == len(pairs), sorted(key for key, _ in pairs)
+    return dict(pairs)
+
+
 WORDS = {
-    path.stem: json.loads(path.read_text())
+    path.stem: json.loads(path.read_text(), object_pairs_hook=once)
     for path in (REPOSITORY / "gateway/inbox/src/words").glob("*.json")
 }
 # Chapters whose refusals only the worker, the web process or the command line meet.
