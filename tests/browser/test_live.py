@@ -116,18 +116,20 @@ async def test_live_goes_on_after_the_end_of_its_token(
     contact = await quiet_conversation(world)
     other = await screens.turn_on()
     await shorten_tokens(other, world.stack, 4)
-    closed = asyncio.Event()
-    other.page.on("websocket", lambda socket: note_closing(socket, closed))
+    closed, joined_again = asyncio.Event(), asyncio.Event()
+    other.page.on("websocket", lambda socket: note_joins(socket, closed, joined_again))
     await other.sign_in()
     await other.open(contact)
     await other.shows("mensaje 0")
     await asyncio.wait_for(closed.wait(), 20)
+    await asyncio.wait_for(joined_again.wait(), 20)
     for n in (1, 2):
         await say(world, contact, n, n)
         await other.shows(f"mensaje {n}")
     await other.write("escrito después")
     await expect(other.thread.get_by_text("Delivered")).to_have_count(1)
     assert world.sent_to(contact)[-1] == "escrito después"
+    await other.page.unroute_all(behavior="ignoreErrors")
     other.forgive(*NETWORK)
 
 
@@ -168,8 +170,17 @@ async def shorten_tokens(screen: Screen, stack: Stack, seconds: int) -> None:
     await screen.page.route("**/auth/v1/token?*", shorten)
 
 
-def note_closing(socket: WebSocket, closed: asyncio.Event) -> None:
-    socket.on("framereceived", lambda frame: closed.set() if "phx_close" in str(frame) else None)
+def note_joins(socket: WebSocket, closed: asyncio.Event, joined_again: asyncio.Event) -> None:
+    def received(frame: str | bytes) -> None:
+        if "phx_close" in str(frame):
+            closed.set()
+
+    def sent(frame: str | bytes) -> None:
+        if "phx_join" in str(frame) and closed.is_set():
+            joined_again.set()
+
+    socket.on("framereceived", received)
+    socket.on("framesent", sent)
 
 
 async def test_older_messages_come_without_a_jump(screen: Screen, world: World) -> None:
