@@ -9978,7 +9978,16 @@ select
     ) as unseen
   ) else 0 end as unread_count,
   c.reply_error,
-  c.wants_human_since
+  c.wants_human_since,
+  coalesce((
+    select o.opted_out
+    from public.sms_opt_outs as o
+    where o.user_id = c.user_id and o.contact_number = c.contact_number and o.phone_number in (
+      '*', (select f.phone_number from public.sms_configs as f where f.id = c.config_id)
+    )
+    order by o.changed_at desc, o.opted_out desc
+    limit 1
+  ), false) as is_opted_out
 from public.sms_conversations as c
 -- Looked up row by row, as limit makes it: a page names its account, the policy does so again, and
 -- by that the planner expects an account to have one contact and would read all of them for each row.
@@ -10004,6 +10013,8 @@ comment on column public.sms_inbox.reply_error is
   'Why the newest message that a reply was due for got none, such as loop, rate_limit or paused.';
 comment on column public.sms_inbox.wants_human_since is
   'Since when the contact waits for a human: how long somebody has waited, not when they wrote last.';
+comment on column public.sms_inbox.is_opted_out is
+  'Nothing may be sent to the contact from this number, as sms_opt_outs says.';
 comment on column public.sms_inbox.unread_count is
   'Messages of the contact after read_up_to_id; 100 means 100 or more.';
 

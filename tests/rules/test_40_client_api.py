@@ -51,6 +51,34 @@ async def test_a_page_of_nothing_is_refused(db: Db, call: str, limit: int) -> No
     assert len(await owner.rows(call.format(1), *values)) == 1
 
 
+async def test_the_inbox_says_who_opted_out_as_the_gate_does(db: Db) -> None:
+    """From this number or, as an operator records it, from all; the newest intent counts."""
+    one, number, contact = await db.session(), await db.number(), new_contact()
+    await one.ingest(number, contact, "hola")
+    owner = await db.person(number)
+
+    async def is_opted_out() -> bool:
+        [row] = await owner.rows("select is_opted_out from public.sms_inbox")
+        gate = await db.admin.value(
+            "select sms.is_opted_out(user_id, %s, phone_number) from public.sms_configs"
+            " where id = %s",
+            *(contact, number.id),
+        )
+        assert row["is_opted_out"] == gate
+        return bool(gate)
+
+    seen = [await is_opted_out()]
+    for word in ("STOP", "START"):
+        await one.ingest(number, contact, word)
+        seen.append(await is_opted_out())
+    await db.admin.rows(
+        "select public.set_sms_opt_out(user_id, %s) is null as done from public.sms_configs"
+        " where id = %s",
+        *(contact, number.id),
+    )
+    assert [*seen, await is_opted_out()] == [False, True, False, True]
+
+
 @pytest.mark.parametrize("days", ["-1", "0", "null"])
 async def test_a_cleanup_of_no_days_is_refused(db: Db, days: str) -> None:
     one, number = await db.session(), await db.number()

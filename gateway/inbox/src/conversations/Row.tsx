@@ -70,7 +70,8 @@ function Marks({ row }: { row: Conversation }) {
   const paused = isPaused(row)
   const closed = row.status === 'closed'
   const holder = useMemberName()(row.assigned_to)
-  if (!row.wants_human && !failed && !paused && !closed && !row.is_blocked && !holder) return null
+  const isSaid = row.wants_human || failed || paused || closed || row.is_blocked || row.is_opted_out
+  if (!isSaid && !holder) return null
   return (
     <span className="marks">
       {row.wants_human && (
@@ -81,6 +82,7 @@ function Marks({ row }: { row: Conversation }) {
         </span>
       )}
       {row.is_blocked && <span className="mark bad"><Icon name="block" size={13} />{t('mark.blocked')}</span>}
+      {row.is_opted_out && <span className="mark"><Icon name="block" size={13} />{t('mark.optedOut')}</span>}
       {failed && <span className="mark bad"><Icon name="alert" size={13} />{t('mark.failed')}</span>}
       {paused && <span className="mark"><Icon name="pause" size={13} />{t('mark.paused')}</span>}
       {closed && <span className="mark"><Icon name="archive" size={13} />{t('mark.closed')}</span>}

@@ -49,6 +49,7 @@ export function Head({ conversation, number, isPaneOpen, onPane }: {
         <p className="thread-sub">
           {holder && <span className="mark"><Icon name="person" size={13} /><bdi>{holder}</bdi></span>}
           {conversation.is_blocked && <span className="mark bad">{t('mark.blocked')}</span>}
+          {conversation.is_opted_out && <span className="mark">{t('mark.optedOut')}</span>}
           {conversation.wants_human && <span className="mark urgent">{t('mark.human')}</span>}
           {paused && <span className="mark">{pauseWords(t, conversation)}</span>}
           {!isActive && <span className="mark">{t('mark.closed')}</span>}
