@@ -465,10 +465,12 @@ async def scratch_database(server: str, folder: str = "migrations") -> AsyncIter
         admin = await _open(server, opened)
         await _create(admin, name, template)
         await admin.rows(f"alter database {name} set synchronous_commit = off")
-        try:
-            yield make_conninfo(server, dbname=name)
-        finally:
-            await _drop(admin, name)
+    try:
+        yield make_conninfo(server, dbname=name)
+    finally:
+        # Anew: another test may have restarted the server meanwhile.
+        async with AsyncExitStack() as opened:
+            await _drop(await _open(server, opened), name)
 
 
 async def _template(server: str, folder: str) -> str:

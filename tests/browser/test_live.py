@@ -19,7 +19,7 @@ NETWORK = ("Failed to load resource", "WebSocket", "ERR_", "Fetch API", "CORS")
 
 
 async def say(world: World, contact: str, first: int, last: int) -> None:
-    """That many messages of a contact, as rows, so that no reply is due."""
+    """That many messages of a contact, as ingest_sms writes them, so that no reply is due."""
     await world.rows(
         "insert into sms_messages (conversation_id, direction, author, status, message_content)"
         " select c.id, 'incoming', 'contact', 'received', 'mensaje ' || n"
@@ -27,6 +27,12 @@ async def say(world: World, contact: str, first: int, last: int) -> None:
         " where c.contact_number = %s",
         first,
         last,
+        contact,
+    )
+    await world.rows(
+        "update sms_conversations as c set last_message_at = now(), last_incoming_id ="
+        " (select max(m.id) from sms_messages as m where m.conversation_id = c.id)"
+        " where c.contact_number = %s",
         contact,
     )
 

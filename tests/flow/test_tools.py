@@ -195,8 +195,10 @@ async def test_a_tool_that_is_dropped_between_claim_and_call_is_told(
     await bakery.rows(
         "create function sms_tools.short_lived() returns int language sql as 'select 1';"
         "comment on function sms_tools.short_lived() is 'x';"
-        "grant execute on function sms_tools.short_lived() to sms_contact;"
-        "update sms_configs set tools = tools || '{short_lived}'"
+        "grant execute on function sms_tools.short_lived() to sms_contact"
+    )
+    await bakery.rows(
+        "update sms_configs set tools = tools || '{short_lived}' where id = %s", bakery.config_id
     )
     assert bakery.stack.openai
     bakery.stack.openai.latency = 2.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from psycopg.conninfo import conninfo_to_dict
+
 from gateway.local.processes import run
 from gateway.local.stack import Stack
 from tests.npm import install
@@ -13,8 +15,12 @@ TESTS = Path(__file__).parents[1]
 COMMITTED = TESTS.parent / "supabase/types/database.ts"
 
 
-async def test_the_committed_types_are_what_the_cli_generates(stack: Stack, tmp_path: Path) -> None:
-    url = f"{stack.postgres.url('postgres')}?sslmode=disable"
+async def test_the_committed_types_are_what_the_cli_generates(
+    stack: Stack, database: str, tmp_path: Path
+) -> None:
+    """Of a database that no other test has made a table in."""
+    name = conninfo_to_dict(database)["dbname"]
+    url = f"{stack.postgres.url('postgres').rpartition('/')[0]}/{name}?sslmode=disable"
     generated = tmp_path / "database.ts"
     environ = await asyncio.to_thread(install, TESTS / "js/types", tmp_path)
     cli = tmp_path / "node_modules/@supabase/cli-linux-x64/bin/supabase"

@@ -135,7 +135,7 @@ async def test_what_no_phone_could_send_is_refused_with_words(
 
 def test_the_page_has_words_for_each_reason_why_no_reply_was_given() -> None:
     schema = (REPOSITORY / "supabase/schemas/05_messages.sql").read_text()
-    listed = schema.partition("check (no_reply_reason in (")[2].partition("))")[0]
+    listed = schema.partition("function sms.is_no_reply_reason(")[2].partition("end;")[0]
     page = (REPOSITORY / "gateway/local/standins/phone.html").read_text()
     worded = page.partition("const NO_REPLY = {")[2].partition("};")[0]
     assert set(re.findall(r"'(\w+)'", listed)) == set(
