@@ -485,9 +485,9 @@ async def test_ten_thousand_events_behind_a_dead_target_delay_no_message(db: Db)
         for job in await claim(one):
             await end(one, job, None, error="no answer")
         await later(db, minutes=6)
+    await db.admin.rows("vacuum")  # `later` moves every row of every table, 30 times
     after = [await pages_of_a_message(one, number) for _ in range(8)]
     assert min(after) <= min(before) * 1.1, (before, after)
-    await db.admin.rows("vacuum sms_event_deliveries")  # `later` moves every row
     claiming = await pages(one, "claim_sms_event_deliveries(gen_random_uuid())")
     assert claiming < 1500, "the dead target itself costs a claim little"
 
